@@ -1,0 +1,21 @@
+# `make demo` and `make test` are the whole set-up on a fresh Debian or Ubuntu that has only Rust.
+CARGO ?= cargo
+FEATURES ?= opencv
+
+.PHONY: demo test bench lint setup
+
+setup:
+	sh scripts/setup.sh
+
+demo: setup
+	$(CARGO) run --release --features $(FEATURES) -- demo
+
+test: setup
+	$(CARGO) test --release --workspace --features $(FEATURES)
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets --features $(FEATURES) -- -D warnings
+
+bench: setup
+	$(CARGO) bench --workspace
