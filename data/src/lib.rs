@@ -1,1 +1,21 @@
-//! placeholder
+//! Sources of frames with time stamps and, where known, the true steering angle.
+//!
+//! - [`source`]: the [`Source`] trait and what a source says about itself
+//! - [`image`]: [`RgbImage`], the only picture type that leaves this crate
+//! - [`camera`]: [`CameraGeometry`], where a point of the road falls in the picture
+//! - [`error`]: [`DataError`], each naming the file or option and what was expected
+//! - [`road`]: the built-in road, a seeded procedural drive rendered on the CPU
+//! - [`open()`]: finds out what a source is and opens it
+
+pub mod camera;
+pub mod error;
+pub mod image;
+mod open;
+pub mod road;
+pub mod source;
+
+pub use camera::CameraGeometry;
+pub use error::DataError;
+pub use image::RgbImage;
+pub use open::open;
+pub use source::{Frame, Gap, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};
