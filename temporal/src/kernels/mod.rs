@@ -1,0 +1,6 @@
+//! The inner loops.
+
+mod aligned;
+pub(crate) mod portable;
+
+pub(crate) use aligned::Aligned;
