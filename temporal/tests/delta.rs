@@ -1,0 +1,139 @@
+//! Properties of the delta cell that must hold for every kernel and size.
+
+use std::sync::Arc;
+
+use deltasteer_temporal::{DeltaGru, DenseGru, GruWeights, PackedGru, Storage, TemporalError, Thresholds, naive};
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A signal like a drive's features: each value wanders, some rest.
+fn wander(x: &mut [f32], rng: &mut ChaCha8Rng) {
+    for value in x {
+        if rng.random_bool(0.4) {
+            *value = (0.97 * *value + rng.random_range(-0.3..0.3f32)).max(0.0);
+        }
+    }
+}
+
+fn cell(weights: &GruWeights, thresholds: Thresholds) -> DeltaGru {
+    DeltaGru::new(Arc::new(PackedGru::new(weights, Storage::F32).unwrap()), thresholds).unwrap()
+}
+
+#[test]
+fn delta_at_zero_equals_dense_over_a_thousand_steps() {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let weights = GruWeights::random(96, 64, &mut rng).unwrap();
+    let mut delta = cell(&weights, Thresholds::ZERO);
+    let mut dense = DenseGru::new(Arc::new(PackedGru::new(&weights, Storage::F32).unwrap())).unwrap();
+    let mut oracle = vec![0.0; 64];
+    let mut x = vec![0.0; 96];
+    let mut worst = 0.0f32;
+    for _ in 0..1000 {
+        wander(&mut x, &mut rng);
+        oracle = naive::dense_step(&weights, &x, &oracle);
+        delta.step(&x).unwrap();
+        dense.step(&x).unwrap();
+        for cell in [delta.hidden(), dense.hidden()] {
+            worst = cell.iter().zip(&oracle).fold(worst, |w, (a, b)| w.max((a - b).abs()));
+        }
+    }
+    println!("largest difference from the naive dense GRU over 1,000 steps: {worst:e}");
+    assert!(worst < 1e-5, "{worst}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Counted work equals the multiplications that an instrumented naive cell does, the states agree, and no
+    /// component drifts: what the products know of a value is never a threshold away from it.
+    #[test]
+    fn counts_are_true_and_nothing_drifts(
+        inputs in 1usize..40, hidden in 1usize..40, theta_x in 0.0f32..0.6, theta_h in 0.0f32..0.3,
+        pruned in 0.0f64..1.0, seed in any::<u64>(),
+    ) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut weights = GruWeights::random(inputs, hidden, &mut rng).unwrap();
+        for w in weights.w_x.iter_mut().chain(&mut weights.w_h) {
+            if rng.random_bool(pruned) { *w = 0.0; }
+        }
+        let thresholds = Thresholds::new(theta_x, theta_h).unwrap();
+        let mut oracle = naive::NaiveDelta::new(&weights, thresholds);
+        let mut cell = cell(&weights, thresholds);
+        let mut x = vec![0.0; inputs];
+        let (mut macs, mut macs_nonzero) = (0, 0);
+        for _ in 0..20 {
+            wander(&mut x, &mut rng);
+            // The oracle goes on from the cell's own state, so that a value exactly at its threshold cannot part them.
+            oracle.h.copy_from_slice(cell.hidden());
+            let h_before = cell.hidden().to_vec();
+            let count = cell.step(&x).unwrap();
+            oracle.step(&x);
+            macs += count.macs;
+            macs_nonzero += count.macs_after_weight_sparsity;
+            prop_assert_eq!(macs, oracle.multiplications);
+            prop_assert_eq!(macs_nonzero, oracle.multiplications_nonzero);
+            prop_assert_eq!(count.columns_x as usize, cell.sent_x().len());
+            prop_assert_eq!(count.weight_bytes % 4, 0);
+            for (a, b) in cell.hidden().iter().zip(&oracle.h) {
+                prop_assert!((a - b).abs() < 1e-5, "{} {}", a, b);
+            }
+            for (x, x_ref) in x.iter().zip(cell.x_ref()) {
+                prop_assert!((x - x_ref).abs() < theta_x.max(f32::MIN_POSITIVE));
+            }
+            for (h, h_ref) in h_before.iter().zip(cell.h_ref()) {
+                prop_assert!((h - h_ref).abs() < theta_h.max(f32::MIN_POSITIVE));
+            }
+        }
+    }
+
+    /// NaN and infinities are refused by name, and the state stays as it was.
+    #[test]
+    fn bad_numbers_leave_the_state_alone(
+        inputs in 1usize..70, place in 0usize..70, bad in prop::sample::select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY]),
+    ) {
+        let mut rng = ChaCha8Rng::seed_from_u64(inputs as u64);
+        let weights = GruWeights::random(inputs, 9, &mut rng).unwrap();
+        let mut poisoned = cell(&weights, Thresholds::new(0.1, 0.05).unwrap());
+        let mut clean = poisoned.clone();
+        let mut x = vec![0.5; inputs];
+        for _ in 0..5 {
+            wander(&mut x, &mut rng);
+            let mut bad_x = x.clone();
+            bad_x[place % inputs] = bad;
+            match poisoned.step(&bad_x) {
+                Err(TemporalError::InputNotFinite { index, .. }) => prop_assert_eq!(index, place % inputs),
+                other => prop_assert!(false, "{:?}", other),
+            }
+            poisoned.step(&x).unwrap();
+            clean.step(&x).unwrap();
+            prop_assert_eq!(poisoned.hidden(), clean.hidden());
+            prop_assert_eq!(poisoned.x_ref(), clean.x_ref());
+        }
+    }
+}
+
+#[test]
+fn thresholds_below_zero_or_nan_are_refused_by_name() {
+    for (theta_x, theta_h, name) in
+        [(-0.1, 0.0, "theta_x"), (0.0, f32::NAN, "theta_h"), (f32::INFINITY, 0.0, "theta_x")]
+    {
+        let error = Thresholds::new(theta_x, theta_h).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("zero or more"), "{error}");
+    }
+    let weights = GruWeights::zeros(2, 2).unwrap();
+    let mut cell = cell(&weights, Thresholds::ZERO);
+    assert!(cell.set_thresholds(Thresholds { theta_x: -1.0, theta_h: 0.0 }).is_err());
+    assert_eq!(cell.thresholds(), Thresholds::ZERO);
+}
+
+#[test]
+fn sizes_and_lengths_are_checked() {
+    for (inputs, hidden) in [(0, 3), (3, 0), (usize::MAX / 2, 4), (4, usize::MAX / 4), (4_000_000_000, 20_000)] {
+        let error = GruWeights::zeros(inputs, hidden).unwrap_err().to_string();
+        assert!(error.contains(&inputs.to_string()) && error.contains(&hidden.to_string()), "{error}");
+    }
+    let mut cell = cell(&GruWeights::zeros(3, 2).unwrap(), Thresholds::ZERO);
+    let error = cell.step(&[0.0; 4]).unwrap_err().to_string();
+    assert!(error.contains('4') && error.contains('3'), "{error}");
+}
