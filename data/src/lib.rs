@@ -5,14 +5,20 @@
 //! - [`camera`]: [`CameraGeometry`], where a point of the road falls in the picture
 //! - [`error`]: [`DataError`], each naming the file or option and what was expected
 //! - [`road`]: the built-in road, a seeded procedural drive rendered on the CPU
+//! - `formats`: one module a format of recorded drives (the table of formats and units is in `data/FORMATS.md`)
+//! - `recorded`: what every format becomes: frames by index, decoded ahead, in order
 //! - [`open()`]: finds out what a source is and opens it
 
 pub mod camera;
 pub mod error;
+mod folder;
+mod formats;
 pub mod image;
 mod open;
+mod recorded;
 pub mod road;
 pub mod source;
+mod table;
 
 pub use camera::CameraGeometry;
 pub use error::DataError;

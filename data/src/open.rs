@@ -1,10 +1,15 @@
 //! Finds out what a source is and opens it.
 
+use std::path::Path;
+
+use crate::folder::bad_file;
+use crate::formats;
 use crate::road::{RoadSettings, RoadSource};
 use crate::{DataError, Source};
 
 /// What `open` accepts, for error messages.
-const KNOWN: &str = "a built-in road such as road:7 or road:7,seconds=30,size=640x480,rate=20";
+const KNOWN: &str =
+    "the folder of a recorded drive, or a built-in road such as road:7 or road:7,seconds=30,size=640x480,rate=20";
 
 /// Opens a source by the text that names it.
 ///
@@ -15,7 +20,13 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>, DataError> {
         let (seed, settings) = RoadSettings::parse(rest)?;
         return Ok(Box::new(RoadSource::named(spec, seed, settings)?));
     }
-    // Recordings (folders and files), cameras and URLs are looked for here.
+    let path = Path::new(spec);
+    if path.is_dir() {
+        return formats::open_folder(spec, path);
+    }
+    if path.exists() {
+        return Err(bad_file(path, "a file of no known kind", KNOWN));
+    }
     Err(DataError::NoSuchSource { spec: spec.to_owned(), expected: KNOWN.to_owned() })
 }
 

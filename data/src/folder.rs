@@ -1,0 +1,233 @@
+//! Reading a dataset's folder: listings in natural order, text of bounded size, and paths that cannot leave the folder.
+
+use std::cmp::Ordering;
+use std::path::{Component, Path, PathBuf};
+
+use crate::DataError;
+
+/// Largest label file that is read. A drive of ten hours at 20 Hz with long lines stays below a tenth of it.
+const MAX_TEXT_BYTES: u64 = 512 << 20;
+
+/// Reads a label file as text; bytes that are no UTF-8 become U+FFFD, so that only their own lines are lost.
+///
+/// # Errors
+/// [`DataError::Io`], or [`DataError::BadFile`] if it is empty or larger than any label file.
+pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
+    let bytes = read_bytes(path, MAX_TEXT_BYTES)?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(bad_file(path, "the file is empty", "lines of text"));
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// [`DataError::Io`], or [`DataError::BadFile`] if it is larger.
+pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
+    let io = |source| DataError::Io { path: path.to_owned(), source };
+    let length = std::fs::metadata(path).map_err(io)?.len();
+    if length > limit {
+        return Err(bad_file(path, format!("{length} bytes"), format!("at most {limit}")));
+    }
+    std::fs::read(path).map_err(io)
+}
+
+/// A [`DataError::BadFile`].
+pub(crate) fn bad_file(path: &Path, problem: impl Into<String>, expected: impl Into<String>) -> DataError {
+    DataError::BadFile { path: path.to_owned(), problem: problem.into(), expected: expected.into() }
+}
+
+/// The image files (JPEG, PNG) directly in `folder`, in natural order: `frame2` before `frame10`.
+///
+/// # Errors
+/// [`DataError::Io`].
+pub(crate) fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut images = files_in(folder)?;
+    images.retain(|path| is_image(path));
+    images.sort_by(|a, b| natural_order(&name_of(a), &name_of(b)));
+    Ok(images)
+}
+
+/// Everything directly in `folder` that is no folder itself.
+///
+/// # Errors
+/// [`DataError::Io`].
+pub(crate) fn files_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let io = |source| DataError::Io { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if !entry.file_type().map_err(io)?.is_dir() {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+/// The last part of a path, as text.
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The last part of a path without its suffix, as text.
+pub(crate) fn stem_of(path: &Path) -> String {
+    path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// True for the image suffixes that recordings use. Hidden files (such as macOS's `._1.jpg`) are none.
+fn is_image(path: &Path) -> bool {
+    let suffix = path.extension().map(|s| s.to_ascii_lowercase());
+    let known = suffix.is_some_and(|s| s == "jpg" || s == "jpeg" || s == "png");
+    known && !name_of(path).starts_with('.')
+}
+
+/// Orders names as people do: runs of digits by their value, everything else by character.
+pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
+    let (mut a_rest, mut b_rest) = (a, b);
+    loop {
+        let (Some(a_first), Some(b_first)) = (a_rest.chars().next(), b_rest.chars().next()) else {
+            // The longer name last; equal but for leading zeros: by the text itself, so that the order is total.
+            return a_rest.len().cmp(&b_rest.len()).then_with(|| a.cmp(b));
+        };
+        if a_first.is_ascii_digit() && b_first.is_ascii_digit() {
+            let (a_run, a_tail) = split_digits(a_rest);
+            let (b_run, b_tail) = split_digits(b_rest);
+            match a_run.len().cmp(&b_run.len()).then_with(|| a_run.cmp(b_run)) {
+                Ordering::Equal => (a_rest, b_rest) = (a_tail, b_tail),
+                unequal => return unequal,
+            }
+        } else if a_first != b_first {
+            return a_first.cmp(&b_first);
+        } else {
+            (a_rest, b_rest) = (&a_rest[a_first.len_utf8()..], &b_rest[b_first.len_utf8()..]);
+        }
+    }
+}
+
+/// The leading digits without leading zeros, and the rest.
+fn split_digits(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    (text[..end].trim_start_matches('0'), &text[end..])
+}
+
+/// Finds files that label files name, inside one folder and nowhere else.
+pub(crate) struct Inside {
+    folder: PathBuf,
+    /// With symbolic links followed; equal to `folder` where that fails.
+    real: PathBuf,
+}
+
+/// Why a named file cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unreachable {
+    /// The name leads out of the folder.
+    Outside,
+    /// No such file.
+    Missing,
+}
+
+impl Unreachable {
+    /// In plain words.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::Outside => "leads out of the dataset's folder and was not read",
+            Self::Missing => "no such file",
+        }
+    }
+}
+
+impl Inside {
+    /// Names are taken relative to `folder`.
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), real: folder.canonicalize().unwrap_or_else(|_| folder.to_owned()) }
+    }
+
+    /// The existing file that `name` names. Absolute names, `..` and symbolic links that lead out are refused; `\` counts
+    /// as `/`, since some recorders ran on Windows.
+    ///
+    /// # Errors
+    /// [`Unreachable`].
+    pub(crate) fn find(&self, name: &str) -> Result<PathBuf, Unreachable> {
+        let name = name.replace('\\', "/");
+        let relative = Path::new(&name);
+        let drive_letter = name.as_bytes().get(1) == Some(&b':');
+        let plain = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if name.contains('\0') || name.is_empty() {
+            return Err(Unreachable::Missing);
+        }
+        if !plain || drive_letter {
+            return Err(Unreachable::Outside);
+        }
+        let path = self.folder.join(relative);
+        let real = path.canonicalize().map_err(|_| Unreachable::Missing)?;
+        if !real.starts_with(&self.real) {
+            return Err(Unreachable::Outside);
+        }
+        if real.is_file() { Ok(path) } else { Err(Unreachable::Missing) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn natural_order_counts_as_people_do() {
+        let mut names = ["frame10.jpg", "frame2.jpg", "frame02.jpg", "frame1.jpg", "a.jpg", "frame1b.jpg"];
+        names.sort_by(|a, b| natural_order(a, b));
+        assert_eq!(names, ["a.jpg", "frame1.jpg", "frame1b.jpg", "frame02.jpg", "frame2.jpg", "frame10.jpg"]);
+    }
+
+    #[test]
+    fn names_that_lead_out_are_refused() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("drive");
+        std::fs::create_dir_all(folder.join("center")).unwrap();
+        std::fs::write(folder.join("center/1.jpg"), b"x").unwrap();
+        std::fs::write(outer.path().join("secret.jpg"), b"x").unwrap();
+        let secret = outer.path().join("secret.jpg");
+        std::os::unix::fs::symlink(&secret, folder.join("center/link.jpg")).unwrap();
+        let inside = Inside::new(&folder);
+        assert_eq!(inside.find("center/1.jpg"), Ok(folder.join("center/1.jpg")));
+        assert_eq!(inside.find("center\\1.jpg"), Ok(folder.join("center/1.jpg")));
+        assert_eq!(inside.find("center/2.jpg"), Err(Unreachable::Missing));
+        assert_eq!(inside.find("center"), Err(Unreachable::Missing));
+        assert_eq!(inside.find(""), Err(Unreachable::Missing));
+        for name in
+            ["../secret.jpg", "center/../../secret.jpg", secret.to_str().unwrap(), "center/link.jpg", "C:\\1.jpg"]
+        {
+            assert_eq!(inside.find(name), Err(Unreachable::Outside), "{name}");
+        }
+    }
+
+    #[test]
+    fn listings_hold_images_only() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["10.jpg", "9.JPG", "8.png", "notes.txt", "._9.jpg"] {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("7.jpg")).unwrap();
+        let names: Vec<_> = images_in(folder.path()).unwrap().iter().map(|p| name_of(p)).collect();
+        assert_eq!(names, ["8.png", "9.JPG", "10.jpg"]);
+    }
+
+    proptest! {
+        #[test]
+        fn natural_order_is_total(a in "[a0-9]{0,6}", b in "[a0-9]{0,6}", c in "[a0-9]{0,6}") {
+            prop_assert_eq!(natural_order(&a, &b), natural_order(&b, &a).reverse());
+            prop_assert_eq!(natural_order(&a, &b) == Ordering::Equal, a == b);
+            if natural_order(&a, &b).is_le() && natural_order(&b, &c).is_le() {
+                prop_assert!(natural_order(&a, &c).is_le());
+            }
+        }
+
+        #[test]
+        fn no_name_finds_a_file_outside(name in "[./\\\\a-z:~]{0,24}") {
+            let folder = tempfile::tempdir().unwrap();
+            prop_assert!(Inside::new(folder.path()).find(&name).is_err());
+        }
+    }
+}

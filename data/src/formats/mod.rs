@@ -1,0 +1,74 @@
+//! One module a format of recorded drives; the table of formats, units and signs is in `data/FORMATS.md`.
+
+use std::path::{Path, PathBuf};
+
+use crate::folder::bad_file;
+use crate::{DataError, Source};
+
+mod udacity;
+
+/// What opening gives.
+type Opened = Result<Box<dyn Source>, DataError>;
+
+/// A layout that a folder may have.
+struct Layout {
+    /// What is looked for, for error messages.
+    looked_for: &'static str,
+    /// True if the folder looks like it.
+    recognise: fn(&Path) -> bool,
+    /// Opens it under the name that the user gave.
+    open: fn(&str, &Path) -> Opened,
+}
+
+/// The known layouts, most telling first: the first that recognises a folder opens it.
+const LAYOUTS: &[Layout] =
+    &[Layout { looked_for: udacity::LOOKED_FOR, recognise: udacity::recognise, open: udacity::open }];
+
+/// How deep below an unknown folder a known layout is looked for.
+const HINT_DEPTH: usize = 4;
+/// In how many folders it is looked for at most.
+const HINT_FOLDERS: usize = 200;
+
+/// Opens a folder in whichever known layout it has.
+///
+/// # Errors
+/// [`DataError::BadFile`] that says which layouts are known and what was looked for, or what the reader finds wrong.
+pub(crate) fn open_folder(name: &str, folder: &Path) -> Opened {
+    match LAYOUTS.iter().find(|layout| (layout.recognise)(folder)) {
+        Some(layout) => (layout.open)(name, folder),
+        None => Err(unknown_layout(folder)),
+    }
+}
+
+/// The error for a folder in no known layout, with a hint if a folder below it has one.
+fn unknown_layout(folder: &Path) -> DataError {
+    let known: Vec<_> = LAYOUTS.iter().map(|layout| layout.looked_for).collect();
+    let hint = recognised_below(folder)
+        .map(|below| format!(" (a recording is in {}: give that folder)", below.display()))
+        .unwrap_or_default();
+    bad_file(folder, format!("a folder in no known layout{hint}"), format!("one of: {}", known.join("; ")))
+}
+
+/// The first folder below `folder` that has a known layout, looked for level by level.
+fn recognised_below(folder: &Path) -> Option<PathBuf> {
+    let mut level = vec![folder.to_owned()];
+    let mut looked_at = 0;
+    for _ in 0..HINT_DEPTH {
+        let mut next: Vec<PathBuf> = level.iter().flat_map(|f| subfolders(f)).collect();
+        next.sort();
+        next.truncate(HINT_FOLDERS - looked_at);
+        looked_at += next.len();
+        if let Some(found) = next.iter().find(|below| LAYOUTS.iter().any(|layout| (layout.recognise)(below))) {
+            return Some(found.clone());
+        }
+        level = next;
+    }
+    None
+}
+
+/// The folders directly in `folder`; none if it cannot be read.
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let is_folder = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    entries.flatten().filter(is_folder).take(HINT_FOLDERS).map(|entry| entry.path()).collect()
+}

@@ -1,0 +1,151 @@
+//! JPEG and PNG bytes to RGB.
+
+use std::path::Path;
+
+use image::{ImageFormat, ImageReader, Limits};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use crate::RgbImage;
+
+/// Largest side that is decoded. A damaged header must not make the reader ask for gigabytes.
+pub(crate) const MAX_SIDE: usize = 8192;
+
+/// Largest image file that is read into memory.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Reads and decodes one image file.
+///
+/// # Errors
+/// A plain sentence fragment: unreadable, empty, not an image, truncated or too large.
+pub(crate) fn image_file(path: &Path) -> Result<RgbImage, String> {
+    let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if length > MAX_FILE_BYTES {
+        return Err(format!("{length} bytes; an image of at most {MAX_FILE_BYTES} was expected"));
+    }
+    image_bytes(&std::fs::read(path).map_err(|e| e.to_string())?)
+}
+
+/// Decodes a JPEG or PNG, told apart by its first bytes.
+///
+/// # Errors
+/// As [`image_file`].
+pub(crate) fn image_bytes(bytes: &[u8]) -> Result<RgbImage, String> {
+    if bytes.is_empty() {
+        return Err("the file is empty".to_owned());
+    }
+    let decode = || if bytes.starts_with(&[0xff, 0xd8]) { jpeg(bytes) } else { other(bytes) };
+    // A defect in a codec costs this picture, not the drive.
+    std::panic::catch_unwind(decode).unwrap_or_else(|_| Err("damaged image: the decoder gave up".to_owned()))
+}
+
+/// Decodes a JPEG strictly: a truncated one is an error, not a picture whose lower part is grey.
+fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(MAX_SIDE)
+        .set_max_height(MAX_SIDE)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let pixels = decoder.decode().map_err(|e| format!("damaged JPEG: {e:?}"))?;
+    let (width, height) = decoder.dimensions().ok_or("damaged JPEG: no size")?;
+    if pixels.len() != width * height * 3 {
+        return Err(format!("damaged JPEG: {} bytes for {width}x{height} RGB", pixels.len()));
+    }
+    Ok(RgbImage { width, height, pixels })
+}
+
+/// Decodes what is not a JPEG: PNG, the only other kind that recordings hold.
+fn other(bytes: &[u8]) -> Result<RgbImage, String> {
+    let format = image::guess_format(bytes).map_err(|_| "neither JPEG nor PNG".to_owned())?;
+    if format != ImageFormat::Png {
+        return Err(format!("{format:?} image; JPEG or PNG was expected"));
+    }
+    let mut reader = ImageReader::with_format(std::io::Cursor::new(bytes), format);
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE as u32);
+    limits.max_image_height = Some(MAX_SIDE as u32);
+    reader.limits(limits);
+    let rgb = reader.decode().map_err(|e| format!("damaged PNG: {e}"))?.into_rgb8();
+    Ok(RgbImage { width: rgb.width() as usize, height: rgb.height() as usize, pixels: rgb.into_raw() })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A picture as JPEG bytes, for the tests of this crate.
+    pub(crate) fn jpeg_of(image: &RgbImage) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 95)
+            .encode(&image.pixels, image.width as u32, image.height as u32, image::ExtendedColorType::Rgb8)
+            .unwrap();
+        bytes
+    }
+
+    fn ramp(width: usize, height: usize) -> RgbImage {
+        let pixels = (0..width * height * 3).map(|i| (i * 7 % 200) as u8).collect();
+        RgbImage { width, height, pixels }
+    }
+
+    #[test]
+    fn a_jpeg_and_a_png_give_their_pixels() {
+        let grey = RgbImage { width: 32, height: 16, pixels: vec![90; 32 * 16 * 3] };
+        let back = image_bytes(&jpeg_of(&grey)).unwrap();
+        assert_eq!((back.width, back.height), (32, 16));
+        assert!(back.pixels.iter().all(|&p| p.abs_diff(90) <= 2));
+
+        let picture = ramp(20, 10);
+        let mut png = Vec::new();
+        let encoder = image::codecs::png::PngEncoder::new(&mut png);
+        image::ImageEncoder::write_image(encoder, &picture.pixels, 20, 10, image::ExtendedColorType::Rgb8).unwrap();
+        assert_eq!(image_bytes(&png).unwrap(), picture);
+    }
+
+    #[test]
+    fn a_grey_jpeg_becomes_rgb() {
+        let mut bytes = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new(&mut bytes)
+            .encode(&[128; 64], 8, 8, image::ExtendedColorType::L8)
+            .unwrap();
+        assert_eq!(image_bytes(&bytes).unwrap().pixels.len(), 8 * 8 * 3);
+    }
+
+    #[test]
+    fn a_truncated_jpeg_is_an_error_and_not_half_a_picture() {
+        let whole = jpeg_of(&ramp(160, 120));
+        for keep in [0, 1, 2, 20, whole.len() / 2, whole.len() - 200] {
+            assert!(image_bytes(&whole[..keep]).is_err(), "{keep} of {} bytes were taken for a picture", whole.len());
+        }
+    }
+
+    #[test]
+    fn text_and_a_giant_size_are_refused() {
+        assert!(image_bytes(b"frame_id,steering_angle").unwrap_err().contains("neither"));
+        let mut giant = jpeg_of(&ramp(16, 16));
+        let frame_header = giant.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+        giant[frame_header + 5..frame_header + 9].copy_from_slice(&[0xff, 0xff, 0xff, 0xff]);
+        assert!(image_bytes(&giant).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(at in 0usize..4000, with in any::<u8>(), keep in 0usize..4000) {
+            let mut bytes = jpeg_of(&ramp(64, 48));
+            let at = at % bytes.len();
+            bytes[at] = with;
+            bytes.truncate(keep.max(1));
+            if let Ok(picture) = image_bytes(&bytes) {
+                prop_assert_eq!(picture.pixels.len(), picture.width * picture.height * 3);
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = image_bytes(&bytes);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Recordings whose frames can be fetched by index: what every file format becomes.
+//!
+//! - [`decode`]: JPEG and PNG bytes to an [`RgbImage`](crate::RgbImage)
+//! - [`recording`]: a list of frames with times and angles, which a format fills in
+//! - [`timeline`]: rate, gaps and troubles of a list of time stamps
+//! - [`read_ahead`]: threads that decode the next frames, in order
+//! - [`player`]: the [`Source`](crate::Source) over all of it
+
+pub(crate) mod decode;
+pub(crate) mod player;
+mod read_ahead;
+pub(crate) mod recording;
+pub(crate) mod timeline;
+
+pub(crate) use recording::{RecordedFrame, Recording, Tally};

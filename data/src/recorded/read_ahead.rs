@@ -1,0 +1,54 @@
+//! Threads that decode the next pictures while the caller works on this one. The order is kept by construction: thread
+//! `k` of `n` decodes frames `first + k`, `first + k + n`, ... into its own bounded channel, and the reader takes from the
+//! channels in turn.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use super::recording::Pictures;
+use crate::RgbImage;
+
+/// Pictures that each thread may hold ready.
+const READY_PER_THREAD: usize = 3;
+
+/// More threads would only wait for the CNN.
+const MAX_THREADS: usize = 4;
+
+type Decoded = Result<RgbImage, String>;
+
+/// Decoding ahead from a given frame to the end. Dropping it ends the threads.
+pub(super) struct ReadAhead {
+    channels: Vec<Receiver<Decoded>>,
+    next: usize,
+}
+
+impl ReadAhead {
+    /// Starts decoding `pictures[first..count]`.
+    pub(super) fn start(pictures: &Arc<dyn Pictures>, first: usize, count: usize) -> Self {
+        let threads = thread::available_parallelism().map_or(2, |n| n.get()).clamp(1, MAX_THREADS);
+        let channels = (0..threads).map(|k| spawn(Arc::clone(pictures), first + k, count, threads)).collect();
+        Self { channels, next: 0 }
+    }
+
+    /// The next picture in order, or `None` if its thread could not be started or died.
+    pub(super) fn next(&mut self) -> Option<Decoded> {
+        let decoded = self.channels[self.next].recv().ok();
+        self.next = (self.next + 1) % self.channels.len();
+        decoded
+    }
+}
+
+/// Starts one thread; if the system refuses, its channel is closed and the player decodes for itself.
+fn spawn(pictures: Arc<dyn Pictures>, first: usize, count: usize, step: usize) -> Receiver<Decoded> {
+    let (sender, receiver): (SyncSender<Decoded>, _) = sync_channel(READY_PER_THREAD);
+    let decode_all = move || {
+        for index in (first..count).step_by(step) {
+            if sender.send(pictures.picture(index)).is_err() {
+                return; // the reader has gone or has jumped elsewhere
+            }
+        }
+    };
+    let _ = thread::Builder::new().name(format!("decode-{}", first % step)).spawn(decode_all);
+    receiver
+}

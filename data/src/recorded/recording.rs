@@ -1,0 +1,188 @@
+//! What a format finds: frames in order, with times and angles.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::player::Player;
+use super::{decode, timeline};
+use crate::{CameraGeometry, DataError, RgbImage, SkipReport, Source, SourceInfo, SteeringUnit};
+
+/// One frame of a recording whose pictures are files.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordedFrame {
+    /// The image file.
+    pub image: PathBuf,
+    /// Seconds from any origin; NaN if unknown.
+    pub time_s: f64,
+    /// True angle, if there is a usable one.
+    pub steering_true_rad: Option<f32>,
+}
+
+/// Where pictures are fetched from by index, from several threads at once.
+pub(crate) trait Pictures: Send + Sync + 'static {
+    /// Decodes picture `index`; the error is a plain fragment that names the picture and what is wrong.
+    fn picture(&self, index: usize) -> Result<RgbImage, String>;
+}
+
+/// Image files, one a frame.
+struct ImageFiles {
+    /// Removed from the names in messages.
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Pictures for ImageFiles {
+    fn picture(&self, index: usize) -> Result<RgbImage, String> {
+        let path = &self.files[index];
+        decode::image_file(path)
+            .map_err(|reason| format!("{}: {reason}", path.strip_prefix(&self.folder).unwrap_or(path).display()))
+    }
+}
+
+/// A recording as a format found it; [`Recording::into_source`] makes a source of it.
+pub(crate) struct Recording {
+    /// The format in plain words.
+    pub format: &'static str,
+    /// Frames in the order of replay.
+    pub frames: Vec<RecordedFrame>,
+    /// The rate where no time is known.
+    pub assumed_hz: f64,
+    /// The unit of the recording's own angles.
+    pub steering_unit: SteeringUnit,
+    /// Frames that are named somewhere but cannot be had.
+    pub missing: SkipReport,
+    /// Findings in plain words.
+    pub notes: Vec<String>,
+}
+
+impl Recording {
+    /// An empty recording in radians at 20 frames a second.
+    pub(crate) fn new(format: &'static str) -> Self {
+        Self {
+            format,
+            frames: Vec::new(),
+            assumed_hz: 20.0,
+            steering_unit: SteeringUnit::Radians,
+            missing: SkipReport::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Makes a source of the image files.
+    ///
+    /// # Errors
+    /// [`DataError::BadFile`] if there is no frame, or none that can be decoded.
+    pub(crate) fn into_source(self, name: &str, folder: &Path) -> Result<Box<dyn Source>, DataError> {
+        let (times_s, angles): (Vec<_>, Vec<_>) = self.frames.iter().map(|f| (f.time_s, f.steering_true_rad)).unzip();
+        let files = self.frames.into_iter().map(|f| f.image).collect();
+        let pictures = Arc::new(ImageFiles { folder: folder.to_owned(), files });
+        let facts = Facts {
+            format: self.format,
+            raw_times_s: times_s,
+            steering_true_rad: angles,
+            assumed_hz: self.assumed_hz,
+            steering_unit: self.steering_unit,
+            missing: self.missing,
+            notes: self.notes,
+        };
+        facts.into_source(name, folder, pictures)
+    }
+}
+
+/// All that is known of a recording but its pictures.
+pub(crate) struct Facts {
+    /// The format in plain words.
+    pub format: &'static str,
+    /// Seconds from any origin, one per frame.
+    pub raw_times_s: Vec<f64>,
+    /// One per frame.
+    pub steering_true_rad: Vec<Option<f32>>,
+    /// The rate where no time is known.
+    pub assumed_hz: f64,
+    /// The unit of the recording's own angles.
+    pub steering_unit: SteeringUnit,
+    /// Frames that are named somewhere but cannot be had.
+    pub missing: SkipReport,
+    /// Findings in plain words.
+    pub notes: Vec<String>,
+}
+
+impl Facts {
+    /// Makes a source that fetches its frames from `pictures`. The first picture that decodes states the size.
+    ///
+    /// # Errors
+    /// [`DataError::BadFile`] if there is no frame, or none that can be decoded.
+    pub(crate) fn into_source(
+        self,
+        name: &str,
+        path: &Path,
+        pictures: Arc<dyn Pictures>,
+    ) -> Result<Box<dyn Source>, DataError> {
+        let count = self.raw_times_s.len();
+        let bad = |problem: String| DataError::BadFile {
+            path: path.to_owned(),
+            problem,
+            expected: format!("at least one readable image of a recording ({})", self.format),
+        };
+        let mut first_error = None;
+        let size = (0..count).find_map(|i| match pictures.picture(i) {
+            Ok(picture) => Some((picture.width, picture.height)),
+            Err(reason) => {
+                first_error.get_or_insert(reason);
+                None
+            }
+        });
+        let Some((width, height)) = size else {
+            return Err(bad(match (first_error, self.missing.examples.first()) {
+                (Some(reason), _) => format!("none of its {count} images can be decoded ({reason})"),
+                (None, Some(reason)) => format!("it holds none of its {} images ({reason})", self.missing.count),
+                (None, None) => "it holds no images".to_owned(),
+            }));
+        };
+        let line = timeline::timeline(&self.raw_times_s, self.assumed_hz);
+        let labelled = self.steering_true_rad.iter().any(Option::is_some);
+        let info = SourceInfo {
+            name: name.to_owned(),
+            format: self.format,
+            live: false,
+            frame_count: Some(count),
+            width,
+            height,
+            rate_hz: line.rate_hz,
+            times_s: line.times_s,
+            steering_true_rad: if labelled { self.steering_true_rad } else { Vec::new() },
+            steering_unit: self.steering_unit,
+            gaps: line.gaps,
+            notes: self.notes.into_iter().chain(line.notes).collect(),
+            camera: CameraGeometry::assumed(width, height),
+        };
+        Ok(Box::new(Player::new(info, self.missing, pictures)))
+    }
+}
+
+/// Counts findings of one kind and keeps the first few in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// How many.
+    pub count: usize,
+    /// The first three.
+    examples: Vec<String>,
+}
+
+impl Tally {
+    /// Counts one finding; `example` is only asked for while there is room.
+    pub(crate) fn add(&mut self, example: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.examples.len() < 3 {
+            self.examples.push(example());
+        }
+    }
+
+    /// A note "COUNT WHAT (example; example; ...)" if anything was counted.
+    pub(crate) fn note(&self, what: &str, notes: &mut Vec<String>) {
+        if self.count > 0 {
+            let more = if self.count > self.examples.len() { "; ..." } else { "" };
+            notes.push(format!("{} {what} ({}{more})", self.count, self.examples.join("; ")));
+        }
+    }
+}
