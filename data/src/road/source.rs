@@ -1,11 +1,23 @@
 //! The built-in road as a [`Source`].
 
 use super::RoadSettings;
-use crate::{CameraGeometry, DataError, Frame, RgbImage, SkipReport, Source, SourceInfo, SteeringUnit};
+use super::driver::{self, CarState};
+use super::render::{Renderer, camera_geometry};
+use super::style::Style;
+use super::track::Track;
+use crate::{DataError, Frame, SkipReport, Source, SourceInfo, SteeringUnit};
 
-/// A seeded, procedural drive.
+/// Road built for each second of the drive; no driver here is as fast.
+const METRES_A_SECOND: f64 = 22.0;
+/// Road beyond the last frame, so that it is seen to go on.
+const BEYOND_M: f64 = 700.0;
+
+/// A seeded, procedural drive. The course and all labels are known from the start; pictures are rendered when asked for.
 pub struct RoadSource {
     info: SourceInfo,
+    track: Track,
+    states: Vec<CarState>,
+    renderer: Renderer,
     next: usize,
     skipped: SkipReport,
 }
@@ -20,9 +32,13 @@ impl RoadSource {
     }
 
     /// The same, under the name that the user gave.
-    pub(crate) fn named(name: &str, _seed: u64, settings: RoadSettings) -> Result<Self, DataError> {
+    pub(crate) fn named(name: &str, seed: u64, settings: RoadSettings) -> Result<Self, DataError> {
         settings.check()?;
+        let style = Style::new(seed);
+        let track = Track::new(seed, &style, settings.seconds * METRES_A_SECOND + BEYOND_M);
         let count = settings.frame_count();
+        let times_s: Vec<f64> = (0..count).map(|i| i as f64 / settings.rate_hz).collect();
+        let states = driver::drive(seed, &style, &track, times_s.iter().copied());
         let info = SourceInfo {
             name: name.to_owned(),
             format: "built-in road",
@@ -31,14 +47,20 @@ impl RoadSource {
             width: settings.width,
             height: settings.height,
             rate_hz: settings.rate_hz,
-            times_s: (0..count).map(|i| i as f64 / settings.rate_hz).collect(),
-            steering_true_rad: vec![None; count],
+            times_s,
+            steering_true_rad: states.iter().map(|s| Some(s.steering_rad as f32)).collect(),
             steering_unit: SteeringUnit::Radians,
             gaps: Vec::new(),
-            notes: vec!["the road's pictures are not written yet: frames are black and without labels".to_owned()],
-            camera: CameraGeometry::assumed(settings.width, settings.height),
+            notes: vec![style.describe()],
+            camera: camera_geometry(settings.width, settings.height),
         };
-        Ok(Self { info, next: 0, skipped: SkipReport::default() })
+        let renderer = Renderer::new(seed, &style, settings.width, settings.height);
+        Ok(Self { info, track, states, renderer, next: 0, skipped: SkipReport::default() })
+    }
+
+    /// The car at frame `index`, if there is one.
+    pub fn speed_m_s(&self, index: usize) -> Option<f64> {
+        self.states.get(index).map(|s| s.speed)
     }
 }
 
@@ -49,10 +71,12 @@ impl Source for RoadSource {
 
     fn next_frame(&mut self) -> Result<Option<Frame>, DataError> {
         let index = self.next;
-        let Some(&time_s) = self.info.times_s.get(index) else { return Ok(None) };
+        let (Some(state), Some(&time_s)) = (self.states.get(index), self.info.times_s.get(index)) else {
+            return Ok(None);
+        };
         self.next += 1;
-        let image = RgbImage::black(self.info.width, self.info.height);
-        Ok(Some(Frame { index, time_s, image, steering_true_rad: self.info.steering_true_rad[index] }))
+        let image = self.renderer.render(&self.track, state, time_s, index);
+        Ok(Some(Frame { index, time_s, image, steering_true_rad: Some(state.steering_rad as f32) }))
     }
 
     fn seek(&mut self, index: usize) -> Result<(), DataError> {

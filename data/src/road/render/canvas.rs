@@ -1,0 +1,111 @@
+//! The picture in the making: linear light and depth, and its development into 8-bit RGB.
+
+use super::super::noise::hash;
+use crate::RgbImage;
+
+/// Linear light red, green, blue, and an unused fourth that keeps pixels aligned.
+pub type Light4 = [f32; 4];
+
+/// Depth of a pixel that shows nothing nearer than the sky.
+pub const SKY_DEPTH: f32 = f32::INFINITY;
+
+/// What a pixel of ground shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Fragment {
+    /// Metres ahead of the camera.
+    pub depth: f32,
+    /// Metres along the road from the frame's reference.
+    pub s: f32,
+    /// Metres to the left of the road's centre.
+    pub left: f32,
+    /// Length of road that the pixel covers.
+    pub s_span: f32,
+    /// Width of road that the pixel covers.
+    pub left_span: f32,
+    /// Share of sunlight that the slope catches.
+    pub lit: f32,
+}
+
+/// The picture in the making.
+pub struct Canvas {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `[height][width]`
+    pub light: Vec<Light4>,
+    /// `[height][width]`; its depth is also what hides things behind hills.
+    pub ground: Vec<Fragment>,
+    developed: Vec<u8>,
+}
+
+/// Entries of the development table for each unit of light.
+const TABLE_PER_UNIT: f32 = 4096.0;
+/// Light that counts as white.
+const TABLE_MAX: f32 = 4.0;
+
+impl Canvas {
+    /// An empty canvas.
+    pub fn new(width: usize, height: usize) -> Self {
+        let nothing = Fragment { depth: SKY_DEPTH, s: 0.0, left: 0.0, s_span: 1.0, left_span: 1.0, lit: 0.0 };
+        let count = (TABLE_PER_UNIT * TABLE_MAX) as usize;
+        Self {
+            width,
+            height,
+            light: vec![[0.0; 4]; width * height],
+            ground: vec![nothing; width * height],
+            developed: (0..count).map(|i| develop(i as f32 / TABLE_PER_UNIT)).collect(),
+        }
+    }
+
+    /// Forgets the last frame.
+    pub fn clear(&mut self) {
+        for fragment in &mut self.ground {
+            fragment.depth = SKY_DEPTH;
+        }
+    }
+
+    /// Lays `colour` over a pixel with the given opacity.
+    #[inline(always)]
+    pub fn blend(&mut self, at: usize, colour: Light4, opacity: f32) {
+        let old = &mut self.light[at];
+        for k in 0..4 {
+            old[k] += (colour[k] - old[k]) * opacity;
+        }
+    }
+
+    /// Exposes, adds the sensor's grain and vignette, and rounds to 8 bits.
+    pub fn develop(&self, exposure: f32, grain_seed: u64) -> RgbImage {
+        let mut pixels = Vec::with_capacity(self.width * self.height * 3);
+        let scale = exposure * TABLE_PER_UNIT;
+        let last = self.developed.len() as i32 - 1;
+        let mut grain = hash(grain_seed, 0x6772_6169, 0) | 1;
+        let (half_w, half_h) = (0.5 * self.width as f32, 0.5 * self.height as f32);
+        let reach = 1.0 / (half_w * half_w + half_h * half_h);
+        for (row, line) in self.light.chunks_exact(self.width).enumerate() {
+            let y = row as f32 + 0.5 - half_h;
+            for (column, light) in line.iter().enumerate() {
+                grain ^= grain << 13;
+                grain ^= grain >> 7;
+                grain ^= grain << 17;
+                // The sum of two bytes of noise, about -1.5 to 1.5 levels.
+                let noise = ((grain >> 8 & 0xff) + (grain >> 24 & 0xff)) as i32 * 3 / 255 - 3;
+                let x = column as f32 + 0.5 - half_w;
+                let shade = scale * (1.0 - 0.22 * (x * x + y * y) * reach);
+                for k in 0..3 {
+                    let level = self.developed[((light[k] * shade) as i32).clamp(0, last) as usize];
+                    pixels.push((i32::from(level) + (noise >> 1)).clamp(0, 255) as u8);
+                }
+            }
+        }
+        RgbImage { width: self.width, height: self.height, pixels }
+    }
+}
+
+/// Light to 8 bits: a film-like curve (a ratio of quadratics with a soft shoulder), then the sRGB transfer function.
+fn develop(light: f32) -> u8 {
+    let x = light * 0.9;
+    let film = (x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14)).clamp(0.0, 1.0);
+    let encoded = if film <= 0.003_130_8 { 12.92 * film } else { 1.055 * libm::powf(film, 1.0 / 2.4) - 0.055 };
+    (encoded * 255.0 + 0.5) as u8
+}
