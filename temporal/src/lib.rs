@@ -6,7 +6,8 @@
 //! - [`naive`]: the dense and the delta GRU as plain loops; the oracle of every fast variant;
 //! - [`gru`]: the streaming cells [`DeltaGru`] and [`DenseGru`];
 //! - [`rnn`]: cell and linear steering head together;
-//! - [`count`]: the exact work of a step and of a drive, delta beside dense.
+//! - [`count`]: the exact work of a step and of a drive, delta beside dense;
+//! - [`train`]: training on feature sequences, back-propagation through time written by hand.
 
 pub mod config;
 pub mod count;
@@ -16,6 +17,7 @@ pub mod head;
 mod kernels;
 pub mod naive;
 pub mod rnn;
+pub mod train;
 pub mod weights;
 
 pub use config::{Rounding, Storage, Technique, TemporalConfig, Thresholds};

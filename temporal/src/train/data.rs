@@ -1,0 +1,278 @@
+//! Drives to train on, and random windows of them.
+
+use std::sync::Arc;
+
+use rand::Rng;
+
+use super::error::TrainError;
+
+/// Steering of one version of a drive (as recorded, mirrored, shifted, ...).
+#[derive(Clone, Debug)]
+pub struct Labels {
+    /// Steering-wheel angle per frame, radians, positive to the left; NaN: unlabelled, no loss there.
+    pub steering_rad: Arc<[f32]>,
+    /// A teacher's angle per frame, radians, or NaN; used in the share that `loss.teacher_share` says.
+    pub teacher_rad: Option<Arc<[f32]>>,
+}
+
+/// What the trainer knows of a drive; the features come from [`SequenceInputs`].
+#[derive(Clone, Debug)]
+pub struct DriveLabels {
+    /// Name for messages.
+    pub name: String,
+    /// Frames after which time jumps: no window crosses them.
+    pub gaps_after: Vec<usize>,
+    /// At least one; all of the same length. Validation uses the first.
+    pub versions: Vec<Labels>,
+}
+
+impl DriveLabels {
+    /// Number of frames.
+    pub fn frames(&self) -> usize {
+        self.versions.first().map_or(0, |v| v.steering_rad.len())
+    }
+}
+
+/// A stretch of a training drive, in one of its versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Index of the drive.
+    pub drive: usize,
+    /// Index of its version.
+    pub version: usize,
+    /// First frame.
+    pub start: usize,
+    /// Frames that the drive has there: the window's length, or fewer at a short stretch. Further frames repeat the last.
+    pub frames: usize,
+}
+
+impl Window {
+    /// The drive's frame that stands at place `t` of the window.
+    pub fn frame(&self, t: usize) -> usize {
+        self.start + t.min(self.frames - 1)
+    }
+}
+
+/// Where the features of windows come from. Fixed features are [`FixedFeatures`]; a feature layer that is trained together
+/// with the RNN implements `parameters`, `set_parameters` and `backward` as well, and the trainer's optimiser, averaging and
+/// checkpoints then take care of its numbers.
+pub trait SequenceInputs {
+    /// Features per frame.
+    fn inputs(&self) -> usize;
+
+    /// Writes the features of `windows` to `x[frames][windows][inputs]` (frame by frame, see [`Window::frame`]).
+    ///
+    /// # Errors
+    /// A message for the user.
+    fn gather(&mut self, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String>;
+
+    /// All features `[frames][inputs]` of validation drive `drive`, with the parameters last set.
+    ///
+    /// # Errors
+    /// A message for the user.
+    fn validation(&mut self, drive: usize) -> Result<Arc<[f32]>, String>;
+
+    /// The trainable numbers; empty for fixed features.
+    fn parameters(&self) -> Vec<f32> {
+        Vec::new()
+    }
+
+    /// Sets the trainable numbers.
+    fn set_parameters(&mut self, _values: &[f32]) {}
+
+    /// Adds to `gradient` (as long as `parameters`) what follows from `dx[frames][windows][inputs]`, the loss's gradient by
+    /// what the last `gather` wrote.
+    fn backward(&mut self, _dx: &[f32], _gradient: &mut [f32]) {}
+}
+
+/// A drive with features that do not change in training.
+#[derive(Clone, Debug)]
+pub struct FeatureDrive {
+    /// Name, gaps and labels.
+    pub labels: DriveLabels,
+    /// Features `[frames][inputs]`, one array for each version of the labels.
+    pub features: Vec<Arc<[f32]>>,
+}
+
+/// Features computed beforehand.
+pub struct FixedFeatures {
+    inputs: usize,
+    training: Vec<Vec<Arc<[f32]>>>,
+    validation: Vec<Arc<[f32]>>,
+}
+
+/// The drives to train on and those to validate on.
+pub struct TrainingData<'a> {
+    /// Drives to learn from.
+    pub training: Vec<DriveLabels>,
+    /// Drives streamed whole, from a cold start, to measure error and savings.
+    pub validation: Vec<DriveLabels>,
+    /// The features of both.
+    pub inputs: &'a mut dyn SequenceInputs,
+}
+
+impl FixedFeatures {
+    /// Takes the features of the training and validation drives (of these the first version).
+    ///
+    /// # Errors
+    /// [`TrainError::Drive`] if a drive's features are not `frames * inputs` finite numbers for each version.
+    pub fn new(inputs: usize, training: &[FeatureDrive], validation: &[FeatureDrive]) -> Result<Self, TrainError> {
+        for drive in training.iter().chain(validation) {
+            check_features(inputs, drive)?;
+        }
+        Ok(Self {
+            inputs,
+            training: training.iter().map(|d| d.features.clone()).collect(),
+            validation: validation.iter().map(|d| d.features[0].clone()).collect(),
+        })
+    }
+}
+
+fn check_features(inputs: usize, drive: &FeatureDrive) -> Result<(), TrainError> {
+    let fail = |problem: String| Err(TrainError::Drive { drive: drive.labels.name.clone(), problem });
+    if drive.features.is_empty() || drive.features.len() != drive.labels.versions.len() {
+        return fail(format!("{} feature arrays for {} versions of the labels", drive.features.len(), drive.labels.versions.len()));
+    }
+    for (version, features) in drive.features.iter().enumerate() {
+        let expected = drive.labels.frames() * inputs;
+        if features.len() != expected {
+            return fail(format!("version {version} has {} features, expected {expected} (frames * {inputs})", features.len()));
+        }
+        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
+            return fail(format!("version {version}: feature {} of frame {} is {}", at % inputs, at / inputs, features[at]));
+        }
+    }
+    Ok(())
+}
+
+impl SequenceInputs for FixedFeatures {
+    fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    fn gather(&mut self, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String> {
+        let n = self.inputs;
+        for (w, window) in windows.iter().enumerate() {
+            let features = &self.training[window.drive][window.version];
+            for t in 0..frames {
+                let from = window.frame(t) * n;
+                x[(t * windows.len() + w) * n..][..n].copy_from_slice(&features[from..from + n]);
+            }
+        }
+        Ok(())
+    }
+
+    fn validation(&mut self, drive: usize) -> Result<Arc<[f32]>, String> {
+        Ok(self.validation[drive].clone())
+    }
+}
+
+/// Draws windows, each start equally often.
+pub(super) struct WindowSampler {
+    /// Drive, first frame, frames; without stretches that are too short to learn from.
+    stretches: Vec<(usize, usize, usize)>,
+    /// Running sum of the stretches' starts.
+    starts: Vec<usize>,
+    versions: Vec<usize>,
+    window: usize,
+}
+
+impl WindowSampler {
+    /// Checks the drives and finds their unbroken stretches; those not longer than `burn_in` are left out.
+    pub fn new(drives: &[DriveLabels], window: usize, burn_in: usize) -> Result<Self, TrainError> {
+        let mut stretches = Vec::new();
+        let mut starts = Vec::new();
+        let mut total = 0;
+        for (index, drive) in drives.iter().enumerate() {
+            check_labels(drive)?;
+            let mut ends: Vec<usize> = drive.gaps_after.iter().map(|gap| gap + 1).filter(|end| *end < drive.frames()).collect();
+            ends.push(drive.frames());
+            ends.sort_unstable();
+            let mut start = 0;
+            for end in ends {
+                if end > start + burn_in {
+                    stretches.push((index, start, end - start));
+                    total += (end - start).saturating_sub(window) + 1;
+                    starts.push(total);
+                }
+                start = end;
+            }
+        }
+        if total == 0 {
+            let problem = format!("no unbroken stretch of more than {burn_in} frames (`burn_in`) to learn from");
+            return Err(TrainError::Drive { drive: "all training drives".into(), problem });
+        }
+        Ok(Self { stretches, starts, versions: drives.iter().map(|d| d.versions.len()).collect(), window })
+    }
+
+    /// One window.
+    pub fn draw(&self, rng: &mut impl Rng) -> Window {
+        let place = rng.random_range(0..self.starts[self.starts.len() - 1]);
+        let found = self.starts.partition_point(|end| *end <= place);
+        let (drive, first, length) = self.stretches[found];
+        let offset = place - if found == 0 { 0 } else { self.starts[found - 1] };
+        let version = rng.random_range(0..self.versions[drive]);
+        Window { drive, version, start: first + offset, frames: length.min(self.window) }
+    }
+}
+
+pub(super) fn check_labels(drive: &DriveLabels) -> Result<(), TrainError> {
+    let fail = |problem: String| Err(TrainError::Drive { drive: drive.name.clone(), problem });
+    if drive.frames() == 0 {
+        return fail("no frames".into());
+    }
+    for (version, labels) in drive.versions.iter().enumerate() {
+        let teacher = labels.teacher_rad.as_ref().map_or(drive.frames(), |t| t.len());
+        if labels.steering_rad.len() != drive.frames() || teacher != drive.frames() {
+            let found = labels.steering_rad.len();
+            return fail(format!("version {version} has {found} labels and {teacher} of a teacher, expected {}", drive.frames()));
+        }
+        if labels.steering_rad.iter().any(|x| x.is_infinite()) {
+            return fail(format!("version {version} has an infinite steering angle"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn drive(frames: usize, gaps_after: Vec<usize>) -> DriveLabels {
+        let labels = Labels { steering_rad: vec![0.1; frames].into(), teacher_rad: None };
+        DriveLabels { name: "test".into(), gaps_after, versions: vec![labels.clone(), labels] }
+    }
+
+    #[test]
+    fn windows_never_cross_a_gap_and_reach_every_frame() {
+        let drives = [drive(50, vec![19, 22]), drive(5, vec![])];
+        let sampler = WindowSampler::new(&drives, 8, 3).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut seen = vec![vec![false; 50], vec![false; 5]];
+        for _ in 0..3000 {
+            let w = sampler.draw(&mut rng);
+            let last = w.frame(7);
+            assert!(w.version < 2);
+            assert!(w.drive == 1 || last <= 19 || w.start >= 23, "{w:?} crosses a gap");
+            (w.start..=last).for_each(|frame| seen[w.drive][frame] = true);
+        }
+        let unseen: Vec<usize> = (0..50).filter(|f| !seen[0][*f]).collect();
+        assert_eq!(unseen, [20, 21, 22], "only the stretch of three frames is too short");
+        assert!(seen[1].iter().all(|s| *s));
+    }
+
+    #[test]
+    fn bad_drives_are_named() {
+        let short = Labels { steering_rad: vec![0.0; 4].into(), teacher_rad: None };
+        let mut odd = drive(5, vec![]);
+        odd.versions.push(short);
+        let error = WindowSampler::new(&[odd], 8, 0).err().unwrap().to_string();
+        assert!(error.contains("`test`") && error.contains("version 2 has 4 labels"), "{error}");
+        let drive = FeatureDrive { labels: drive(2, vec![]), features: vec![vec![0.0, f32::NAN, 0.0, 0.0].into(); 2] };
+        let error = FixedFeatures::new(2, &[drive], &[]).err().unwrap().to_string();
+        assert!(error.contains("feature 1 of frame 0 is NaN"), "{error}");
+    }
+}

@@ -1,0 +1,200 @@
+//! The naive f64 oracle of forward and backward: scalar loops, gradients by finite differences with the choice of what is
+//! transmitted frozen; and figures from PyTorch (`goldens/train_gru.py`).
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::bptt::{Part, Tape, Technique, round_to};
+use super::hold::DeltaCost;
+use super::loss::{self, Targets};
+use super::parameters::Parameters;
+use super::settings::{FixedPoint, LossSettings};
+
+struct Case {
+    parameters: Parameters,
+    part: Part,
+    technique: Technique,
+    targets: Targets,
+    loss: LossSettings,
+}
+
+const BURN_IN: usize = 2;
+
+fn case(theta_x: f32, theta_h: f32, l1: f32) -> Case {
+    let (inputs, hidden, frames, batch) = (5, 4, 9, 3);
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let parameters = Parameters::random(inputs, hidden, &mut rng);
+    let mut x = vec![0.0; frames * batch * inputs];
+    for i in 0..x.len() {
+        let before = if i >= batch * inputs { x[i - batch * inputs] } else { 0.0 };
+        x[i] = (before + rng.random_range(-0.6..0.8f32)).max(0.0);
+    }
+    let mut steering_rad: Vec<f32> = (0..frames * batch).map(|_| rng.random_range(-0.4..0.4)).collect();
+    steering_rad[4 * batch + 1] = f32::NAN;
+    let cost = DeltaCost { l1, event: 0.0, width: 1.0 };
+    Case {
+        parameters,
+        part: Part { frames, batch, x, noise_h: Vec::new() },
+        technique: Technique {
+            theta_x: vec![theta_x; inputs],
+            theta_h: vec![theta_h; hidden],
+            cost_x: cost,
+            cost_h: cost,
+            rounding: None,
+            burn_in: BURN_IN,
+            learn_theta: false,
+            want_dx: true,
+        },
+        targets: Targets { teacher_rad: vec![f32::NAN; steering_rad.len()], steering_rad },
+        loss: LossSettings { curve_weight: 1.0, ..LossSettings::default() },
+    }
+}
+
+/// Loss and gradients by the code under test: `(loss, by parameters, by features)`.
+fn by_bptt(case: &Case) -> (f64, Vec<f32>, Vec<f32>) {
+    let total = loss::total_weight(&case.loss, &case.targets, BURN_IN * case.part.batch);
+    let tape = Tape::forward(&case.parameters, &case.part, &case.technique);
+    let from = BURN_IN * case.part.batch;
+    let (loss, d_steering) = loss::loss(&case.loss, &case.targets, &tape.steering_rad, from, total);
+    let mut gradient = Parameters::zeros(case.parameters.inputs(), case.parameters.hidden());
+    let dx = tape.backward(&case.parameters, &case.technique, &d_steering, &mut gradient);
+    let events = tape.events(BURN_IN);
+    let costs = f64::from(case.technique.cost_x.l1) * events.magnitude[0] + f64::from(case.technique.cost_h.l1) * events.magnitude[1];
+    (loss + costs, gradient.values, dx)
+}
+
+/// What was transmitted, in the order of the oracle's questions.
+type Choices = Vec<bool>;
+
+/// The same loss, one scalar at a time in f64. `frozen` replaces the comparisons with those of an earlier run.
+fn naive_loss(case: &Case, values: &[f64], x: &[f64], frozen: Option<&Choices>) -> (f64, Choices) {
+    let p = &case.parameters;
+    let (n_in, n, batch) = (p.inputs(), p.hidden(), case.part.batch);
+    let sigmoid = |v: f64| 1.0 / (1.0 + (-v).exp());
+    let (w_x, w_h) = (&values[p.w_x_range()], &values[p.w_h_range()]);
+    let (b_x, b_h) = (&values[p.b_x_range()], &values[p.b_h_range()]);
+    let (head_w, head_b) = (&values[p.head_w_range()], values[p.head_b_range().start]);
+    let total = loss::total_weight(&case.loss, &case.targets, BURN_IN * batch);
+    let mut choices = Vec::new();
+    let mut sum = 0.0;
+    let mut transmit = |value: f64, reference: &mut f64, theta: f32| {
+        let send = match frozen {
+            Some(frozen) => frozen[choices.len()],
+            None => (value - *reference).abs() >= f64::from(theta),
+        };
+        choices.push(send);
+        let moved = if send { (value - *reference).abs() } else { 0.0 };
+        if send {
+            *reference = value;
+        }
+        moved
+    };
+    for b in 0..batch {
+        let (mut x_ref, mut h_ref, mut h) = (vec![0.0; n_in], vec![0.0; n], vec![0.0; n]);
+        for t in 0..case.part.frames {
+            let on = if t >= BURN_IN { 1.0 } else { 0.0 };
+            for i in 0..n_in {
+                let moved = transmit(x[(t * batch + b) * n_in + i], &mut x_ref[i], case.technique.theta_x[i]);
+                sum += on * f64::from(case.technique.cost_x.l1) * moved;
+            }
+            for i in 0..n {
+                let moved = transmit(h[i], &mut h_ref[i], case.technique.theta_h[i]);
+                sum += on * f64::from(case.technique.cost_h.l1) * moved;
+            }
+            let dot = |reference: &[f64], w: &[f64], gate: usize| -> f64 {
+                reference.iter().enumerate().map(|(i, v)| v * w[i * 3 * n + gate]).sum()
+            };
+            let old = h.clone();
+            for j in 0..n {
+                let m_x = |gate: usize| b_x[gate * n + j] + dot(&x_ref, w_x, gate * n + j);
+                let m_h = |gate: usize| b_h[gate * n + j] + dot(&h_ref, w_h, gate * n + j);
+                let r = sigmoid(m_x(0) + m_h(0));
+                let u = sigmoid(m_x(1) + m_h(1));
+                let c = (m_x(2) + r * m_h(2)).tanh();
+                h[j] = (1.0 - u) * c + u * old[j];
+            }
+            let label = case.targets.steering_rad[t * batch + b];
+            if t >= BURN_IN && !label.is_nan() {
+                let steering = head_b + h.iter().zip(head_w).map(|(h, w)| h * w).sum::<f64>();
+                let weight = f64::from(1.0 + case.loss.curve_weight * label.abs() / case.loss.scale_rad);
+                sum += weight * ((steering - f64::from(label)) / f64::from(case.loss.scale_rad)).powi(2) / total;
+            }
+        }
+    }
+    (sum, choices)
+}
+
+/// Compares every gradient with finite differences of the oracle.
+fn check(case: &Case) {
+    let (loss, gradient, dx) = by_bptt(case);
+    let values: Vec<f64> = case.parameters.values.iter().map(|v| f64::from(*v)).collect();
+    let x: Vec<f64> = case.part.x.iter().map(|v| f64::from(*v)).collect();
+    let (expected, choices) = naive_loss(case, &values, &x, None);
+    assert!((loss - expected).abs() < 1e-5 * expected, "loss {loss}, expected {expected}");
+    let slope = |values: &[f64], x: &[f64], i: usize, in_x: bool| {
+        let at = |d: f64| {
+            let (mut values, mut x) = (values.to_vec(), x.to_vec());
+            if in_x { x[i] += d } else { values[i] += d }
+            naive_loss(case, &values, &x, Some(&choices)).0
+        };
+        (at(1e-5) - at(-1e-5)) / 2e-5
+    };
+    let largest = gradient.iter().fold(0.0f32, |m, g| m.max(g.abs()));
+    assert!(largest > 0.1, "the case has hardly any gradient");
+    for i in 0..case.parameters.head_b_range().end {
+        let expected = slope(&values, &x, i, false);
+        assert!((f64::from(gradient[i]) - expected).abs() < 2e-5 + 1e-4 * expected.abs(), "parameter {i}: {} {expected}", gradient[i]);
+    }
+    for i in 0..x.len() {
+        let expected = slope(&values, &x, i, true);
+        assert!((f64::from(dx[i]) - expected).abs() < 2e-5 + 1e-4 * expected.abs(), "feature {i}: {} {expected}", dx[i]);
+    }
+}
+
+#[test]
+fn dense_gradients_equal_finite_differences() {
+    check(&case(0.0, 0.0, 0.0));
+}
+
+#[test]
+fn delta_gradients_equal_finite_differences_with_frozen_choices() {
+    let case = case(0.3, 0.08, 0.0);
+    let tape = Tape::forward(&case.parameters, &case.part, &case.technique);
+    let events = tape.events(0);
+    let all = [case.part.x.len() as u64, (case.part.frames * case.part.batch * 4) as u64];
+    for i in 0..2 {
+        assert!(events.columns[i] > all[i] / 8 && events.columns[i] < all[i] * 7 / 8, "the case must both send and hold: {events:?}");
+    }
+    check(&case);
+}
+
+#[test]
+fn gradients_of_the_l1_costs_equal_finite_differences() {
+    check(&case(0.3, 0.08, 0.05));
+}
+
+#[test]
+fn rounding_is_straight_through() {
+    let mut rounded = case(0.0, 0.0, 0.0);
+    let q = FixedPoint { integer_bits: 1, fraction_bits: 3 };
+    rounded.technique.rounding = Some(q);
+    let tape = Tape::forward(&rounded.parameters, &rounded.part, &rounded.technique);
+    // With the rounding error added as constant noise, nothing differs but the order of operations.
+    let mut noisy = case(0.0, 0.0, 0.0);
+    let n = noisy.part.batch * 4;
+    noisy.part.noise_h = vec![0.0; noisy.part.frames * n];
+    for t in 0..noisy.part.frames {
+        let plain = Tape::forward(&noisy.parameters, &noisy.part, &noisy.technique);
+        for i in t * n..(t + 1) * n {
+            let h = plain.state(i);
+            noisy.part.noise_h[i] = round_to(q, h) - h;
+        }
+    }
+    let (expected_loss, expected, _) = by_bptt(&noisy);
+    let (loss, gradient, _) = by_bptt(&rounded);
+    assert!(tape.steering_rad.iter().all(|s| s.is_finite()));
+    assert!((loss - expected_loss).abs() < 1e-5, "{loss} {expected_loss}");
+    for (g, e) in gradient.iter().zip(&expected) {
+        assert!((g - e).abs() < 1e-4, "{g} {e}");
+    }
+}

@@ -1,0 +1,383 @@
+//! The training loop.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::bptt::{Events, Technique};
+use super::data::{TrainingData, WindowSampler, check_labels};
+use super::error::TrainError;
+use super::hold::DeltaCost;
+use super::optimiser::{self, AdamW};
+use super::parameters::Parameters;
+use super::settings::TrainSettings;
+use super::sparsity;
+use super::state::{Record, State, Validation};
+use super::step;
+use super::stream::{ColumnThresholds, StreamCount, stream};
+
+/// How a run is watched, stopped and resumed.
+#[derive(Clone, Copy, Default)]
+pub struct Control<'a> {
+    /// The checkpoint file: read if it exists (the run goes on exactly where it stopped), written at every validation and on
+    /// interruption.
+    pub checkpoint: Option<&'a Path>,
+    /// Set it from anywhere to stop after the current step.
+    pub interrupt: Option<&'a AtomicBool>,
+}
+
+/// What the progress callback sees after every step.
+pub struct Progress<'a> {
+    /// Steps taken and steps in all.
+    pub step: u64,
+    /// Steps in all.
+    pub steps: u64,
+    /// Loss of this step's windows, in squared units of `loss.scale_rad`.
+    pub loss: f64,
+    /// The gradient's norm before clipping.
+    pub gradient_norm: f64,
+    /// Savings in this step's windows after the burn-in, at the thresholds of this step.
+    pub window_savings: f64,
+    /// Figures of the validation after this step, if there was one.
+    pub validation: Option<&'a Validation>,
+    /// The best validation so far.
+    pub best: Option<&'a Validation>,
+    /// Seconds trained, over all runs.
+    pub elapsed_s: f64,
+}
+
+/// What came out.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The weights kept: of the best validation, or the last (`validation.keep_last`, or no validation drives).
+    pub parameters: Parameters,
+    /// The thresholds that belong to them.
+    pub thresholds: ColumnThresholds,
+    /// The numbers of the jointly trained sequence inputs that belong to them; empty for fixed features.
+    pub inputs_parameters: Vec<f32>,
+    /// Figures of the state kept.
+    pub best: Option<Validation>,
+    /// All validations.
+    pub history: Vec<Validation>,
+    /// Whether all steps were taken (false: interrupted).
+    pub finished: bool,
+    /// Seconds trained, over all runs.
+    pub elapsed_s: f64,
+}
+
+/// Trains a GRU with a linear steering head.
+///
+/// Starts from `initial` if given (its sizes must fit), else from random weights. With the same settings, data and initial
+/// weights the result is the same to the last bit on one machine, interrupted and resumed or not.
+///
+/// # Errors
+/// [`TrainError`]: a setting out of range, a drive of the wrong shape, a checkpoint of another run, or a loss that is no longer
+/// finite (the checkpoint file then still holds the last good state).
+pub fn train_rnn(
+    data: TrainingData,
+    settings: &TrainSettings,
+    initial: Option<&Parameters>,
+    control: Control,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Trained, TrainError> {
+    settings.check()?;
+    let mut trainer = Trainer::new(data, settings, initial, control)?;
+    let finished = trainer.run(control, progress)?;
+    Ok(trainer.finish(finished))
+}
+
+struct Trainer<'a, 's> {
+    data: TrainingData<'a>,
+    settings: &'s TrainSettings,
+    sampler: WindowSampler,
+    /// Sizes of the RNN; the numbers are in `state`.
+    shape: Parameters,
+    adam: AdamW,
+    state: State,
+    /// Step of the last checkpoint written.
+    kept_step: u64,
+}
+
+impl<'a, 's> Trainer<'a, 's> {
+    fn new(data: TrainingData<'a>, settings: &'s TrainSettings, initial: Option<&Parameters>, control: Control) -> Result<Self, TrainError> {
+        let sampler = WindowSampler::new(&data.training, settings.window, settings.burn_in)?;
+        data.validation.iter().try_for_each(check_labels)?;
+        let inputs = data.inputs.inputs();
+        let mut rng = random_stream(settings.seed, u64::MAX);
+        let start = match initial {
+            Some(p) if (p.inputs(), p.hidden()) == (inputs, settings.hidden) => p.clone(),
+            Some(p) => {
+                let problem = format!("hold {} inputs and {} hidden units, expected {inputs} and {}", p.inputs(), p.hidden(), settings.hidden);
+                return Err(TrainError::Initial(problem));
+            }
+            None => Parameters::random(inputs, settings.hidden, &mut rng),
+        };
+        let values = [start.values.clone(), data.inputs.parameters()].concat();
+        let (rate, decay) = rates(&start, values.len(), settings);
+        let fingerprint = fingerprint(&data, &values);
+        let state = match control.checkpoint.filter(|path| path.exists()) {
+            Some(path) => State::load(path, settings, fingerprint, values.len())?,
+            None => fresh_state(settings, fingerprint, values),
+        };
+        let mut adam = AdamW::new(rate, decay);
+        adam.moment1.copy_from_slice(&state.moment1);
+        adam.moment2.copy_from_slice(&state.moment2);
+        let kept_step = state.record.step;
+        Ok(Self { data, settings, sampler, shape: start, adam, state, kept_step })
+    }
+
+    /// Trains until all steps are taken (true) or the interruption flag is set (false).
+    fn run(&mut self, control: Control, progress: &mut dyn FnMut(&Progress)) -> Result<bool, TrainError> {
+        let begun = Instant::now();
+        let before = self.state.record.elapsed_s;
+        while self.state.record.step < self.settings.steps {
+            if control.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+                self.save(control)?;
+                return Ok(false);
+            }
+            let (loss, gradient_norm, window_savings) = self.step(control)?;
+            let step = self.state.record.step;
+            let due = step.is_multiple_of(self.settings.validation.every) || step == self.settings.steps;
+            let validation = if due { self.validate()? } else { None };
+            self.state.record.elapsed_s = before + begun.elapsed().as_secs_f64();
+            if due {
+                self.save(control)?;
+            }
+            let record = &self.state.record;
+            progress(&Progress {
+                step,
+                steps: self.settings.steps,
+                loss,
+                gradient_norm,
+                window_savings,
+                validation: validation.as_ref(),
+                best: record.best.as_ref(),
+                elapsed_s: record.elapsed_s,
+            });
+        }
+        Ok(true)
+    }
+
+    /// One optimiser step; returns loss, gradient norm and the windows' savings.
+    fn step(&mut self, control: Control) -> Result<(f64, f64, f64), TrainError> {
+        let (settings, number) = (self.settings, self.state.record.step);
+        let mut rng = random_stream(settings.seed, number);
+        let windows: Vec<_> = (0..settings.batch).map(|_| self.sampler.draw(&mut rng)).collect();
+        let parameters = self.parameters(&self.state.values);
+        let mut x = vec![0.0; settings.window * settings.batch * parameters.inputs()];
+        let split = parameters.values.len();
+        if self.state.values.len() > split {
+            self.data.inputs.set_parameters(&self.state.values[split..]);
+        }
+        self.data.inputs.gather(&windows, settings.window, &mut x).map_err(TrainError::Inputs)?;
+        let technique = self.technique(&parameters);
+        let result = step::run(settings, &technique, &parameters, &self.data.training, &windows, &x, &mut rng)?;
+        let mut gradient = result.gradient.values;
+        gradient.resize(self.state.values.len(), 0.0);
+        if !result.dx.is_empty() && gradient.len() > split {
+            self.data.inputs.backward(&result.dx, &mut gradient[split..]);
+        }
+        if settings.learned.is_some_and(|learned| !learned.per_column) {
+            share_gradient(&mut gradient[self.shape.log_theta_x_range()]);
+            share_gradient(&mut gradient[self.shape.log_theta_h_range()]);
+        }
+        let sum: f64 = gradient.iter().map(|g| f64::from(*g)).sum();
+        if !result.loss.is_finite() || !sum.is_finite() {
+            let place = control.checkpoint.map(|path| format!(" in {}", path.display())).unwrap_or_default();
+            return Err(TrainError::Diverged { step: number + 1, loss: result.loss, kept_step: self.kept_step, place });
+        }
+        let norm = self.adam.step(&settings.optimiser, number, settings.steps, &mut self.state.values, &gradient);
+        if let Some(sparsity) = &settings.sparsity {
+            let matrices = [self.shape.w_x_range(), self.shape.w_h_range()];
+            sparsity::prune(sparsity, number + 1, settings.steps, matrices, &self.state.values, &mut self.state.alive);
+            self.state.values.iter_mut().zip(&self.state.alive).for_each(|(value, alive)| *value *= alive);
+        }
+        optimiser::average(&mut self.state.average, &self.state.values, settings.optimiser.average, number);
+        if settings.sparsity.is_some() {
+            self.state.average.iter_mut().zip(&self.state.alive).for_each(|(value, alive)| *value *= alive);
+        }
+        self.state.record.step += 1;
+        let savings = self.window_savings(&result.events);
+        self.control_events(savings);
+        Ok((result.loss, norm, savings))
+    }
+
+    /// Dense over transmitted columns in the batch's windows after the burn-in.
+    fn window_savings(&self, events: &Events) -> f64 {
+        let frames = self.settings.batch * (self.settings.window - self.settings.burn_in);
+        let dense = frames * (self.shape.inputs() + self.shape.hidden());
+        dense as f64 / (events.columns[0] + events.columns[1]).max(1) as f64
+    }
+
+    /// Raises the cost on events while the windows save too little, lowers it while they save more than asked.
+    fn control_events(&mut self, savings: f64) {
+        if let (Some(learned), true) = (self.settings.learned, self.ramp() >= 1.0) {
+            let short = (f64::from(learned.savings) / savings).ln() as f32;
+            let log = &mut self.state.record.log_event_cost;
+            *log = (*log + 0.02 * short.clamp(-1.0, 1.0)).clamp(-12.0, 6.0);
+        }
+    }
+
+    /// How far thresholds and costs have risen, 0 to 1.
+    fn ramp(&self) -> f32 {
+        self.settings.delta.as_ref().map_or(0.0, |delta| {
+            let done = self.state.record.step as f32 / self.settings.steps as f32;
+            ((done - delta.ramp_from) / (delta.ramp_to - delta.ramp_from).max(1e-6)).clamp(0.0, 1.0)
+        })
+    }
+
+    /// The techniques as they stand at the coming step.
+    fn technique(&self, parameters: &Parameters) -> Technique {
+        let settings = self.settings;
+        let ramp = self.ramp();
+        let thresholds = ColumnThresholds::of(parameters, ramp * settings.theta_x, ramp * settings.theta_h);
+        let windows = (settings.batch * (settings.window - settings.burn_in)) as f32;
+        let units = (parameters.inputs() + parameters.hidden()) as f32;
+        let event = settings.learned.map_or(0.0, |_| ramp * self.state.record.log_event_cost.exp() / (windows * units));
+        let width = settings.learned.map_or(1.0, |learned| learned.width);
+        let cost = |beta: f32| DeltaCost { l1: ramp * beta / windows, event, width };
+        let (beta_x, beta_h) = settings.delta.as_ref().map_or((0.0, 0.0), |delta| (delta.beta_x, delta.beta_h));
+        Technique {
+            theta_x: thresholds.theta_x,
+            theta_h: thresholds.theta_h,
+            cost_x: cost(beta_x),
+            cost_h: cost(beta_h),
+            rounding: settings.rounding,
+            burn_in: settings.burn_in,
+            learn_theta: settings.learned.is_some(),
+            want_dx: self.state.values.len() > parameters.values.len(),
+        }
+    }
+
+    /// The RNN's part of an array.
+    fn parameters(&self, values: &[f32]) -> Parameters {
+        let mut parameters = self.shape.clone();
+        let len = parameters.values.len();
+        parameters.values.copy_from_slice(&values[..len]);
+        parameters
+    }
+
+    /// Streams the validation drives through the averaged weights and keeps them if they are the best so far.
+    fn validate(&mut self) -> Result<Option<Validation>, TrainError> {
+        if self.data.validation.is_empty() {
+            return Ok(None);
+        }
+        let parameters = self.parameters(&self.state.average);
+        let split = parameters.values.len();
+        if self.state.values.len() > split {
+            self.data.inputs.set_parameters(&self.state.average[split..]);
+        }
+        let thresholds = ColumnThresholds::of(&parameters, self.settings.theta_x, self.settings.theta_h);
+        let mut count = StreamCount::default();
+        let (mut sum, mut frames) = (0.0, 0u64);
+        for (index, drive) in self.data.validation.iter().enumerate() {
+            let features = self.data.inputs.validation(index).map_err(TrainError::Inputs)?;
+            let (steering, drive_count) = stream(&parameters, &thresholds, &features);
+            count.add(&drive_count);
+            let pairs = steering.iter().zip(drive.versions[0].steering_rad.iter()).filter(|(_, label)| !label.is_nan());
+            for (predicted, label) in pairs {
+                sum += (f64::from(*predicted) - f64::from(*label)).powi(2);
+                frames += 1;
+            }
+        }
+        let rmse_rad = (sum / frames.max(1) as f64).sqrt();
+        let savings = count.savings();
+        let score = rmse_rad * (f64::from(self.settings.validation.savings_target) / savings).max(1.0);
+        let validation = Validation { step: self.state.record.step, rmse_rad, savings, score, count };
+        self.state.record.history.push(validation.clone());
+        let better = self.state.record.best.as_ref().is_none_or(|best| score < best.score);
+        if better || self.settings.validation.keep_last {
+            self.state.record.best = Some(validation.clone());
+            self.state.best.copy_from_slice(&self.state.average);
+        }
+        Ok(Some(validation))
+    }
+
+    fn save(&mut self, control: Control) -> Result<(), TrainError> {
+        if let Some(path) = control.checkpoint {
+            self.state.moment1.copy_from_slice(&self.adam.moment1);
+            self.state.moment2.copy_from_slice(&self.adam.moment2);
+            self.state.save(path)?;
+            self.kept_step = self.state.record.step;
+        }
+        Ok(())
+    }
+
+    fn finish(self, finished: bool) -> Trained {
+        let kept = if self.state.record.best.is_some() { &self.state.best } else { &self.state.average };
+        let parameters = self.parameters(kept);
+        Trained {
+            thresholds: ColumnThresholds::of(&parameters, self.settings.theta_x, self.settings.theta_h),
+            inputs_parameters: kept[parameters.values.len()..].to_vec(),
+            parameters,
+            best: self.state.record.best,
+            history: self.state.record.history,
+            finished,
+            elapsed_s: self.state.record.elapsed_s,
+        }
+    }
+}
+
+fn fresh_state(settings: &TrainSettings, data: u64, values: Vec<f32>) -> State {
+    let zeros = vec![0.0; values.len()];
+    State {
+        record: Record {
+            settings: settings.clone(),
+            data,
+            step: 0,
+            log_event_cost: -2.0,
+            best: None,
+            history: Vec::new(),
+            elapsed_s: 0.0,
+        },
+        average: values.clone(),
+        best: values.clone(),
+        moment1: zeros.clone(),
+        moment2: zeros,
+        alive: vec![1.0; values.len()],
+        values,
+    }
+}
+
+/// Each number's factor on the learning rate, and whether it decays.
+fn rates(shape: &Parameters, len: usize, settings: &TrainSettings) -> (Vec<f32>, Vec<f32>) {
+    let mut rate = vec![1.0; len];
+    let theta_rate = settings.learned.map_or(0.0, |learned| learned.rate);
+    rate[shape.log_theta_x_range().start..shape.log_theta_h_range().end].fill(theta_rate);
+    let mut decay = vec![0.0; len];
+    for range in [shape.w_x_range(), shape.w_h_range(), shape.head_w_range(), shape.values.len()..len] {
+        decay[range].fill(1.0);
+    }
+    (rate, decay)
+}
+
+/// One threshold for the whole layer: every column gets the sum of the gradients.
+fn share_gradient(gradient: &mut [f32]) {
+    let sum: f32 = gradient.iter().sum();
+    gradient.fill(sum);
+}
+
+/// Random numbers of one step.
+fn random_stream(seed: u64, step: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(step);
+    rng
+}
+
+/// FNV-1a over sizes, labels and starting numbers: tells whether a checkpoint belongs to this run.
+fn fingerprint(data: &TrainingData, values: &[f32]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |bits: u64| hash = (hash ^ bits).wrapping_mul(0x100_0000_01b3);
+    for drive in data.training.iter().chain(&data.validation) {
+        add(drive.frames() as u64);
+        drive.gaps_after.iter().for_each(|gap| add(*gap as u64));
+        for labels in &drive.versions {
+            labels.steering_rad.iter().for_each(|x| add(u64::from(x.to_bits())));
+        }
+    }
+    values.iter().for_each(|x| add(u64::from(x.to_bits())));
+    hash
+}
