@@ -187,7 +187,13 @@ impl Tape {
 
     /// Adds the gradients to `grad`, given `d_steering[frames][batch]`, the loss's gradient by the angles. Returns the
     /// gradient by the features `[frames][batch][inputs]`, or an empty array if that is not wanted.
-    pub fn backward(&self, p: &Parameters, technique: &Technique, d_steering: &[f32], grad: &mut Parameters) -> Vec<f32> {
+    pub fn backward(
+        &self,
+        p: &Parameters,
+        technique: &Technique,
+        d_steering: &[f32],
+        grad: &mut Parameters,
+    ) -> Vec<f32> {
         let (hidden, inputs) = (p.hidden(), p.inputs());
         let (rows, n) = (self.frames * self.batch, self.batch * hidden);
         let range = grad.head_w_range();
@@ -223,7 +229,11 @@ impl Tape {
         add_row_sums(&mut grad.values[range], &d_mx);
         let range = grad.b_h_range();
         add_row_sums(&mut grad.values[range], &d_mh);
-        if technique.want_dx || technique.learn_theta { self.features_backward(p, technique, &d_mx, grad) } else { Vec::new() }
+        if technique.want_dx || technique.learn_theta {
+            self.features_backward(p, technique, &d_mx, grad)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Frame `t` of the gates backward: writes `d_mx`, `d_mh` `[batch][3 hidden]` and `d_old`, what flows to `h_{t-1}` past
@@ -263,7 +273,13 @@ impl Tape {
     }
 
     /// From `d_mx[frames][batch][3 hidden]` back to the features, through the held references.
-    fn features_backward(&self, p: &Parameters, technique: &Technique, d_mx: &[f32], grad: &mut Parameters) -> Vec<f32> {
+    fn features_backward(
+        &self,
+        p: &Parameters,
+        technique: &Technique,
+        d_mx: &[f32],
+        grad: &mut Parameters,
+    ) -> Vec<f32> {
         let (inputs, n) = (p.inputs(), self.batch * p.inputs());
         let mut d_ref = vec![0.0; self.frames * n];
         let sizes = (self.frames * self.batch, inputs, 3 * p.hidden());
@@ -275,7 +291,15 @@ impl Tape {
             let cost = technique.cost_at(t, technique.cost_x);
             let range = grad.log_theta_x_range();
             let d_theta = technique.learn_theta.then_some(&mut grad.values[range]);
-            hold::step_backward(&self.x, t, &technique.theta_x, cost, &mut carry, &mut d_x[t * n..(t + 1) * n], d_theta);
+            hold::step_backward(
+                &self.x,
+                t,
+                &technique.theta_x,
+                cost,
+                &mut carry,
+                &mut d_x[t * n..(t + 1) * n],
+                d_theta,
+            );
         }
         d_x
     }

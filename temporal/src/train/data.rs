@@ -131,15 +131,27 @@ impl FixedFeatures {
 fn check_features(inputs: usize, drive: &FeatureDrive) -> Result<(), TrainError> {
     let fail = |problem: String| Err(TrainError::Drive { drive: drive.labels.name.clone(), problem });
     if drive.features.is_empty() || drive.features.len() != drive.labels.versions.len() {
-        return fail(format!("{} feature arrays for {} versions of the labels", drive.features.len(), drive.labels.versions.len()));
+        return fail(format!(
+            "{} feature arrays for {} versions of the labels",
+            drive.features.len(),
+            drive.labels.versions.len()
+        ));
     }
     for (version, features) in drive.features.iter().enumerate() {
         let expected = drive.labels.frames() * inputs;
         if features.len() != expected {
-            return fail(format!("version {version} has {} features, expected {expected} (frames * {inputs})", features.len()));
+            return fail(format!(
+                "version {version} has {} features, expected {expected} (frames * {inputs})",
+                features.len()
+            ));
         }
         if let Some(at) = features.iter().position(|x| !x.is_finite()) {
-            return fail(format!("version {version}: feature {} of frame {} is {}", at % inputs, at / inputs, features[at]));
+            return fail(format!(
+                "version {version}: feature {} of frame {} is {}",
+                at % inputs,
+                at / inputs,
+                features[at]
+            ));
         }
     }
     Ok(())
@@ -185,7 +197,8 @@ impl WindowSampler {
         let mut total = 0;
         for (index, drive) in drives.iter().enumerate() {
             check_labels(drive)?;
-            let mut ends: Vec<usize> = drive.gaps_after.iter().map(|gap| gap + 1).filter(|end| *end < drive.frames()).collect();
+            let mut ends: Vec<usize> =
+                drive.gaps_after.iter().map(|gap| gap + 1).filter(|end| *end < drive.frames()).collect();
             ends.push(drive.frames());
             ends.sort_unstable();
             let mut start = 0;
@@ -225,7 +238,10 @@ pub(super) fn check_labels(drive: &DriveLabels) -> Result<(), TrainError> {
         let teacher = labels.teacher_rad.as_ref().map_or(drive.frames(), |t| t.len());
         if labels.steering_rad.len() != drive.frames() || teacher != drive.frames() {
             let found = labels.steering_rad.len();
-            return fail(format!("version {version} has {found} labels and {teacher} of a teacher, expected {}", drive.frames()));
+            return fail(format!(
+                "version {version} has {found} labels and {teacher} of a teacher, expected {}",
+                drive.frames()
+            ));
         }
         if labels.steering_rad.iter().any(|x| x.is_infinite()) {
             return fail(format!("version {version} has an infinite steering angle"));

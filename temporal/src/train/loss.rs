@@ -15,7 +15,8 @@ fn weights(settings: &LossSettings, targets: &Targets, i: usize) -> (f32, f32) {
     if angle.is_nan() {
         return (0.0, 0.0);
     }
-    let curve = (1.0 + settings.curve_weight * angle.abs() / settings.scale_rad).min(settings.curve_weight_limit.max(1.0));
+    let curve =
+        (1.0 + settings.curve_weight * angle.abs() / settings.scale_rad).min(settings.curve_weight_limit.max(1.0));
     let share = if teacher.is_nan() { 0.0 } else { settings.teacher_share };
     (if label.is_nan() { 0.0 } else { curve * (1.0 - share) }, curve * share)
 }
@@ -31,7 +32,13 @@ pub(super) fn total_weight(settings: &LossSettings, targets: &Targets, from: usi
 }
 
 /// Weighted loss from element `from` on, divided by `total`, and its gradient by each predicted angle.
-pub(super) fn loss(settings: &LossSettings, targets: &Targets, predicted_rad: &[f32], from: usize, total: f64) -> (f64, Vec<f32>) {
+pub(super) fn loss(
+    settings: &LossSettings,
+    targets: &Targets,
+    predicted_rad: &[f32],
+    from: usize,
+    total: f64,
+) -> (f64, Vec<f32>) {
     let mut gradient = vec![0.0; predicted_rad.len()];
     let mut sum = 0.0;
     for i in from..predicted_rad.len() {
@@ -64,9 +71,11 @@ mod tests {
 
     #[test]
     fn gradient_is_the_slope_and_unlabelled_frames_are_free() {
-        let settings = LossSettings { huber_rad: Some(0.1), curve_weight: 2.0, teacher_share: 0.3, ..Default::default() };
+        let settings =
+            LossSettings { huber_rad: Some(0.1), curve_weight: 2.0, teacher_share: 0.3, ..Default::default() };
         let nan = f32::NAN;
-        let targets = Targets { steering_rad: vec![0.0, 0.3, nan, nan, -0.4], teacher_rad: vec![nan, 0.2, nan, 0.1, nan] };
+        let targets =
+            Targets { steering_rad: vec![0.0, 0.3, nan, nan, -0.4], teacher_rad: vec![nan, 0.2, nan, 0.1, nan] };
         let predicted = [9.0, 0.25, 5.0, 0.15, 0.1];
         let total = total_weight(&settings, &targets, 1);
         let (_, gradient) = loss(&settings, &targets, &predicted, 1, total);

@@ -47,8 +47,8 @@ pub use data::{DriveLabels, FeatureDrive, FixedFeatures, Labels, SequenceInputs,
 pub use error::TrainError;
 pub use parameters::Parameters;
 pub use settings::{
-    ActivationNoise, DeltaSettings, FixedPoint, InputNoise, LearnedThresholds, LossSettings, OptimiserSettings, SparsitySettings,
-    TrainSettings, ValidationSettings,
+    ActivationNoise, DeltaSettings, FixedPoint, InputNoise, LearnedThresholds, LossSettings, OptimiserSettings,
+    SparsitySettings, TrainSettings, ValidationSettings,
 };
 pub use state::Validation;
 pub use stream::{ColumnThresholds, StreamCount, stream};

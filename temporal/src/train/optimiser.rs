@@ -25,7 +25,14 @@ impl AdamW {
     }
 
     /// One step, number `step` from 0; `gradient` is clipped on the way. Returns the gradient's norm before clipping.
-    pub fn step(&mut self, settings: &OptimiserSettings, step: u64, steps: u64, values: &mut [f32], gradient: &[f32]) -> f64 {
+    pub fn step(
+        &mut self,
+        settings: &OptimiserSettings,
+        step: u64,
+        steps: u64,
+        values: &mut [f32],
+        gradient: &[f32],
+    ) -> f64 {
         let norm = gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt();
         let clip = (f64::from(settings.clip_norm) / norm.max(1e-12)).min(1.0) as f32;
         let rate = learning_rate(settings, step, steps);
@@ -80,7 +87,8 @@ mod tests {
 
     #[test]
     fn rate_warms_up_and_falls() {
-        let settings = OptimiserSettings { learning_rate: 1.0, warmup_steps: 10, final_share: 0.1, ..Default::default() };
+        let settings =
+            OptimiserSettings { learning_rate: 1.0, warmup_steps: 10, final_share: 0.1, ..Default::default() };
         assert!((learning_rate(&settings, 0, 100) - 0.1).abs() < 1e-6);
         assert!((learning_rate(&settings, 10, 100) - 1.0).abs() < 1e-6);
         assert!((learning_rate(&settings, 55, 100) - 0.55).abs() < 1e-3);

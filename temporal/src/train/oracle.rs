@@ -59,7 +59,8 @@ fn by_bptt(case: &Case) -> (f64, Vec<f32>, Vec<f32>) {
     let mut gradient = Parameters::zeros(case.parameters.inputs(), case.parameters.hidden());
     let dx = tape.backward(&case.parameters, &case.technique, &d_steering, &mut gradient);
     let events = tape.events(BURN_IN);
-    let costs = f64::from(case.technique.cost_x.l1) * events.magnitude[0] + f64::from(case.technique.cost_h.l1) * events.magnitude[1];
+    let costs = f64::from(case.technique.cost_x.l1) * events.magnitude[0]
+        + f64::from(case.technique.cost_h.l1) * events.magnitude[1];
     (loss + costs, gradient.values, dx)
 }
 
@@ -134,7 +135,11 @@ fn check(case: &Case) {
     let slope = |values: &[f64], x: &[f64], i: usize, in_x: bool| {
         let at = |d: f64| {
             let (mut values, mut x) = (values.to_vec(), x.to_vec());
-            if in_x { x[i] += d } else { values[i] += d }
+            if in_x {
+                x[i] += d
+            } else {
+                values[i] += d
+            }
             naive_loss(case, &values, &x, Some(&choices)).0
         };
         (at(1e-5) - at(-1e-5)) / 2e-5
@@ -143,11 +148,19 @@ fn check(case: &Case) {
     assert!(largest > 0.1, "the case has hardly any gradient");
     for i in 0..case.parameters.head_b_range().end {
         let expected = slope(&values, &x, i, false);
-        assert!((f64::from(gradient[i]) - expected).abs() < 2e-5 + 1e-4 * expected.abs(), "parameter {i}: {} {expected}", gradient[i]);
+        assert!(
+            (f64::from(gradient[i]) - expected).abs() < 2e-5 + 1e-4 * expected.abs(),
+            "parameter {i}: {} {expected}",
+            gradient[i]
+        );
     }
     for i in 0..x.len() {
         let expected = slope(&values, &x, i, true);
-        assert!((f64::from(dx[i]) - expected).abs() < 2e-5 + 1e-4 * expected.abs(), "feature {i}: {} {expected}", dx[i]);
+        assert!(
+            (f64::from(dx[i]) - expected).abs() < 2e-5 + 1e-4 * expected.abs(),
+            "feature {i}: {} {expected}",
+            dx[i]
+        );
     }
 }
 
@@ -163,7 +176,10 @@ fn delta_gradients_equal_finite_differences_with_frozen_choices() {
     let events = tape.events(0);
     let all = [case.part.x.len() as u64, (case.part.frames * case.part.batch * 4) as u64];
     for i in 0..2 {
-        assert!(events.columns[i] > all[i] / 8 && events.columns[i] < all[i] * 7 / 8, "the case must both send and hold: {events:?}");
+        assert!(
+            events.columns[i] > all[i] / 8 && events.columns[i] < all[i] * 7 / 8,
+            "the case must both send and hold: {events:?}"
+        );
     }
     check(&case);
 }

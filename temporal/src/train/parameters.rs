@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use rand::Rng;
 
+use crate::{GruWeights, Head, TemporalError};
+
 /// The trainable numbers of the GRU, its head and its thresholds.
 ///
 /// One array, in this order (gates reset, update, candidate; layouts as in ARCHITECTURE.md):
@@ -47,21 +49,28 @@ impl Parameters {
 
     /// From the tensors of a model; every log factor of the thresholds is zero.
     ///
-    /// # Panics
-    /// If a slice has another length than the layout says.
-    pub fn from_parts(
-        inputs: usize,
-        hidden: usize,
-        (w_x, w_h): (&[f32], &[f32]),
-        (b_x, b_h): (&[f32], &[f32]),
-        (head_w, head_b): (&[f32], f32),
-    ) -> Self {
-        let mut parameters = Self::zeros(inputs, hidden);
-        let all = [w_x, w_h, b_x, b_h, head_w, &[head_b]].concat();
-        let end = parameters.head_b_range().end;
-        assert_eq!(all.len(), end, "weights of a GRU of {inputs} inputs and {hidden} hidden units");
-        parameters.values[..end].copy_from_slice(&all);
-        parameters
+    /// # Errors
+    /// As [`GruWeights::check`] and [`Head::check`].
+    pub fn from_weights(gru: &GruWeights, head: &Head) -> Result<Self, TemporalError> {
+        gru.check()?;
+        head.check(gru.hidden)?;
+        let mut parameters = Self::zeros(gru.inputs, gru.hidden);
+        let all = [&gru.w_x[..], &gru.w_h, &gru.b_x, &gru.b_h, &head.weight, &[head.bias]].concat();
+        parameters.values[..all.len()].copy_from_slice(&all);
+        Ok(parameters)
+    }
+
+    /// As the tensors of a model.
+    pub fn to_weights(&self) -> (GruWeights, Head) {
+        let gru = GruWeights {
+            inputs: self.inputs,
+            hidden: self.hidden,
+            w_x: self.w_x().to_vec(),
+            w_h: self.w_h().to_vec(),
+            b_x: self.b_x().to_vec(),
+            b_h: self.b_h().to_vec(),
+        };
+        (gru, Head { weight: self.head_w().to_vec(), bias: self.head_b() })
     }
 
     /// Number of inputs.

@@ -193,7 +193,14 @@ impl Default for TrainSettings {
 
 impl Default for OptimiserSettings {
     fn default() -> Self {
-        Self { learning_rate: 2e-3, warmup_steps: 50, final_share: 0.02, weight_decay: 0.02, clip_norm: 1.0, average: 0.99 }
+        Self {
+            learning_rate: 2e-3,
+            warmup_steps: 50,
+            final_share: 0.02,
+            weight_decay: 0.02,
+            clip_norm: 1.0,
+            average: 0.99,
+        }
     }
 }
 

@@ -18,7 +18,14 @@ pub(super) fn share_at(settings: &SparsitySettings, step: u64, steps: u64) -> f3
 }
 
 /// Marks the smallest weights of each matrix as dead where pruning is due before `step`.
-pub(super) fn prune(settings: &SparsitySettings, step: u64, steps: u64, matrices: [Range<usize>; 2], values: &[f32], alive: &mut [f32]) {
+pub(super) fn prune(
+    settings: &SparsitySettings,
+    step: u64,
+    steps: u64,
+    matrices: [Range<usize>; 2],
+    values: &[f32],
+    alive: &mut [f32],
+) {
     let end = (settings.to * steps as f32) as u64;
     if step.is_multiple_of(EVERY) && step <= end || step == end {
         for matrix in matrices {

@@ -85,27 +85,41 @@ impl State {
             .map_err(|e| fail(format!("cannot be written: {e}")))?;
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
-        fs::write(&part, bytes).and_then(|()| fs::rename(&part, path)).map_err(|e| fail(format!("cannot be written: {e}")))
+        fs::write(&part, bytes)
+            .and_then(|()| fs::rename(&part, path))
+            .map_err(|e| fail(format!("cannot be written: {e}")))
     }
 
     /// Reads a checkpoint and checks that it belongs to these settings and data.
     pub fn load(path: &Path, settings: &TrainSettings, data: u64, len: usize) -> Result<Self, TrainError> {
         let fail = |problem: String| TrainError::Checkpoint { path: path.into(), problem };
         let bytes = fs::read(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| fail(format!("is no safetensors file: {e}")))?;
-        let json = header.metadata().as_ref().and_then(|m| m.get("training")).ok_or_else(|| fail("has no `training` record".into()))?;
-        let record: Record = serde_json::from_str(json).map_err(|e| fail(format!("its training record cannot be read: {e}")))?;
+        let (_, header) =
+            SafeTensors::read_metadata(&bytes).map_err(|e| fail(format!("is no safetensors file: {e}")))?;
+        let json = header
+            .metadata()
+            .as_ref()
+            .and_then(|m| m.get("training"))
+            .ok_or_else(|| fail("has no `training` record".into()))?;
+        let record: Record =
+            serde_json::from_str(json).map_err(|e| fail(format!("its training record cannot be read: {e}")))?;
         if let Some(difference) = first_difference(&record.settings, settings) {
             return Err(fail(format!("was written with other settings: {difference}")));
         }
         if record.data != data {
-            return Err(fail("was written with other training data (drives, labels, features or initial weights)".into()));
+            return Err(fail(
+                "was written with other training data (drives, labels, features or initial weights)".into(),
+            ));
         }
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| fail(format!("is damaged: {e}")))?;
         let array = |name: &str| -> Result<Vec<f32>, TrainError> {
             let view = tensors.tensor(name).map_err(|e| fail(format!("tensor `{name}`: {e}")))?;
             if view.dtype() != Dtype::F32 || view.shape() != [len] {
-                return Err(fail(format!("tensor `{name}` is {:?} {:?}, expected F32 [{len}]", view.dtype(), view.shape())));
+                return Err(fail(format!(
+                    "tensor `{name}` is {:?} {:?}, expected F32 [{len}]",
+                    view.dtype(),
+                    view.shape()
+                )));
             }
             Ok(view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
         };

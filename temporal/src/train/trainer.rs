@@ -102,7 +102,12 @@ struct Trainer<'a, 's> {
 }
 
 impl<'a, 's> Trainer<'a, 's> {
-    fn new(data: TrainingData<'a>, settings: &'s TrainSettings, initial: Option<&Parameters>, control: Control) -> Result<Self, TrainError> {
+    fn new(
+        data: TrainingData<'a>,
+        settings: &'s TrainSettings,
+        initial: Option<&Parameters>,
+        control: Control,
+    ) -> Result<Self, TrainError> {
         let sampler = WindowSampler::new(&data.training, settings.window, settings.burn_in)?;
         data.validation.iter().try_for_each(check_labels)?;
         let inputs = data.inputs.inputs();
@@ -110,7 +115,12 @@ impl<'a, 's> Trainer<'a, 's> {
         let start = match initial {
             Some(p) if (p.inputs(), p.hidden()) == (inputs, settings.hidden) => p.clone(),
             Some(p) => {
-                let problem = format!("hold {} inputs and {} hidden units, expected {inputs} and {}", p.inputs(), p.hidden(), settings.hidden);
+                let problem = format!(
+                    "hold {} inputs and {} hidden units, expected {inputs} and {}",
+                    p.inputs(),
+                    p.hidden(),
+                    settings.hidden
+                );
                 return Err(TrainError::Initial(problem));
             }
             None => Parameters::random(inputs, settings.hidden, &mut rng),

@@ -1,0 +1,169 @@
+//! Whole training runs: repeatable, resumable to the bit, stopped by bad input with one clear error.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deltasteer_temporal::train::*;
+use deltasteer_temporal::{RnnWeights, SteeringRnn, TemporalConfig, Thresholds};
+
+const INPUTS: usize = 6;
+
+/// A drive whose angle is a smooth function of the features: some sines, some silent features.
+fn drive(name: &str, frames: usize, phase: f32) -> FeatureDrive {
+    let angle = |t: usize| 0.3 * (t as f32 * 0.07 + phase).sin();
+    let mut features = Vec::new();
+    for t in 0..frames {
+        let a = angle(t);
+        features.extend([(3.0 * a).max(0.0), (-3.0 * a).max(0.0), (t as f32 * 0.31).sin().max(0.0), 0.0, 1.0, 0.1]);
+    }
+    let labels = Labels { steering_rad: (0..frames).map(angle).collect(), teacher_rad: None };
+    let labels = DriveLabels { name: name.into(), gaps_after: vec![frames / 3], versions: vec![labels] };
+    FeatureDrive { labels, features: vec![features.into()] }
+}
+
+fn settings() -> TrainSettings {
+    TrainSettings {
+        hidden: 8,
+        steps: 60,
+        batch: 5,
+        window: 24,
+        burn_in: 4,
+        theta_x: 0.2,
+        theta_h: 0.1,
+        inputs: InputNoise { gain: 0.1, dropout: 0.1 },
+        delta: Some(DeltaSettings { beta_h: 0.01, ..DeltaSettings::default() }),
+        noise: Some(ActivationNoise { x: 0.01, h: 0.01 }),
+        sparsity: Some(SparsitySettings { share: 0.5, from: 0.2, to: 0.6 }),
+        learned: Some(LearnedThresholds { per_column: true, savings: 10.0, width: 0.3, rate: 1.0 }),
+        validation: ValidationSettings { every: 20, ..ValidationSettings::default() },
+        ..TrainSettings::default()
+    }
+}
+
+fn train(
+    settings: &TrainSettings,
+    control: Control,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Trained, TrainError> {
+    let (training, validation) = (vec![drive("a", 120, 0.0), drive("b", 90, 1.0)], vec![drive("v", 100, 0.5)]);
+    let mut features = FixedFeatures::new(INPUTS, &training, &validation)?;
+    let data = TrainingData {
+        training: training.into_iter().map(|d| d.labels).collect(),
+        validation: validation.into_iter().map(|d| d.labels).collect(),
+        inputs: &mut features,
+    };
+    train_rnn(data, settings, None, control, progress)
+}
+
+#[test]
+fn learns_and_saves() {
+    let settings = TrainSettings {
+        steps: 400,
+        noise: None,
+        sparsity: None,
+        learned: None,
+        inputs: InputNoise::default(),
+        optimiser: OptimiserSettings { learning_rate: 0.01, ..OptimiserSettings::default() },
+        ..settings()
+    };
+    let trained = train(&settings, Control::default(), &mut |_| {}).unwrap();
+    let best = trained.best.unwrap();
+    assert!(best.rmse_rad < 0.06, "predicting zero would score 0.21: {best:?}");
+    assert!(best.savings > 2.0, "{best:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_weights_and_another_seed_others() {
+    let once = train(&settings(), Control::default(), &mut |_| {}).unwrap();
+    let twice = train(&settings(), Control::default(), &mut |_| {}).unwrap();
+    assert_eq!(once.parameters, twice.parameters);
+    assert_eq!(once.history, twice.history);
+    let other = train(&TrainSettings { seed: 2, ..settings() }, Control::default(), &mut |_| {}).unwrap();
+    assert_ne!(once.parameters, other.parameters);
+}
+
+#[test]
+fn an_interrupted_run_resumes_to_the_bit() {
+    let whole = train(&settings(), Control::default(), &mut |_| {}).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let flag = AtomicBool::new(false);
+    let control = Control { checkpoint: Some(&path), interrupt: Some(&flag) };
+    let stopped = train(&settings(), control, &mut |p| flag.store(p.step == 33, Ordering::Relaxed)).unwrap();
+    assert!(!stopped.finished && path.exists());
+    let mut steps = 0;
+    let resumed = train(&settings(), Control { interrupt: None, ..control }, &mut |_| steps += 1).unwrap();
+    assert_eq!(steps, 60 - 33);
+    assert!(resumed.finished);
+    assert_eq!(resumed.parameters, whole.parameters);
+    assert_eq!(resumed.history, whole.history);
+}
+
+#[test]
+fn a_checkpoint_of_other_settings_is_refused_by_the_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let control = Control { checkpoint: Some(&path), interrupt: None };
+    train(&settings(), control, &mut |_| {}).unwrap();
+    let other = TrainSettings { theta_h: 0.3, ..settings() };
+    let error = train(&other, control, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("checkpoint.safetensors") && error.contains("`theta_h`"), "{error}");
+    std::fs::write(&path, b"not a checkpoint").unwrap();
+    let error = train(&settings(), control, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("no safetensors file"), "{error}");
+}
+
+#[test]
+fn divergence_stops_with_the_step_and_keeps_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let optimiser = OptimiserSettings { learning_rate: 1e38, warmup_steps: 0, ..OptimiserSettings::default() };
+    let validation = ValidationSettings { every: 1, ..ValidationSettings::default() };
+    let settings = TrainSettings { optimiser, validation, ..settings() };
+    let control = Control { checkpoint: Some(&path), interrupt: None };
+    let error = train(&settings, control, &mut |_| {}).unwrap_err();
+    let TrainError::Diverged { step, kept_step, .. } = &error else { panic!("{error}") };
+    assert!(step > kept_step && path.exists(), "{error}");
+    assert!(error.to_string().contains("the loss of step"), "{error}");
+}
+
+#[test]
+fn pruned_weights_are_zero_in_the_result() {
+    let trained = train(&settings(), Control::default(), &mut |_| {}).unwrap();
+    for matrix in [trained.parameters.w_x(), trained.parameters.w_h()] {
+        let zero = matrix.iter().filter(|w| **w == 0.0).count();
+        assert_eq!(zero, matrix.len() / 2);
+    }
+}
+
+#[test]
+fn bad_settings_are_named() {
+    for (settings, field) in [
+        (TrainSettings { theta_x: -0.1, ..settings() }, "theta_x"),
+        (TrainSettings { theta_h: f32::NAN, ..settings() }, "theta_h"),
+        (TrainSettings { burn_in: 24, ..settings() }, "burn_in"),
+        (TrainSettings { batch: 0, ..settings() }, "batch"),
+    ] {
+        let error = train(&settings, Control::default(), &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{field}`")), "{error}");
+    }
+}
+
+/// What training validates with is what the model does when it drives: the same angles and the same columns.
+#[test]
+fn validation_counts_as_the_streaming_cell_does() {
+    let settings = TrainSettings { learned: None, ..settings() };
+    let trained = train(&settings, Control::default(), &mut |_| {}).unwrap();
+    let validation = drive("v", 100, 0.5);
+    let (steering, count) = stream(&trained.parameters, &trained.thresholds, &validation.features[0]);
+    let (gru, head) = trained.parameters.to_weights();
+    let weights = RnnWeights::new(gru, head, &TemporalConfig::new(INPUTS, settings.hidden)).unwrap();
+    let mut rnn = SteeringRnn::new(weights, Thresholds::new(settings.theta_x, settings.theta_h).unwrap()).unwrap();
+    for (x, expected) in validation.features[0].chunks(INPUTS).zip(&steering) {
+        let (found, _) = rnn.step(x).unwrap();
+        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+    }
+    let totals = rnn.totals();
+    assert_eq!([count.columns_x[0], count.columns_h[0]], [totals.columns_x, totals.columns_h]);
+    assert!((count.savings() - totals.savings()).abs() < 1e-9);
+    assert_eq!(trained.best.unwrap().count, count);
+}
