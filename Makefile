@@ -2,7 +2,7 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench lint setup
+.PHONY: demo test bench lint setup backbone
 
 setup:
 	sh scripts/setup.sh
@@ -19,3 +19,6 @@ lint:
 
 bench: setup
 	$(CARGO) bench --workspace
+
+backbone:
+	sh scripts/backbone.sh

@@ -1,0 +1,111 @@
+//! What the network sees and how its layers are laid out: the object `perception` of a model's `config.json`.
+
+use crate::error::PerceptionError;
+use crate::trunk::layout;
+use serde::{Deserialize, Serialize};
+
+/// Pre-processing, trunk and feature layer, stored with the weights so that both always match.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerceptionConfig {
+    /// First and one-past-last image row that is looked at, in 480ths of the image height. The full width is used.
+    pub crop_rows_of_480: [u32; 2],
+    /// Columns of the picture that the trunk gets.
+    pub input_width: usize,
+    /// Rows of the picture that the trunk gets.
+    pub input_height: usize,
+    /// Subtracted from each 8-bit colour value.
+    pub pixel_mean: f32,
+    /// Divides what is left.
+    pub pixel_scale: f32,
+    /// Layout of the frozen layers: `efficientnet-lite0` is the only one known.
+    pub trunk: String,
+    /// How many of its blocks are used, 1 to 5.
+    pub trunk_blocks: usize,
+    /// The trunk's output is averaged to this many columns.
+    pub cells_across: usize,
+    /// The trunk's output is averaged to this many rows.
+    pub cells_down: usize,
+    /// Outputs of the trained feature layer.
+    pub feature_count: usize,
+}
+
+impl Default for PerceptionConfig {
+    fn default() -> Self {
+        Self {
+            crop_rows_of_480: [160, 430],
+            input_width: 256,
+            input_height: 96,
+            pixel_mean: 127.0,
+            pixel_scale: 128.0,
+            trunk: layout::EFFICIENTNET_LITE0.to_owned(),
+            trunk_blocks: 5,
+            cells_across: 16,
+            cells_down: 4,
+            feature_count: 128,
+        }
+    }
+}
+
+impl PerceptionConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`PerceptionError::Config`] naming the first field that makes no sense.
+    pub fn validate(&self) -> Result<(), PerceptionError> {
+        let [top, bottom] = self.crop_rows_of_480;
+        check("crop_rows_of_480", top < bottom && bottom <= 480, || {
+            (format!("[{top}, {bottom}]"), "top < bottom <= 480".into())
+        })?;
+        for (field, size) in [("input_width", self.input_width), ("input_height", self.input_height)] {
+            check(field, size.is_multiple_of(8) && (32..=1024).contains(&size), || {
+                (size.to_string(), "a multiple of 8 from 32 to 1024".into())
+            })?;
+        }
+        check("pixel_mean", self.pixel_mean.is_finite(), || (self.pixel_mean.to_string(), "a finite number".into()))?;
+        check("pixel_scale", self.pixel_scale.is_finite() && self.pixel_scale > 0.0, || {
+            (self.pixel_scale.to_string(), "a finite number above 0".into())
+        })?;
+        check("trunk", self.trunk == layout::EFFICIENTNET_LITE0, || {
+            (format!("\"{}\"", self.trunk), format!("\"{}\"", layout::EFFICIENTNET_LITE0))
+        })?;
+        check("trunk_blocks", (1..=layout::BLOCKS.len()).contains(&self.trunk_blocks), || {
+            (self.trunk_blocks.to_string(), format!("1 to {}", layout::BLOCKS.len()))
+        })?;
+        let map = layout::output_size(self);
+        for (field, cells, size) in
+            [("cells_across", self.cells_across, map.width), ("cells_down", self.cells_down, map.height)]
+        {
+            check(field, cells > 0 && size.is_multiple_of(cells), || {
+                (cells.to_string(), format!("a divisor of the trunk's output size, {size}"))
+            })?;
+        }
+        check("feature_count", (1..=4096).contains(&self.feature_count), || {
+            (self.feature_count.to_string(), "1 to 4096".into())
+        })
+    }
+
+    /// Values per frame after the averaging: channels x `cells_down` x `cells_across`.
+    pub fn pooled_count(&self) -> usize {
+        layout::output_size(self).channels * self.cells_down * self.cells_across
+    }
+
+    /// The part of a `width` x `height` image that the trunk sees, as `[x, y, width, height]` in pixels.
+    pub fn crop_rect(&self, width: usize, height: usize) -> [usize; 4] {
+        let edge = |rows: u32| (rows as usize * height + 240) / 480;
+        let (top, bottom) = (edge(self.crop_rows_of_480[0]), edge(self.crop_rows_of_480[1]));
+        [0, top, width, bottom - top]
+    }
+}
+
+fn check(
+    field: &'static str,
+    good: bool,
+    found_and_expected: impl Fn() -> (String, String),
+) -> Result<(), PerceptionError> {
+    if good {
+        return Ok(());
+    }
+    let (found, expected) = found_and_expected();
+    Err(PerceptionError::Config { field, found, expected })
+}

@@ -1,0 +1,198 @@
+//! Frames to features: pre-processing, trunk and feature layer behind one door.
+
+use crate::config::PerceptionConfig;
+use crate::error::{PerceptionError, check_length};
+use crate::feature::{self, FeatureLayer};
+use crate::kernels::InstructionSet;
+use crate::preprocess::Preprocessor;
+use crate::trunk::{Trunk, layout};
+use crate::weights::Weights;
+
+/// The exact work of one frame, in multiply-accumulates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CnnWork {
+    /// What a dense network does.
+    pub macs_dense: u64,
+    /// What was done.
+    pub macs: u64,
+}
+
+/// A loaded front end with its scratch memory; one instance a thread.
+#[derive(Debug, Clone)]
+pub struct Perception {
+    config: PerceptionConfig,
+    front: Front,
+    layer: FeatureLayer,
+    pooled: Vec<f32>,
+}
+
+/// Pre-processing, trunk and averaging alone: what the caches for training need, before there is a feature layer.
+#[derive(Debug, Clone)]
+pub struct Front {
+    config: PerceptionConfig,
+    preprocessor: Preprocessor,
+    trunk: Trunk,
+}
+
+impl Front {
+    /// Loads `trunk.*` from safetensors bytes.
+    ///
+    /// # Errors
+    /// A field of `config`, or a tensor that is missing, has another shape or holds a value that is not finite.
+    pub fn load(tensors: &[u8], config: &PerceptionConfig) -> Result<Self, PerceptionError> {
+        Self::load_for(tensors, config, InstructionSet::best())
+    }
+
+    /// As [`Front::load`], for a given instruction set of this CPU.
+    ///
+    /// # Errors
+    /// As [`Front::load`].
+    pub fn load_for(tensors: &[u8], config: &PerceptionConfig, set: InstructionSet) -> Result<Self, PerceptionError> {
+        config.validate()?;
+        let trunk = Trunk::load(&Weights::parse(tensors)?, config, set)?;
+        Ok(Self { config: config.clone(), preprocessor: Preprocessor::new(config, set), trunk })
+    }
+
+    /// The configuration it was loaded with.
+    pub fn config(&self) -> &PerceptionConfig {
+        &self.config
+    }
+
+    /// Cells of one frame, `[channel][cells_down][cells_across]`; `rgb` is `[height][width][3]`.
+    ///
+    /// # Errors
+    /// [`PerceptionError::Image`] or [`PerceptionError::Length`].
+    pub fn pooled(
+        &mut self,
+        rgb: &[u8],
+        width: usize,
+        height: usize,
+        pooled: &mut [f32],
+    ) -> Result<(), PerceptionError> {
+        check_length("the pooled buffer", pooled.len(), self.config.pooled_count())?;
+        let (picture, stride) = self.trunk.picture_mut();
+        self.preprocessor.run(rgb, width, height, picture, stride)?;
+        self.pool_picture(pooled);
+        Ok(())
+    }
+
+    /// As [`Front::pooled`] for a picture that is already cropped, resized and normalised:
+    /// `[input_height][input_width][3]`.
+    ///
+    /// # Errors
+    /// [`PerceptionError::Length`].
+    pub fn pooled_from_picture(&mut self, picture: &[f32], pooled: &mut [f32]) -> Result<(), PerceptionError> {
+        let row = self.config.input_width * 3;
+        check_length("the pooled buffer", pooled.len(), self.config.pooled_count())?;
+        check_length("the picture", picture.len(), row * self.config.input_height)?;
+        let (buffer, stride) = self.trunk.picture_mut();
+        for (to, from) in buffer.chunks_exact_mut(stride).zip(picture.chunks_exact(row)) {
+            to[..row].copy_from_slice(from);
+        }
+        self.pool_picture(pooled);
+        Ok(())
+    }
+
+    fn pool_picture(&mut self, pooled: &mut [f32]) {
+        let (down, across) = (self.config.cells_down, self.config.cells_across);
+        feature::pool(self.trunk.run(), layout::output_size(&self.config), down, across, pooled);
+    }
+}
+
+impl Perception {
+    /// Loads all layers from safetensors bytes.
+    ///
+    /// # Errors
+    /// A field of `config`, or a tensor that is missing, has another shape or holds a value that is not finite.
+    pub fn load(tensors: &[u8], config: &PerceptionConfig) -> Result<Self, PerceptionError> {
+        Self::load_for(tensors, config, InstructionSet::best())
+    }
+
+    /// As [`Perception::load`], for a given instruction set of this CPU.
+    ///
+    /// # Errors
+    /// As [`Perception::load`].
+    pub fn load_for(tensors: &[u8], config: &PerceptionConfig, set: InstructionSet) -> Result<Self, PerceptionError> {
+        let front = Front::load_for(tensors, config, set)?;
+        let layer = FeatureLayer::load(&Weights::parse(tensors)?, config, set)?;
+        Ok(Self { config: config.clone(), front, layer, pooled: vec![0.0; config.pooled_count()] })
+    }
+
+    /// The configuration it was loaded with.
+    pub fn config(&self) -> &PerceptionConfig {
+        &self.config
+    }
+
+    /// Length of a feature vector.
+    pub fn feature_count(&self) -> usize {
+        self.config.feature_count
+    }
+
+    /// Length of the trunk's averaged output.
+    pub fn pooled_count(&self) -> usize {
+        self.config.pooled_count()
+    }
+
+    /// The trunk's averaged output of one frame; see [`Front::pooled`].
+    ///
+    /// # Errors
+    /// As [`Front::pooled`].
+    pub fn pooled(
+        &mut self,
+        rgb: &[u8],
+        width: usize,
+        height: usize,
+        pooled: &mut [f32],
+    ) -> Result<(), PerceptionError> {
+        self.front.pooled(rgb, width, height, pooled)
+    }
+
+    /// The feature layer alone: `pooled_count()` values in, `feature_count()` out, all >= 0, scaled to unit deviation.
+    ///
+    /// # Errors
+    /// [`PerceptionError::Length`].
+    pub fn features_from_pooled(&mut self, pooled: &[f32], features: &mut [f32]) -> Result<(), PerceptionError> {
+        check_length("the pooled values", pooled.len(), self.config.pooled_count())?;
+        check_length("the feature buffer", features.len(), self.config.feature_count)?;
+        self.layer.run(pooled, features);
+        Ok(())
+    }
+
+    /// Features of one frame, `feature_count()` values >= 0 scaled to unit deviation; `rgb` is `[height][width][3]`.
+    ///
+    /// # Errors
+    /// [`PerceptionError::Image`] or [`PerceptionError::Length`].
+    pub fn features(
+        &mut self,
+        rgb: &[u8],
+        width: usize,
+        height: usize,
+        features: &mut [f32],
+    ) -> Result<CnnWork, PerceptionError> {
+        check_length("the feature buffer", features.len(), self.config.feature_count)?;
+        self.front.pooled(rgb, width, height, &mut self.pooled)?;
+        self.layer.run(&self.pooled, features);
+        let macs = self.macs_per_frame();
+        Ok(CnnWork { macs_dense: macs, macs })
+    }
+
+    /// The steering-wheel angle that a single frame's features suggest, in radians, positive to the left.
+    pub fn single_frame_steering_rad(&self, features: &[f32]) -> f32 {
+        self.layer.steering_rad(features)
+    }
+
+    /// The part of a `width` x `height` image that the trunk sees: `[x, y, width, height]` in pixels.
+    pub fn crop_rect(&self, width: usize, height: usize) -> [usize; 4] {
+        self.config.crop_rect(width, height)
+    }
+
+    /// Multiply-accumulates of trunk and feature layer for one frame.
+    pub fn macs_per_frame(&self) -> u64 {
+        layout::macs_by_layer(&self.config).iter().map(|(_, macs)| macs).sum::<u64>() + self.layer.macs()
+    }
+
+    /// Weights and biases of all layers.
+    pub fn weight_count(&self) -> u64 {
+        self.front.trunk.weight_count() + self.layer.weight_count()
+    }
+}

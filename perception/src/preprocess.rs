@@ -1,0 +1,176 @@
+//! From an 8-bit picture of any size to the trunk's input: crop, resize, normalise.
+//!
+//! Shrinking averages over the area that each output pixel covers, enlarging is bilinear (pixel centres at halves);
+//! both are separable, so rows are blended first and columns second.
+
+use crate::config::PerceptionConfig;
+use crate::error::PerceptionError;
+use crate::kernels::{self, InstructionSet};
+
+/// Pre-processing for one picture size at a time; the tables are made again when the size changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Preprocessor {
+    config: PerceptionConfig,
+    set: InstructionSet,
+    size: (usize, usize),
+    rows: Taps,
+    columns: Taps,
+    blended: Vec<f32>,
+}
+
+impl Preprocessor {
+    pub fn new(config: &PerceptionConfig, set: InstructionSet) -> Self {
+        let (rows, columns) = (Taps::default(), Taps::default());
+        Self { config: config.clone(), set, size: (0, 0), rows, columns, blended: Vec::new() }
+    }
+
+    /// Fills `picture`, rows of `stride` values of which the first `input_width * 3` are written (`[row][column][RGB]`).
+    ///
+    /// # Errors
+    /// [`PerceptionError::Image`] where `rgb` is not `width * height * 3` bytes or nothing is left after the crop.
+    pub fn run(
+        &mut self,
+        rgb: &[u8],
+        width: usize,
+        height: usize,
+        picture: &mut [f32],
+        stride: usize,
+    ) -> Result<(), PerceptionError> {
+        let [x, y, crop_width, crop_height] = self.checked_crop(rgb, width, height)?;
+        if self.size != (width, height) {
+            self.rows = Taps::new(crop_height, self.config.input_height, 1.0);
+            self.columns = Taps::new(crop_width, self.config.input_width, 1.0 / self.config.pixel_scale);
+            self.blended = vec![0.0; (crop_width + self.columns.count) * 3];
+            self.size = (width, height);
+        }
+        let mean = self.config.pixel_mean / self.config.pixel_scale;
+        let mut lines: Vec<&[u8]> = Vec::with_capacity(self.rows.count);
+        for (row, output) in picture.chunks_mut(stride).take(self.config.input_height).enumerate() {
+            let (start, weights) = self.rows.of(row);
+            lines.clear();
+            lines.extend((0..weights.len()).map(|t| {
+                let line = (y + (start + t).min(crop_height - 1)) * width + x;
+                &rgb[line * 3..(line + crop_width) * 3]
+            }));
+            kernels::blend_rows(self.set, &lines, weights, &mut self.blended[..crop_width * 3]);
+            let columns = &mut output[..self.config.input_width * 3];
+            kernels::blend_columns(self.set, &self.blended, &self.columns.starts, &self.columns.weights, mean, columns);
+        }
+        Ok(())
+    }
+
+    fn checked_crop(&self, rgb: &[u8], width: usize, height: usize) -> Result<[usize; 4], PerceptionError> {
+        let bad = |expected: String| PerceptionError::Image { width, height, bytes: rgb.len(), expected };
+        let bytes = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(3));
+        if width == 0 || height == 0 || bytes != Some(rgb.len()) {
+            return Err(bad("at least 1x1 pixels of three bytes each".into()));
+        }
+        let crop = self.config.crop_rect(width, height);
+        if crop[3] == 0 {
+            let [top, bottom] = self.config.crop_rows_of_480;
+            return Err(bad(format!("at least one row between {top}/480 and {bottom}/480 of the height")));
+        }
+        Ok(crop)
+    }
+}
+
+/// Which inputs make up each output along one axis, and by how much; the same number of taps for every output.
+#[derive(Debug, Clone, Default)]
+struct Taps {
+    count: usize,
+    starts: Vec<u32>,
+    weights: Vec<f32>,
+}
+
+impl Taps {
+    /// Weights from `input` to `output` positions that sum to `gain`. Taps past the end have weight zero.
+    fn new(input: usize, output: usize, gain: f32) -> Self {
+        let scale = input as f64 / output as f64;
+        let spans: Vec<(usize, Vec<f64>)> = (0..output).map(|i| span(i, scale, input)).collect();
+        let count = spans.iter().map(|(_, weights)| weights.len()).max().unwrap_or(0);
+        let mut weights = vec![0.0; count * output];
+        for ((_, span), weights) in spans.iter().zip(weights.chunks_exact_mut(count.max(1))) {
+            let sum: f64 = span.iter().sum();
+            weights.iter_mut().zip(span).for_each(|(to, from)| *to = (from / sum) as f32 * gain);
+        }
+        Self { count, starts: spans.iter().map(|(start, _)| *start as u32).collect(), weights }
+    }
+
+    fn of(&self, output: usize) -> (usize, &[f32]) {
+        (self.starts[output] as usize, &self.weights[output * self.count..(output + 1) * self.count])
+    }
+}
+
+/// First input and unnormalised weights of output `i`.
+fn span(i: usize, scale: f64, input: usize) -> (usize, Vec<f64>) {
+    if scale >= 1.0 {
+        let (from, to) = (i as f64 * scale, ((i + 1) as f64 * scale).min(input as f64));
+        let first = (from as usize).min(input - 1);
+        let last = ((to - 1e-9) as usize).clamp(first, input - 1);
+        let covered = |j: usize| (to.min((j + 1) as f64) - from.max(j as f64)).max(1e-12);
+        (first, (first..=last).map(covered).collect())
+    } else {
+        let centre = ((i as f64 + 0.5) * scale - 0.5).clamp(0.0, (input - 1) as f64);
+        let first = (centre as usize).min(input.saturating_sub(2));
+        let right = centre - first as f64;
+        if input == 1 { (0, vec![1.0]) } else { (first, vec![1.0 - right, right]) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(rgb: &[u8], width: usize, height: usize, set: InstructionSet) -> Result<Vec<f32>, PerceptionError> {
+        let config = PerceptionConfig::default();
+        let mut picture = vec![0.0; config.input_width * config.input_height * 3];
+        Preprocessor::new(&config, set).run(rgb, width, height, &mut picture, config.input_width * 3)?;
+        Ok(picture)
+    }
+
+    #[test]
+    fn weights_of_every_output_sum_to_one() {
+        for input in [1, 2, 3, 50, 96, 97, 256, 270, 640, 1920] {
+            for output in [96, 256] {
+                let taps = Taps::new(input, output, 1.0);
+                for i in 0..output {
+                    let (start, weights) = taps.of(i);
+                    assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{input} -> {output}, {i}");
+                    let used = weights.iter().rposition(|w| *w > 0.0).unwrap();
+                    assert!(start + used < input, "{input} -> {output}, {i} reads past the end");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whole_blocks_are_averaged() {
+        // 512 x 344 with the crop [160, 430]: rows 115..308 of which 193 shrink to 96; columns are halved exactly.
+        let mut rgb = vec![0; 512 * 480 * 3];
+        rgb.chunks_exact_mut(6).for_each(|pair| pair.copy_from_slice(&[10, 20, 30, 30, 40, 50]));
+        let picture = run(&rgb, 512, 480, InstructionSet::best()).unwrap();
+        for pixel in picture.chunks_exact(3) {
+            for (value, mean) in pixel.iter().zip([20.0, 30.0, 40.0]) {
+                assert!((value - (mean - 127.0) / 128.0).abs() < 1e-5, "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn odd_and_tiny_sizes_work() {
+        for set in InstructionSet::available() {
+            for (width, height) in [(1, 1), (2, 1), (3, 5), (160, 120), (255, 97), (641, 479)] {
+                let picture = run(&vec![255; width * height * 3], width, height, set).unwrap();
+                assert!(picture.iter().all(|value| (value - 1.0).abs() < 1e-5), "{width}x{height}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_sizes_are_errors() {
+        for (width, height, bytes) in [(0, 0, 0), (4, 4, 47), (usize::MAX, 2, 6)] {
+            let error = run(&vec![0; bytes], width, height, InstructionSet::Portable).unwrap_err();
+            assert!(error.to_string().contains("three bytes"), "{error}");
+        }
+    }
+}

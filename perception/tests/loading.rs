@@ -1,0 +1,118 @@
+//! Loading weights, good and bad: every error names the tensor or field and what was expected.
+
+use deltasteer_perception::{NamedTensor, Perception, PerceptionConfig, Storage, from_safetensors, to_safetensors};
+
+const TRUNK: &[u8] = include_bytes!("../../models/trunk/efficientnet-lite0.safetensors");
+
+fn config() -> PerceptionConfig {
+    PerceptionConfig { feature_count: 20, ..PerceptionConfig::default() }
+}
+
+/// The shipped trunk with a small made-up feature layer.
+fn tensors() -> Vec<NamedTensor> {
+    let mut tensors = from_safetensors(TRUNK).unwrap();
+    let wave = |count: usize, step: f32| (0..count).map(|i| (i as f32 * step).sin() * 0.05).collect::<Vec<f32>>();
+    tensors.push(NamedTensor::new("feature.weight", &[20, 2560], wave(20 * 2560, 0.37)));
+    tensors.push(NamedTensor::new("feature.bias", &[20], wave(20, 1.1)));
+    tensors.push(NamedTensor::new("feature.std", &[20], vec![0.5; 20]));
+    tensors.push(NamedTensor::new("single_frame.weight", &[1, 20], wave(20, 0.9)));
+    tensors.push(NamedTensor::new("single_frame.bias", &[1], vec![0.25]));
+    tensors
+}
+
+fn error_after(change: impl Fn(&mut Vec<NamedTensor>)) -> String {
+    let mut tensors = tensors();
+    change(&mut tensors);
+    Perception::load(&to_safetensors(&tensors, Storage::F32).unwrap(), &config()).unwrap_err().to_string()
+}
+
+fn tensor<'a>(tensors: &'a mut [NamedTensor], name: &str) -> &'a mut NamedTensor {
+    tensors.iter_mut().find(|tensor| tensor.name == name).unwrap()
+}
+
+#[test]
+fn a_model_gives_the_features_of_its_formula() {
+    let mut perception = Perception::load(&to_safetensors(&tensors(), Storage::F32).unwrap(), &config()).unwrap();
+    let (width, height) = (91, 67); // odd on purpose
+    let rgb: Vec<u8> = (0..width * height * 3).map(|i| (i * 7 % 251) as u8).collect();
+    let (mut pooled, mut features) = (vec![0.0; perception.pooled_count()], vec![0.0; perception.feature_count()]);
+    perception.pooled(&rgb, width, height, &mut pooled).unwrap();
+    let work = perception.features(&rgb, width, height, &mut features).unwrap();
+    assert_eq!((work.macs, work.macs_dense), (55_713_792 + 51_200, 55_713_792 + 51_200));
+    let mut tensors = tensors();
+    let weight = tensor(&mut tensors, "feature.weight").values.clone();
+    let bias = tensor(&mut tensors, "feature.bias").values.clone();
+    for (i, feature) in features.iter().enumerate() {
+        let sum: f64 = (0..2560).map(|k| f64::from(weight[i * 2560 + k]) * f64::from(pooled[k])).sum();
+        let expected = (sum as f32 + bias[i]).max(0.0) / 0.5;
+        assert!((feature - expected).abs() < 1e-3, "feature {i}: {feature}, not {expected}");
+    }
+    assert!(features.iter().any(|feature| *feature > 0.0));
+    let steering = tensor(&mut tensors, "single_frame.weight").values.iter().zip(&features).map(|(w, f)| w * f);
+    assert!((perception.single_frame_steering_rad(&features) - steering.sum::<f32>() - 0.25).abs() < 1e-5);
+    let mut again = vec![0.0; 20];
+    perception.features_from_pooled(&pooled, &mut again).unwrap();
+    assert_eq!(features, again);
+}
+
+#[test]
+fn a_missing_tensor_is_named() {
+    for name in ["trunk.block3.depthwise.bias", "feature.std", "single_frame.bias"] {
+        let error = error_after(|tensors| tensors.retain(|tensor| tensor.name != name));
+        assert!(error.contains(name) && error.contains("missing"), "{error}");
+    }
+}
+
+#[test]
+fn a_wrong_shape_is_named() {
+    let error = error_after(|tensors| {
+        let weight = tensor(tensors, "feature.weight");
+        weight.shape = vec![2560, 20];
+    });
+    assert_eq!(error, "tensor feature.weight has shape [2560, 20], expected [20, 2560]");
+}
+
+#[test]
+fn values_that_are_not_finite_are_named() {
+    let error = error_after(|tensors| tensor(tensors, "trunk.stem.weight").values[7] = f32::NAN);
+    assert_eq!(error, "tensor trunk.stem.weight holds NaN at position 7, expected finite numbers only");
+    let error = error_after(|tensors| tensor(tensors, "feature.bias").values[3] = f32::INFINITY);
+    assert!(error.contains("feature.bias holds inf at position 3"), "{error}");
+    let error = error_after(|tensors| tensor(tensors, "feature.std").values[2] = 0.0);
+    assert!(error.contains("feature.std holds 0 at position 2"), "{error}");
+}
+
+#[test]
+fn bytes_that_are_no_model_are_refused() {
+    for bytes in [&b""[..], b"not safetensors", &TRUNK[..TRUNK.len() / 2]] {
+        let error = Perception::load(bytes, &config()).unwrap_err().to_string();
+        assert!(error.contains("safetensors"), "{error}");
+    }
+}
+
+#[test]
+fn senseless_fields_of_the_configuration_are_named() {
+    let wrong: [(&str, fn(&mut PerceptionConfig)); 6] = [
+        ("crop_rows_of_480", |config| config.crop_rows_of_480 = [300, 300]),
+        ("input_width", |config| config.input_width = 250),
+        ("pixel_scale", |config| config.pixel_scale = 0.0),
+        ("trunk_blocks", |config| config.trunk_blocks = 6),
+        ("cells_across", |config| config.cells_across = 5),
+        ("feature_count", |config| config.feature_count = 0),
+    ];
+    for (field, change) in wrong {
+        let mut config = config();
+        change(&mut config);
+        let error = Perception::load(TRUNK, &config).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("perception.{field} is")), "{error}");
+    }
+}
+
+#[test]
+fn buffers_of_another_length_are_refused() {
+    let mut perception = Perception::load(&to_safetensors(&tensors(), Storage::F16).unwrap(), &config()).unwrap();
+    let error = perception.features(&[0; 12], 2, 2, &mut [0.0; 19]).unwrap_err().to_string();
+    assert_eq!(error, "the feature buffer holds 19 values, expected 20");
+    let error = perception.features_from_pooled(&[0.0; 3], &mut [0.0; 20]).unwrap_err().to_string();
+    assert_eq!(error, "the pooled values holds 3 values, expected 2560");
+}
