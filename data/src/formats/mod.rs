@@ -5,6 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::folder::bad_file;
 use crate::{DataError, Source};
 
+mod clock;
+mod donkeycar;
+mod images;
+mod model_car;
+mod simulator;
+mod sullychen;
 mod udacity;
 
 /// What opening gives.
@@ -21,8 +27,13 @@ struct Layout {
 }
 
 /// The known layouts, most telling first: the first that recognises a folder opens it.
-const LAYOUTS: &[Layout] =
-    &[Layout { looked_for: udacity::LOOKED_FOR, recognise: udacity::recognise, open: udacity::open }];
+const LAYOUTS: &[Layout] = &[
+    Layout { looked_for: udacity::LOOKED_FOR, recognise: udacity::recognise, open: udacity::open },
+    Layout { looked_for: donkeycar::LOOKED_FOR, recognise: donkeycar::recognise, open: donkeycar::open },
+    Layout { looked_for: simulator::LOOKED_FOR, recognise: simulator::recognise, open: simulator::open },
+    Layout { looked_for: sullychen::LOOKED_FOR, recognise: sullychen::recognise, open: sullychen::open },
+    Layout { looked_for: images::LOOKED_FOR, recognise: images::recognise, open: images::open },
+];
 
 /// How deep below an unknown folder a known layout is looked for.
 const HINT_DEPTH: usize = 4;

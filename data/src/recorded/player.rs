@@ -112,8 +112,8 @@ impl Source for Player {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SteeringUnit;
     use crate::recorded::recording::Facts;
+    use crate::{CameraGeometry, SteeringUnit};
     use std::path::Path;
 
     /// Pictures that carry their number in their pixels; every 7th is damaged, and some take long.
@@ -142,6 +142,7 @@ mod tests {
             steering_unit: SteeringUnit::Radians,
             missing: SkipReport::default(),
             notes: Vec::new(),
+            camera: CameraGeometry::assumed,
         };
         facts.into_source("numbered", Path::new("numbered"), Arc::new(Numbered { damaged_every })).unwrap()
     }
@@ -204,6 +205,7 @@ mod tests {
             steering_unit: SteeringUnit::Radians,
             missing: SkipReport::default(),
             notes: Vec::new(),
+            camera: CameraGeometry::assumed,
         };
         let open = |count| facts(count).into_source("n", Path::new("n"), Arc::new(Numbered { damaged_every: 1 }));
         assert!(open(0).err().unwrap().to_string().contains("holds no images"));

@@ -53,6 +53,8 @@ pub(crate) struct Recording {
     pub missing: SkipReport,
     /// Findings in plain words.
     pub notes: Vec<String>,
+    /// The camera, from the width and height of its pictures.
+    pub camera: fn(usize, usize) -> CameraGeometry,
 }
 
 impl Recording {
@@ -65,14 +67,17 @@ impl Recording {
             steering_unit: SteeringUnit::Radians,
             missing: SkipReport::default(),
             notes: Vec::new(),
+            camera: CameraGeometry::assumed,
         }
     }
 
-    /// Makes a source of the image files.
+    /// Makes a source of the image files. Those that are empty or not there count as missing from the start; damage inside
+    /// a file shows only when it is decoded.
     ///
     /// # Errors
     /// [`DataError::BadFile`] if there is no frame, or none that can be decoded.
-    pub(crate) fn into_source(self, name: &str, folder: &Path) -> Result<Box<dyn Source>, DataError> {
+    pub(crate) fn into_source(mut self, name: &str, folder: &Path) -> Result<Box<dyn Source>, DataError> {
+        self.set_aside_empty_files(folder);
         let (times_s, angles): (Vec<_>, Vec<_>) = self.frames.iter().map(|f| (f.time_s, f.steering_true_rad)).unzip();
         let files = self.frames.into_iter().map(|f| f.image).collect();
         let pictures = Arc::new(ImageFiles { folder: folder.to_owned(), files });
@@ -84,8 +89,27 @@ impl Recording {
             steering_unit: self.steering_unit,
             missing: self.missing,
             notes: self.notes,
+            camera: self.camera,
         };
         facts.into_source(name, folder, pictures)
+    }
+
+    /// Moves frames whose file is empty or not there to `missing`.
+    fn set_aside_empty_files(&mut self, folder: &Path) {
+        let mut empty = Tally::default();
+        let (missing, frames) = (&mut self.missing, &mut self.frames);
+        frames.retain(|frame| {
+            let name = || frame.image.strip_prefix(folder).unwrap_or(&frame.image).display().to_string();
+            let reason = match std::fs::metadata(&frame.image) {
+                Ok(file) if file.len() > 0 => return true,
+                Ok(_) => "the file is empty".to_owned(),
+                Err(e) => e.to_string(),
+            };
+            empty.add(name);
+            missing.add(format!("{}: {reason}", name()));
+            false
+        });
+        empty.note("image files are empty or cannot be read", &mut self.notes);
     }
 }
 
@@ -105,6 +129,8 @@ pub(crate) struct Facts {
     pub missing: SkipReport,
     /// Findings in plain words.
     pub notes: Vec<String>,
+    /// The camera, from the width and height of its pictures.
+    pub camera: fn(usize, usize) -> CameraGeometry,
 }
 
 impl Facts {
@@ -154,7 +180,7 @@ impl Facts {
             steering_unit: self.steering_unit,
             gaps: line.gaps,
             notes: self.notes.into_iter().chain(line.notes).collect(),
-            camera: CameraGeometry::assumed(width, height),
+            camera: (self.camera)(width, height),
         };
         Ok(Box::new(Player::new(info, self.missing, pictures)))
     }

@@ -44,7 +44,8 @@ pub(crate) fn timeline(raw_s: &[f64], assumed_hz: f64) -> Timeline {
             times_s.push(raw + offset);
         }
     }
-    if backwards > 0 {
+    let any_known = raw_s.iter().any(|t| t.is_finite());
+    if backwards > 0 && any_known {
         notes.push(format!("{backwards} time stamps fall back or are missing; those frames follow one usual step on"));
     }
     if repeated > 0 {
@@ -108,7 +109,8 @@ mod tests {
     #[test]
     fn without_any_step_the_assumed_rate_holds() {
         assert_eq!(timeline(&[], 15.0).rate_hz, 15.0);
-        assert_eq!(timeline(&[f64::NAN, f64::NAN], 10.0).times_s, [0.0, 0.1]);
+        let line = timeline(&[f64::NAN, f64::NAN], 10.0);
+        assert_eq!((line.times_s, line.notes), (vec![0.0, 0.1], vec![]));
     }
 
     proptest! {

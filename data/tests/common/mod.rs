@@ -1,5 +1,5 @@
 //! Small recordings that the tests make themselves.
-#![allow(dead_code)] // each test file uses its own part of this
+#![allow(dead_code, clippy::unwrap_used)] // each test file uses its own part of this
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,273 @@
+//! donkeycar tubs.
+//!
+//! - Version 4: `manifest.json` (five lines of JSON; the fifth names the catalogs and the deleted records),
+//!   `catalog_N.catalog` (one JSON record a line) and `images/`.
+//! - The older form: `record_N.json` beside the images that the records name.
+//!
+//! `user/angle` is a command from -1 to 1, **positive to the right**; it becomes radians of the road wheels, positive to the
+//! left, at 25 degrees for 1. Records play in the order of the tub.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Opened, model_car};
+use crate::DataError;
+use crate::folder::{Inside, bad_file, files_in, images_in, name_of, natural_order, read_text};
+use crate::recorded::{RecordedFrame, Recording, Tally};
+use crate::table;
+
+/// What [`recognise`] looks for, for error messages.
+pub(super) const LOOKED_FOR: &str = "donkeycar tub: manifest.json with *.catalog and images/, or record_N.json files";
+
+/// The rate of donkeycar's drive loop, for tubs without time stamps.
+const ASSUMED_HZ: f64 = 20.0;
+
+/// True if `folder` holds a tub of either form.
+pub(super) fn recognise(folder: &Path) -> bool {
+    (folder.join("manifest.json").is_file() && !catalogs_in(folder).is_empty()) || has_record(folder)
+}
+
+/// Opens a tub of either form.
+///
+/// # Errors
+/// A tub without a readable record or image.
+pub(super) fn open(name: &str, folder: &Path) -> Opened {
+    let catalogs = catalogs_in(folder);
+    let tub = if catalogs.is_empty() { older_tub(folder)? } else { version_4_tub(folder, catalogs)? };
+    tub.finish()?.into_source(name, folder)
+}
+
+/// What the records of a tub amount to so far.
+struct Tub {
+    folder: PathBuf,
+    images: Inside,
+    images_folder: PathBuf,
+    recording: Recording,
+    used: HashSet<PathBuf>,
+    records: usize,
+    unreadable: Tally,
+    bad_angles: Tally,
+    deleted: usize,
+}
+
+impl Tub {
+    fn new(folder: &Path, images: PathBuf, format: &'static str) -> Self {
+        let mut recording = Recording::new(format);
+        recording.assumed_hz = ASSUMED_HZ;
+        recording.steering_unit = model_car::UNIT;
+        recording.camera = model_car::model_car_camera;
+        Self {
+            folder: folder.to_owned(),
+            images: Inside::new(&images),
+            images_folder: images,
+            recording,
+            used: HashSet::new(),
+            records: 0,
+            unreadable: Tally::default(),
+            bad_angles: Tally::default(),
+            deleted: 0,
+        }
+    }
+
+    /// Adds one record; `place` names it in messages.
+    fn add(&mut self, json: &str, place: impl Fn() -> String, deleted: &HashSet<u64>) {
+        let Some(record) = parse_record(json) else {
+            return self.unreadable.add(place);
+        };
+        self.records += 1;
+        if record.index.is_some_and(|index| deleted.contains(&index)) {
+            self.deleted += 1;
+            return;
+        }
+        if record.angle.is_none() {
+            self.bad_angles.add(&place);
+        }
+        match self.images.find(&record.image) {
+            Ok(image) => {
+                self.used.insert(image.clone());
+                let steering_true_rad = record.angle.map(|angle| -(angle as f32) * model_car::FULL_LOCK_RAD);
+                self.recording.frames.push(RecordedFrame { image, time_s: record.time_s, steering_true_rad });
+            }
+            Err(why) => {
+                let image = table::shorten(&record.image, 80);
+                self.recording.missing.add(format!("{}: image {image:?}: {}", place(), why.reason()));
+            }
+        }
+    }
+
+    /// Puts the findings into words.
+    fn finish(self) -> Result<Recording, DataError> {
+        let mut recording = self.recording;
+        if self.records == 0 {
+            return Err(bad_file(&self.folder, "no record of this tub can be read", "a donkeycar tub with records"));
+        }
+        let notes = &mut recording.notes;
+        notes.push("angles are commands from -1 to 1; 1 stands for 25 degrees of the road wheels".to_owned());
+        if recording.missing.count > 0 {
+            notes.push(format!("{} images named in the records are missing", recording.missing.count));
+        }
+        self.unreadable.note("records cannot be read and are left out", notes);
+        self.bad_angles.note("records have no usable user/angle", notes);
+        if self.deleted > 0 {
+            notes.push(format!("{} records are marked as deleted and left out", self.deleted));
+        }
+        let unused = images_in(&self.images_folder)?.into_iter().filter(|path| !self.used.contains(path)).count();
+        if unused > self.deleted {
+            notes.push(format!("{unused} images are named by no record and left out"));
+        }
+        if recording.frames.iter().all(|frame| frame.time_s.is_nan()) {
+            notes.push(format!("no time stamps: {ASSUMED_HZ} frames a second are assumed"));
+        }
+        Ok(recording)
+    }
+}
+
+/// Version 4: the catalogs that the manifest names, or all of them if it cannot be read.
+fn version_4_tub(folder: &Path, catalogs: Vec<PathBuf>) -> Result<Tub, DataError> {
+    let mut tub = Tub::new(folder, folder.join("images"), "donkeycar tub (version 4)");
+    let manifest = read_text(&folder.join("manifest.json")).map(|text| parse_manifest(&text)).unwrap_or_default();
+    let inside = Inside::new(folder);
+    let mut named = Vec::new();
+    for name in manifest.catalogs.iter().flatten() {
+        match inside.find(name) {
+            Ok(path) => named.push(path),
+            Err(why) => {
+                let name = table::shorten(name, 80);
+                tub.recording.notes.push(format!("catalog {name:?} of the manifest: {}", why.reason()));
+            }
+        }
+    }
+    if named.is_empty() {
+        tub.recording
+            .notes
+            .push("manifest.json names no catalog that can be had: all *.catalog files are read".to_owned());
+        named = catalogs;
+    }
+    for path in named {
+        let catalog = name_of(&path);
+        for (i, line) in read_text(&path)?.lines().enumerate() {
+            tub.add(line, || format!("{catalog} line {}", i + 1), &manifest.deleted);
+        }
+    }
+    let last = manifest.current_index;
+    if last.is_some_and(|last| last as usize != tub.records) {
+        tub.recording.notes.push(format!(
+            "the manifest's current_index is {}, the catalogs hold {} records; the catalogs count",
+            last.unwrap_or(0),
+            tub.records
+        ));
+    }
+    Ok(tub)
+}
+
+/// The older form: one JSON file a record.
+fn older_tub(folder: &Path) -> Result<Tub, DataError> {
+    let mut tub = Tub::new(folder, folder.to_owned(), "donkeycar tub (JSON records)");
+    let mut records = files_in(folder)?;
+    records.retain(|path| is_record(&name_of(path)));
+    records.sort_by(|a, b| natural_order(&name_of(a), &name_of(b)));
+    for path in records {
+        let json = read_text(&path).unwrap_or_default();
+        tub.add(&json, || name_of(&path), &HashSet::new());
+    }
+    Ok(tub)
+}
+
+/// The catalogs in a folder, in natural order.
+fn catalogs_in(folder: &Path) -> Vec<PathBuf> {
+    let mut catalogs = files_in(folder).unwrap_or_default();
+    catalogs.retain(|path| path.extension().is_some_and(|suffix| suffix == "catalog"));
+    catalogs.sort_by(|a, b| natural_order(&name_of(a), &name_of(b)));
+    catalogs
+}
+
+fn has_record(folder: &Path) -> bool {
+    files_in(folder).unwrap_or_default().iter().any(|path| is_record(&name_of(path)))
+}
+
+/// `record_12.json`
+fn is_record(name: &str) -> bool {
+    let number = name.strip_prefix("record_").and_then(|rest| rest.strip_suffix(".json"));
+    number.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// One record.
+#[derive(Debug, PartialEq)]
+struct Record {
+    index: Option<u64>,
+    /// NaN if the record has no time.
+    time_s: f64,
+    image: String,
+    /// The command from -1 to 1, positive to the right.
+    angle: Option<f64>,
+}
+
+/// Parses a record; `None` if it is no JSON object that names an image.
+fn parse_record(json: &str) -> Option<Record> {
+    // Python writes NaN where JSON has no word for it: that costs the value, not the record.
+    let record: Value = serde_json::from_str(json)
+        .or_else(|_| {
+            serde_json::from_str(&json.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null"))
+        })
+        .ok()?;
+    let milliseconds = ["_timestamp_ms", "milliseconds"].iter().find_map(|key| record.get(key)?.as_f64());
+    Some(Record {
+        index: record.get("_index").and_then(Value::as_u64),
+        time_s: milliseconds.map_or(f64::NAN, |ms| ms * 1e-3),
+        image: record.get("cam/image_array")?.as_str()?.to_owned(),
+        angle: record.get("user/angle").and_then(Value::as_f64).filter(|angle| angle.is_finite()),
+    })
+}
+
+/// What a manifest says.
+#[derive(Debug, Default)]
+struct Manifest {
+    catalogs: Option<Vec<String>>,
+    current_index: Option<u64>,
+    deleted: HashSet<u64>,
+}
+
+/// Parses `manifest.json`: the line with `paths` counts, whichever it is.
+fn parse_manifest(text: &str) -> Manifest {
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let Some(line) = lines.into_iter().find(|line| line.get("paths").is_some()) else { return Manifest::default() };
+    let list = |key: &str| line.get(key).and_then(Value::as_array).cloned();
+    Manifest {
+        catalogs: list("paths").map(|paths| paths.iter().filter_map(|p| Some(p.as_str()?.to_owned())).collect()),
+        current_index: line.get("current_index").and_then(Value::as_u64),
+        deleted: list("deleted_indexes").unwrap_or_default().iter().filter_map(Value::as_u64).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_record_with_nan_keeps_its_picture() {
+        let json = r#"{"_index": 3, "_timestamp_ms": 1500, "cam/image_array": "3.jpg", "user/angle": NaN}"#;
+        let expected = Record { index: Some(3), time_s: 1.5, image: "3.jpg".to_owned(), angle: None };
+        assert_eq!(parse_record(json), Some(expected));
+        assert_eq!(parse_record(&json[..40]), None);
+        assert_eq!(parse_record("[1, 2]"), None);
+    }
+
+    #[test]
+    fn names_of_records() {
+        assert!(is_record("record_12.json"));
+        assert!(!["record_.json", "record_1x.json", "meta.json", "record_1.jpg"].iter().any(|name| is_record(name)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(?s)[\\[\\]{}\",:a-z0-9_/. \n-]{0,200}", junk in "(?s).{0,200}") {
+            for text in [&text, &junk] {
+                let _ = parse_record(text);
+                let _ = parse_manifest(text);
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A plain folder of images, played in natural order (`frame2` before `frame10`), with or without `labels.csv`.
+//!
+//! `labels.csv` has a header: `file`, the image's name; `steering_rad` or `steering_deg`, the angle of the steering wheel,
+//! positive to the left; and, if known, `time_s`, seconds from any origin.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::Opened;
+use crate::DataError;
+use crate::folder::{bad_file, images_in, name_of, read_text};
+use crate::recorded::{RecordedFrame, Recording, Tally};
+use crate::table::{self, Table};
+
+const LABELS: &str = "labels.csv";
+
+/// What [`recognise`] looks for, for error messages.
+pub(super) const LOOKED_FOR: &str = "a plain folder of *.jpg or *.png, with or without labels.csv";
+
+/// True if `folder` itself holds an image.
+pub(super) fn recognise(folder: &Path) -> bool {
+    images_in(folder).is_ok_and(|images| !images.is_empty())
+}
+
+/// Opens a plain folder of images.
+///
+/// # Errors
+/// A `labels.csv` without the needed columns, or no readable image.
+pub(super) fn open(name: &str, folder: &Path) -> Opened {
+    read(folder)?.into_source(name, folder)
+}
+
+fn read(folder: &Path) -> Result<Recording, DataError> {
+    let mut recording = Recording::new("folder of images");
+    let path = folder.join(LABELS);
+    let mut labels = if path.is_file() { Some(parse_labels(&read_text(&path)?, &path)?) } else { None };
+    let mut unlabelled = Tally::default();
+    for image in images_in(folder)? {
+        let label = labels.as_mut().and_then(|labels| labels.by_file.remove(&name_of(&image)));
+        if label.is_none() {
+            unlabelled.add(|| name_of(&image));
+        }
+        let (time_s, steering_true_rad) = label.unwrap_or((f64::NAN, None));
+        recording.frames.push(RecordedFrame { image, time_s, steering_true_rad });
+    }
+    let notes = &mut recording.notes;
+    match labels {
+        Some(labels) => {
+            let mut left: Vec<_> = labels.by_file.into_keys().collect();
+            left.sort();
+            for file in left {
+                recording
+                    .missing
+                    .add(format!("{LABELS}: {:?}: no such image in this folder", table::shorten(&file, 80)));
+            }
+            if recording.missing.count > 0 {
+                notes.push(format!("{} labels have no image", recording.missing.count));
+            }
+            unlabelled.note("images have no label", notes);
+            labels.bad_angles.note("label lines have no usable angle", notes);
+            labels.repeated.note("label lines repeat an image; the first line counts", notes);
+        }
+        None => notes.push(format!("no {LABELS}: replay without true angles")),
+    }
+    if recording.frames.iter().all(|frame| frame.time_s.is_nan()) {
+        notes.push(format!("no time stamps: {} frames a second are assumed", recording.assumed_hz));
+    }
+    Ok(recording)
+}
+
+/// The lines of `labels.csv`.
+struct Labels {
+    /// Image to time (NaN if none) and angle.
+    by_file: HashMap<String, (f64, Option<f32>)>,
+    bad_angles: Tally,
+    repeated: Tally,
+}
+
+fn parse_labels(text: &str, path: &Path) -> Result<Labels, DataError> {
+    let table = Table::parse(text, path, &["file"])?;
+    let (angle_at, to_rad) = match (table.column("steering_rad"), table.column("steering_deg")) {
+        (Some(at), _) => (at, 1.0),
+        (None, Some(at)) => (at, std::f64::consts::PI / 180.0),
+        (None, None) => {
+            return Err(bad_file(path, "no column of angles", "a column steering_rad or steering_deg, positive left"));
+        }
+    };
+    let file_at = table.column("file").unwrap_or(0);
+    let time_at = table.column("time_s").unwrap_or(usize::MAX);
+    let mut labels = Labels { by_file: HashMap::new(), bad_angles: Tally::default(), repeated: Tally::default() };
+    for line in &table.lines {
+        let Some(file) = line.get(file_at).filter(|file| !file.is_empty()) else { continue };
+        if labels.by_file.contains_key(file) {
+            labels.repeated.add(|| format!("line {}: {:?}", line.number, table::shorten(file, 40)));
+            continue;
+        }
+        let time_s = table::number(line.get(time_at)).unwrap_or(f64::NAN);
+        let angle = table::angle(line.get(angle_at), to_rad, line.number, &mut labels.bad_angles);
+        labels.by_file.insert(file.to_owned(), (time_s, angle));
+    }
+    Ok(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(?s)(file,steering_deg,time_s\n)?.{0,200}") {
+            let _ = parse_labels(&text, Path::new("labels.csv"));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! SullyChen's driving datasets: `data.txt` with one line an image.
+//!
+//! - 2016: `N.jpg ANGLE`
+//! - 2018: `N.jpg ANGLE,YYYY-MM-DD hh:mm:ss:mmm`
+//!
+//! The images lie beside `data.txt` or in `data/`. Angles are degrees of the steering wheel, **positive to the right**: the
+//! author's viewer turns the picture of a wheel clockwise for them. Lines play in their order in the file.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::{Opened, clock};
+use crate::folder::{Inside, Unreachable, images_in, read_text};
+use crate::recorded::{RecordedFrame, Recording, Tally};
+use crate::{DataError, table};
+
+/// What [`recognise`] looks for, for error messages.
+pub(super) const LOOKED_FOR: &str = "SullyChen: data.txt with lines \"N.jpg ANGLE\", images beside it or in data/";
+
+/// The usual rate of a dashboard camera; the 2016 form states no times.
+const ASSUMED_HZ: f64 = 30.0;
+
+/// True if `folder` holds a `data.txt`.
+pub(super) fn recognise(folder: &Path) -> bool {
+    folder.join("data.txt").is_file()
+}
+
+/// Opens either form.
+///
+/// # Errors
+/// An empty `data.txt`, or no readable image.
+pub(super) fn open(name: &str, folder: &Path) -> Opened {
+    read(folder)?.into_source(name, folder)
+}
+
+fn read(folder: &Path) -> Result<Recording, DataError> {
+    let text = read_text(&folder.join("data.txt"))?;
+    let image_folder = if folder.join("data").is_dir() { folder.join("data") } else { folder.to_owned() };
+    let images = Inside::new(&image_folder);
+    let mut recording = Recording::new("SullyChen (2016)");
+    recording.assumed_hz = ASSUMED_HZ;
+    let (mut unusable, mut bad_angles) = (Tally::default(), Tally::default());
+    let mut used = HashSet::new();
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let entry = parse_line(line, i + 1, &mut bad_angles);
+        match images.find(entry.image) {
+            Ok(image) => {
+                used.insert(image.clone());
+                let Entry { time_s, steering_true_rad, .. } = entry;
+                recording.frames.push(RecordedFrame { image, time_s, steering_true_rad });
+            }
+            Err(why) => {
+                let image = table::shorten(entry.image, 80);
+                if why == Unreachable::Outside {
+                    unusable.add(|| format!("line {}: {image:?}", i + 1));
+                }
+                recording.missing.add(format!("data.txt line {}: image {image:?}: {}", i + 1, why.reason()));
+            }
+        }
+    }
+    let notes = &mut recording.notes;
+    if recording.missing.count > 0 {
+        notes.push(format!("{} images named in data.txt are missing", recording.missing.count));
+    }
+    unusable.note("lines name a file outside the dataset's folder, which was not read", notes);
+    bad_angles.note("lines have no usable angle", notes);
+    let unused = images_in(&image_folder)?.into_iter().filter(|path| !used.contains(path)).count();
+    if unused > 0 {
+        notes.push(format!("{unused} images are named by no line and left out"));
+    }
+    if recording.frames.iter().any(|frame| frame.time_s.is_finite()) {
+        recording.format = "SullyChen (2018)";
+    } else {
+        notes.push(format!("no time stamps: {ASSUMED_HZ} frames a second are assumed"));
+    }
+    Ok(recording)
+}
+
+/// One line.
+#[derive(Debug, PartialEq)]
+struct Entry<'a> {
+    image: &'a str,
+    /// NaN if the line has no time.
+    time_s: f64,
+    steering_true_rad: Option<f32>,
+}
+
+/// Parses a line of either form.
+fn parse_line<'a>(line: &'a str, number: usize, bad_angles: &mut Tally) -> Entry<'a> {
+    let (image, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
+    let (angle, time) = rest.split_once(',').unwrap_or((rest, ""));
+    let positive_left_rad = -std::f64::consts::PI / 180.0;
+    Entry {
+        image,
+        time_s: clock::seconds(time).unwrap_or(f64::NAN),
+        steering_true_rad: table::angle(Some(angle.trim()), positive_left_rad, number, bad_angles),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn both_forms_of_a_line() {
+        let mut bad = Tally::default();
+        let line = parse_line("7.jpg 90.0", 1, &mut bad);
+        assert_eq!((line.image, line.steering_true_rad), ("7.jpg", Some(-std::f32::consts::FRAC_PI_2)));
+        assert!(line.time_s.is_nan());
+        let line = parse_line("8.jpg -18,2018-07-01 17:09:44:912", 2, &mut bad);
+        assert!((line.steering_true_rad.unwrap() - 0.314_159_27).abs() < 1e-6);
+        assert_eq!(line.time_s, 1_530_464_984.912);
+        assert_eq!(bad.count, 0);
+        assert_eq!(parse_line("9.jpg", 3, &mut bad).steering_true_rad, None);
+        assert_eq!(parse_line("9.jpg NaN", 4, &mut bad).steering_true_rad, None);
+        assert_eq!(bad.count, 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics(line in "(?s).{0,80}", shaped in "[0-9]{0,3}.jpg -?[0-9.eE]{0,6},[0-9: -]{0,40}") {
+            let _ = parse_line(&line, 1, &mut Tally::default());
+            let _ = parse_line(&shaped, 1, &mut Tally::default());
+        }
+    }
+}
