@@ -5,6 +5,7 @@
 //!
 //! Only plain arrays cross this crate's border; angles are radians of the steering wheel, positive to the left.
 
+pub mod augment;
 pub mod config;
 pub mod convert;
 mod error;

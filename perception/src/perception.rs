@@ -1,5 +1,6 @@
 //! Frames to features: pre-processing, trunk and feature layer behind one door.
 
+use crate::augment::{View, WidePicture};
 use crate::config::PerceptionConfig;
 use crate::error::{PerceptionError, check_length};
 use crate::feature::{self, FeatureLayer};
@@ -91,6 +92,31 @@ impl Front {
         }
         self.pool_picture(pooled);
         Ok(())
+    }
+
+    /// The frame resized with a margin above and below, from which any number of altered frames can be rendered.
+    ///
+    /// # Errors
+    /// [`PerceptionError::Image`].
+    pub fn wide_picture(&mut self, rgb: &[u8], width: usize, height: usize) -> Result<WidePicture, PerceptionError> {
+        let mut wide = WidePicture::new(self.config.input_width, self.config.input_height);
+        self.preprocessor.run_wide(rgb, width, height, wide.margin, &mut wide.pixels)?;
+        Ok(wide)
+    }
+
+    /// Cells of the frame as seen through `view`; see [`Front::pooled`].
+    ///
+    /// # Errors
+    /// [`PerceptionError::Length`].
+    pub fn pooled_altered(
+        &mut self,
+        wide: &WidePicture,
+        view: &View,
+        pooled: &mut [f32],
+    ) -> Result<(), PerceptionError> {
+        let (mean, scale) = (self.config.pixel_mean, self.config.pixel_scale);
+        let picture: Vec<f32> = wide.render(view).into_iter().map(|value| (value - mean) / scale).collect();
+        self.pooled_from_picture(&picture, pooled)
     }
 
     fn pool_picture(&mut self, pooled: &mut [f32]) {

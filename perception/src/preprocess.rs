@@ -6,6 +6,7 @@
 use crate::config::PerceptionConfig;
 use crate::error::PerceptionError;
 use crate::kernels::{self, InstructionSet};
+use std::ops::Range;
 
 /// Pre-processing for one picture size at a time; the tables are made again when the size changes.
 #[derive(Debug, Clone)]
@@ -37,26 +38,52 @@ impl Preprocessor {
         stride: usize,
     ) -> Result<(), PerceptionError> {
         let [x, y, crop_width, crop_height] = self.checked_crop(rgb, width, height)?;
+        let PerceptionConfig { input_width, input_height, pixel_mean, pixel_scale, .. } = self.config;
         if self.size != (width, height) {
-            self.rows = Taps::new(crop_height, self.config.input_height, 1.0);
-            self.columns = Taps::new(crop_width, self.config.input_width, 1.0 / self.config.pixel_scale);
-            self.blended = vec![0.0; (crop_width + self.columns.count) * 3];
+            self.rows = Taps::new(y..y + crop_height, 0..input_height as isize, y..y + crop_height, 1.0);
+            self.columns = Taps::new(x..x + crop_width, 0..input_width as isize, x..x + crop_width, 1.0 / pixel_scale);
             self.size = (width, height);
         }
-        let mean = self.config.pixel_mean / self.config.pixel_scale;
+        self.resize(rgb, width, pixel_mean / pixel_scale, picture, stride);
+        Ok(())
+    }
+
+    /// As [`Preprocessor::run`], but not normalised (values stay 0 to 255), and with `margin` more rows above and below
+    /// the crop, as far as the image has them; `picture` is `[input_height + 2 * margin][input_width][3]`.
+    pub fn run_wide(
+        &mut self,
+        rgb: &[u8],
+        width: usize,
+        height: usize,
+        margin: usize,
+        picture: &mut [f32],
+    ) -> Result<(), PerceptionError> {
+        let [x, y, crop_width, crop_height] = self.checked_crop(rgb, width, height)?;
+        let PerceptionConfig { input_width, input_height, .. } = self.config;
+        let margin = margin as isize;
+        self.rows = Taps::new(y..y + crop_height, -margin..input_height as isize + margin, 0..height, 1.0);
+        self.columns = Taps::new(x..x + crop_width, 0..input_width as isize, x..x + crop_width, 1.0);
+        self.size = (0, 0); // the tables are no longer those of `run`
+        self.resize(rgb, width, 0.0, picture, input_width * 3);
+        Ok(())
+    }
+
+    fn resize(&mut self, rgb: &[u8], width: usize, mean: f32, picture: &mut [f32], stride: usize) {
+        // Taps past the last column have weight zero but are read: the row is padded for them.
+        self.blended.resize((width + self.columns.count) * 3, 0.0);
         let mut lines: Vec<&[u8]> = Vec::with_capacity(self.rows.count);
-        for (row, output) in picture.chunks_mut(stride).take(self.config.input_height).enumerate() {
+        let last = rgb.len() / (width * 3) - 1;
+        for (row, output) in picture.chunks_mut(stride).take(self.rows.starts.len()).enumerate() {
             let (start, weights) = self.rows.of(row);
             lines.clear();
             lines.extend((0..weights.len()).map(|t| {
-                let line = (y + (start + t).min(crop_height - 1)) * width + x;
-                &rgb[line * 3..(line + crop_width) * 3]
+                let line = (start + t).min(last);
+                &rgb[line * width * 3..(line + 1) * width * 3]
             }));
-            kernels::blend_rows(self.set, &lines, weights, &mut self.blended[..crop_width * 3]);
+            kernels::blend_rows(self.set, &lines, weights, &mut self.blended[..width * 3]);
             let columns = &mut output[..self.config.input_width * 3];
             kernels::blend_columns(self.set, &self.blended, &self.columns.starts, &self.columns.weights, mean, columns);
         }
-        Ok(())
     }
 
     fn checked_crop(&self, rgb: &[u8], width: usize, height: usize) -> Result<[usize; 4], PerceptionError> {
@@ -83,12 +110,14 @@ struct Taps {
 }
 
 impl Taps {
-    /// Weights from `input` to `output` positions that sum to `gain`. Taps past the end have weight zero.
-    fn new(input: usize, output: usize, gain: f32) -> Self {
-        let scale = input as f64 / output as f64;
-        let spans: Vec<(usize, Vec<f64>)> = (0..output).map(|i| span(i, scale, input)).collect();
+    /// Weights that sum to `gain` for the output positions `outputs`, where `crop` of the input is stretched over as many
+    /// outputs as `outputs` has at or above 0 on both sides; only inputs of `readable` are used.
+    fn new(crop: Range<usize>, outputs: Range<isize>, readable: Range<usize>, gain: f32) -> Self {
+        let inner = outputs.end + outputs.start.min(0);
+        let scale = crop.len() as f64 / inner as f64;
+        let spans: Vec<(usize, Vec<f64>)> = outputs.map(|i| span(i, scale, crop.start, &readable)).collect();
         let count = spans.iter().map(|(_, weights)| weights.len()).max().unwrap_or(0);
-        let mut weights = vec![0.0; count * output];
+        let mut weights = vec![0.0; count * spans.len()];
         for ((_, span), weights) in spans.iter().zip(weights.chunks_exact_mut(count.max(1))) {
             let sum: f64 = span.iter().sum();
             weights.iter_mut().zip(span).for_each(|(to, from)| *to = (from / sum) as f32 * gain);
@@ -101,19 +130,24 @@ impl Taps {
     }
 }
 
-/// First input and unnormalised weights of output `i`.
-fn span(i: usize, scale: f64, input: usize) -> (usize, Vec<f64>) {
+/// First input and unnormalised weights of output `i`; what lies outside `readable` counts as its nearest edge.
+fn span(i: isize, scale: f64, origin: usize, readable: &Range<usize>) -> (usize, Vec<f64>) {
+    let (low, high) = (readable.start as f64, readable.end as f64);
     if scale >= 1.0 {
-        let (from, to) = (i as f64 * scale, ((i + 1) as f64 * scale).min(input as f64));
-        let first = (from as usize).min(input - 1);
-        let last = ((to - 1e-9) as usize).clamp(first, input - 1);
+        let from = (origin as f64 + i as f64 * scale).clamp(low, high - 1.0);
+        let to = (origin as f64 + (i + 1) as f64 * scale).clamp(low + 1.0, high);
+        let first = from as usize;
+        let last = ((to - 1e-9) as usize).clamp(first, readable.end - 1);
         let covered = |j: usize| (to.min((j + 1) as f64) - from.max(j as f64)).max(1e-12);
         (first, (first..=last).map(covered).collect())
     } else {
-        let centre = ((i as f64 + 0.5) * scale - 0.5).clamp(0.0, (input - 1) as f64);
-        let first = (centre as usize).min(input.saturating_sub(2));
+        let centre = (origin as f64 + (i as f64 + 0.5) * scale - 0.5).clamp(low, high - 1.0);
+        if readable.len() == 1 {
+            return (readable.start, vec![1.0]);
+        }
+        let first = (centre as usize).min(readable.end - 2);
         let right = centre - first as f64;
-        if input == 1 { (0, vec![1.0]) } else { (first, vec![1.0 - right, right]) }
+        (first, vec![1.0 - right, right])
     }
 }
 
@@ -132,7 +166,7 @@ mod tests {
     fn weights_of_every_output_sum_to_one() {
         for input in [1, 2, 3, 50, 96, 97, 256, 270, 640, 1920] {
             for output in [96, 256] {
-                let taps = Taps::new(input, output, 1.0);
+                let taps = Taps::new(0..input, 0..output as isize, 0..input, 1.0);
                 for i in 0..output {
                     let (start, weights) = taps.of(i);
                     assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{input} -> {output}, {i}");
@@ -145,7 +179,7 @@ mod tests {
 
     #[test]
     fn whole_blocks_are_averaged() {
-        // 512 x 344 with the crop [160, 430]: rows 115..308 of which 193 shrink to 96; columns are halved exactly.
+        // Columns are halved exactly; every pair of columns holds the same two pixels.
         let mut rgb = vec![0; 512 * 480 * 3];
         rgb.chunks_exact_mut(6).for_each(|pair| pair.copy_from_slice(&[10, 20, 30, 30, 40, 50]));
         let picture = run(&rgb, 512, 480, InstructionSet::best()).unwrap();
