@@ -26,6 +26,8 @@ pub(super) struct Part {
     pub batch: usize,
     /// What is sent as input `[frames][batch][inputs]`, noise and rounding included.
     pub x: Vec<f32>,
+    /// What each window's features were multiplied by `[batch][inputs]`, or empty.
+    pub gains: Vec<f32>,
     /// Noise on the hidden state `[frames][batch][hidden]`, or empty.
     pub noise_h: Vec<f32>,
 }

@@ -60,11 +60,12 @@ pub trait SequenceInputs {
     /// Features per frame.
     fn inputs(&self) -> usize;
 
-    /// Writes the features of `windows` to `x[frames][windows][inputs]` (frame by frame, see [`Window::frame`]).
+    /// Writes the features of `windows` to `x[frames][windows][inputs]` (frame by frame, see [`Window::frame`]). Random
+    /// numbers, if any, must follow from `step` alone, so that a resumed run goes on as it would have.
     ///
     /// # Errors
     /// A message for the user.
-    fn gather(&mut self, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String>;
+    fn gather(&mut self, step: u64, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String>;
 
     /// All features `[frames][inputs]` of validation drive `drive`, with the parameters last set.
     ///
@@ -162,7 +163,7 @@ impl SequenceInputs for FixedFeatures {
         self.inputs
     }
 
-    fn gather(&mut self, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String> {
+    fn gather(&mut self, _step: u64, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String> {
         let n = self.inputs;
         for (w, window) in windows.iter().enumerate() {
             let features = &self.training[window.drive][window.version];
@@ -267,7 +268,7 @@ mod tests {
         let drives = [drive(50, vec![19, 22]), drive(5, vec![])];
         let sampler = WindowSampler::new(&drives, 8, 3).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let mut seen = vec![vec![false; 50], vec![false; 5]];
+        let mut seen = [vec![false; 50], vec![false; 5]];
         for _ in 0..3000 {
             let w = sampler.draw(&mut rng);
             let last = w.frame(7);

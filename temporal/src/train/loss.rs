@@ -15,8 +15,7 @@ fn weights(settings: &LossSettings, targets: &Targets, i: usize) -> (f32, f32) {
     if angle.is_nan() {
         return (0.0, 0.0);
     }
-    let curve =
-        (1.0 + settings.curve_weight * angle.abs() / settings.scale_rad).min(settings.curve_weight_limit.max(1.0));
+    let curve = (1.0 + settings.curve_weight * angle.abs()).min(settings.curve_weight_limit.max(1.0));
     let share = if teacher.is_nan() { 0.0 } else { settings.teacher_share };
     (if label.is_nan() { 0.0 } else { curve * (1.0 - share) }, curve * share)
 }
@@ -54,14 +53,11 @@ pub(super) fn loss(
     (sum / total, gradient)
 }
 
-/// `(e / scale)^2`, or Huber's linear continuation of it; and its derivative by `e`.
-fn penalty(settings: &LossSettings, error_rad: f32) -> (f32, f32) {
-    let e = error_rad / settings.scale_rad;
-    let edge = settings.huber_rad.map_or(f32::INFINITY, |huber| huber / settings.scale_rad);
-    if e.abs() > edge {
-        (edge * (2.0 * e.abs() - edge), 2.0 * edge * e.signum() / settings.scale_rad)
-    } else {
-        (e * e, 2.0 * e / settings.scale_rad)
+/// `e^2`, or Huber's linear continuation of it; and its derivative by `e`.
+fn penalty(settings: &LossSettings, e: f32) -> (f32, f32) {
+    match settings.huber_rad {
+        Some(edge) if e.abs() > edge => (edge * (2.0 * e.abs() - edge), 2.0 * edge * e.signum()),
+        _ => (e * e, 2.0 * e),
     }
 }
 
@@ -72,7 +68,7 @@ mod tests {
     #[test]
     fn gradient_is_the_slope_and_unlabelled_frames_are_free() {
         let settings =
-            LossSettings { huber_rad: Some(0.1), curve_weight: 2.0, teacher_share: 0.3, ..Default::default() };
+            LossSettings { huber_rad: Some(0.1), curve_weight: 9.0, teacher_share: 0.3, ..Default::default() };
         let nan = f32::NAN;
         let targets =
             Targets { steering_rad: vec![0.0, 0.3, nan, nan, -0.4], teacher_rad: vec![nan, 0.2, nan, 0.1, nan] };

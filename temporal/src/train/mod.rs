@@ -29,6 +29,7 @@ mod activation;
 mod bptt;
 mod data;
 mod error;
+mod feature_layer;
 mod hold;
 mod loss;
 mod matmul;
@@ -36,6 +37,7 @@ mod optimiser;
 #[cfg(test)]
 mod oracle;
 mod parameters;
+mod random;
 mod settings;
 mod sparsity;
 mod state;
@@ -45,6 +47,7 @@ mod trainer;
 
 pub use data::{DriveLabels, FeatureDrive, FixedFeatures, Labels, SequenceInputs, TrainingData, Window};
 pub use error::TrainError;
+pub use feature_layer::{FeatureLayer, FeatureLayerSettings};
 pub use parameters::Parameters;
 pub use settings::{
     ActivationNoise, DeltaSettings, FixedPoint, InputNoise, LearnedThresholds, LossSettings, OptimiserSettings,

@@ -3,7 +3,7 @@
 use super::settings::OptimiserSettings;
 
 const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
+const BETA2: f32 = 0.99; // a short memory: runs are a few hundred to a few thousand steps
 const EPSILON: f32 = 1e-8;
 
 /// The optimiser's memory and each number's own rate and decay; all arrays are as long as the trained numbers.
@@ -14,7 +14,7 @@ pub(super) struct AdamW {
     pub moment2: Vec<f32>,
     /// Factor on the learning rate.
     rate: Vec<f32>,
-    /// 1 where weights decay, else 0.
+    /// Decay per unit of learning rate.
     decay: Vec<f32>,
 }
 
@@ -44,7 +44,7 @@ impl AdamW {
             self.moment1[i] = BETA1 * self.moment1[i] + (1.0 - BETA1) * g;
             self.moment2[i] = BETA2 * self.moment2[i] + (1.0 - BETA2) * g * g;
             let direction = self.moment1[i] * correct1 / ((self.moment2[i] * correct2).sqrt() + EPSILON);
-            values[i] -= rate * self.rate[i] * (direction + settings.weight_decay * self.decay[i] * values[i]);
+            values[i] -= rate * self.rate[i] * (direction + self.decay[i] * values[i]);
         }
         norm
     }

@@ -34,7 +34,7 @@ fn case(theta_x: f32, theta_h: f32, l1: f32) -> Case {
     let cost = DeltaCost { l1, event: 0.0, width: 1.0 };
     Case {
         parameters,
-        part: Part { frames, batch, x, noise_h: Vec::new() },
+        part: Part { frames, batch, x, gains: Vec::new(), noise_h: Vec::new() },
         technique: Technique {
             theta_x: vec![theta_x; inputs],
             theta_h: vec![theta_h; hidden],
@@ -46,7 +46,7 @@ fn case(theta_x: f32, theta_h: f32, l1: f32) -> Case {
             want_dx: true,
         },
         targets: Targets { teacher_rad: vec![f32::NAN; steering_rad.len()], steering_rad },
-        loss: LossSettings { curve_weight: 1.0, ..LossSettings::default() },
+        loss: LossSettings { curve_weight: 5.0, ..LossSettings::default() },
     }
 }
 
@@ -117,8 +117,8 @@ fn naive_loss(case: &Case, values: &[f64], x: &[f64], frozen: Option<&Choices>) 
             let label = case.targets.steering_rad[t * batch + b];
             if t >= BURN_IN && !label.is_nan() {
                 let steering = head_b + h.iter().zip(head_w).map(|(h, w)| h * w).sum::<f64>();
-                let weight = f64::from(1.0 + case.loss.curve_weight * label.abs() / case.loss.scale_rad);
-                sum += weight * ((steering - f64::from(label)) / f64::from(case.loss.scale_rad)).powi(2) / total;
+                let weight = f64::from(1.0 + case.loss.curve_weight * label.abs());
+                sum += weight * (steering - f64::from(label)).powi(2) / total;
             }
         }
     }

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use rand::Rng;
 
+use super::random::normal;
+
 use crate::{GruWeights, Head, TemporalError};
 
 /// The trainable numbers of the GRU, its head and its thresholds.
@@ -36,14 +38,17 @@ impl Parameters {
         parameters
     }
 
-    /// Uniform in +-1/sqrt(hidden), as PyTorch starts its GRU and, here, the head.
+    /// Random weights: `w_x` uniform in +-1/sqrt(inputs), `w_h` in +-1/sqrt(hidden), the head normal with deviation
+    /// 1/sqrt(hidden), biases zero.
     pub fn random(inputs: usize, hidden: usize, rng: &mut impl Rng) -> Self {
         let mut parameters = Self::zeros(inputs, hidden);
-        let bound = 1.0 / (hidden as f32).sqrt();
-        let end = parameters.head_b_range().end;
-        for value in &mut parameters.values[..end] {
-            *value = rng.random_range(-bound..bound);
+        for (range, units) in [(parameters.w_x_range(), inputs), (parameters.w_h_range(), hidden)] {
+            let bound = 1.0 / (units as f32).sqrt();
+            parameters.values[range].iter_mut().for_each(|w| *w = rng.random_range(-bound..bound));
         }
+        let range = parameters.head_w_range();
+        let deviation = 1.0 / (hidden as f32).sqrt();
+        parameters.values[range].iter_mut().for_each(|w| *w = deviation * normal(rng));
         parameters
     }
 

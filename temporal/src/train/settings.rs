@@ -21,7 +21,8 @@ pub struct TrainSettings {
     pub batch: usize,
     /// Frames in one window.
     pub window: usize,
-    /// First frames of a window that carry no loss and no cost: the cell starts cold there.
+    /// First frames of a window that carry no loss and no cost. The cell starts cold there, as it does on a drive: 0 teaches it
+    /// to start well.
     pub burn_in: usize,
     /// Threshold on the inputs, in units of the features' standard deviation: stored with the model, used in validation.
     pub theta_x: f32,
@@ -59,6 +60,10 @@ pub struct OptimiserSettings {
     pub final_share: f32,
     /// Decay of the weights (not of biases or thresholds), per unit of learning rate.
     pub weight_decay: f32,
+    /// The same for a feature layer that is trained together with the RNN.
+    pub inputs_decay: f32,
+    /// Factor on the learning rate of such a feature layer; 0: it stays as it is.
+    pub inputs_rate: f32,
     /// The gradient's norm is cut to this.
     pub clip_norm: f32,
     /// Weights are also averaged exponentially with this decay per step, and the average is what is validated and kept;
@@ -70,12 +75,9 @@ pub struct OptimiserSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossSettings {
-    /// Errors are divided by this before anything else, radians: about the labels' standard deviation, so that L1 costs
-    /// and the learning rate mean the same on every drive.
-    pub scale_rad: f32,
     /// Beyond this error, radians, the cost grows linearly (Huber); `None`: squared error throughout.
     pub huber_rad: Option<f32>,
-    /// A frame weighs `1 + curve_weight * |steering| / scale_rad`, so that sharp curves are not neglected.
+    /// A frame weighs `1 + curve_weight * |steering in rad|`, so that sharp curves are not neglected.
     pub curve_weight: f32,
     /// That weight is cut to this.
     pub curve_weight_limit: f32,
@@ -175,7 +177,7 @@ impl Default for TrainSettings {
             steps: 2000,
             batch: 32,
             window: 128,
-            burn_in: 16,
+            burn_in: 0,
             theta_x: 0.0,
             theta_h: 0.0,
             optimiser: OptimiserSettings::default(),
@@ -194,10 +196,12 @@ impl Default for TrainSettings {
 impl Default for OptimiserSettings {
     fn default() -> Self {
         Self {
-            learning_rate: 2e-3,
+            learning_rate: 3e-3,
             warmup_steps: 50,
-            final_share: 0.02,
-            weight_decay: 0.02,
+            final_share: 0.0,
+            weight_decay: 0.05,
+            inputs_decay: 0.3,
+            inputs_rate: 1.0,
             clip_norm: 1.0,
             average: 0.99,
         }
@@ -206,7 +210,7 @@ impl Default for OptimiserSettings {
 
 impl Default for LossSettings {
     fn default() -> Self {
-        Self { scale_rad: 0.2, huber_rad: None, curve_weight: 0.0, curve_weight_limit: 5.0, teacher_share: 0.0 }
+        Self { huber_rad: None, curve_weight: 0.0, curve_weight_limit: 5.0, teacher_share: 0.0 }
     }
 }
 
@@ -248,10 +252,11 @@ impl TrainSettings {
         ensure("optimiser.learning_rate", o.learning_rate, positive(o.learning_rate), POSITIVE)?;
         ensure("optimiser.final_share", o.final_share, (0.0..=1.0).contains(&o.final_share), "a number from 0 to 1")?;
         ensure("optimiser.weight_decay", o.weight_decay, not_negative(o.weight_decay), NOT_NEGATIVE)?;
+        ensure("optimiser.inputs_decay", o.inputs_decay, not_negative(o.inputs_decay), NOT_NEGATIVE)?;
+        ensure("optimiser.inputs_rate", o.inputs_rate, not_negative(o.inputs_rate), NOT_NEGATIVE)?;
         ensure("optimiser.clip_norm", o.clip_norm, positive(o.clip_norm), POSITIVE)?;
         ensure("optimiser.average", o.average, share(o.average), SHARE)?;
         let l = &self.loss;
-        ensure("loss.scale_rad", l.scale_rad, positive(l.scale_rad), POSITIVE)?;
         if let Some(huber) = l.huber_rad {
             ensure("loss.huber_rad", huber, positive(huber), POSITIVE)?;
         }

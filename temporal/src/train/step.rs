@@ -11,6 +11,7 @@ use super::data::{DriveLabels, Window};
 use super::error::TrainError;
 use super::loss::{self, Targets};
 use super::parameters::Parameters;
+use super::random::normal;
 use super::settings::TrainSettings;
 
 /// Parts of a batch.
@@ -18,7 +19,7 @@ const PARTS: usize = 2;
 
 /// Loss, events and gradients of one batch.
 pub(super) struct StepResult {
-    /// Weighted loss in squared units of `loss.scale_rad`.
+    /// Weighted mean loss, rad^2.
     pub loss: f64,
     /// What was transmitted after the burn-in.
     pub events: Events,
@@ -55,7 +56,8 @@ pub(super) fn run(
         let from = settings.burn_in * part.batch;
         let (loss, d_steering) = loss::loss(&settings.loss, targets, &tape.steering_rad, from, total);
         let mut gradient = Parameters::zeros(inputs, parameters.hidden());
-        let dx = tape.backward(parameters, technique, &d_steering, &mut gradient);
+        let mut dx = tape.backward(parameters, technique, &d_steering, &mut gradient);
+        scale_rows(&mut dx, &part.gains);
         StepResult { loss, events: tape.events(settings.burn_in), gradient, dx }
     };
     let results = on_threads(&jobs, &work)?;
@@ -124,16 +126,13 @@ fn make_part(
     rng: &mut ChaCha8Rng,
 ) -> Part {
     let (inputs, frames, batch) = (parameters.inputs(), settings.window, columns.len());
-    let mut part = Part { frames, batch, x: vec![0.0; frames * batch * inputs], noise_h: Vec::new() };
+    let mut part =
+        Part { frames, batch, x: vec![0.0; frames * batch * inputs], gains: Vec::new(), noise_h: Vec::new() };
     for (t, row) in part.x.chunks_exact_mut(batch * inputs).enumerate() {
         row.copy_from_slice(&x[(t * windows + columns.start) * inputs..][..batch * inputs]);
     }
-    let gains = gains(settings, batch * inputs, rng);
-    if !gains.is_empty() {
-        for row in part.x.chunks_exact_mut(batch * inputs) {
-            row.iter_mut().zip(&gains).for_each(|(x, gain)| *x *= gain);
-        }
-    }
+    part.gains = gains(settings, batch * inputs, rng);
+    scale_rows(&mut part.x, &part.gains);
     if let Some(q) = settings.rounding {
         part.x.iter_mut().for_each(|x| *x = round_to(q, *x));
     }
@@ -148,8 +147,17 @@ fn make_part(
     part
 }
 
+/// Multiplies every frame's row of `x[frames][gains]` by the gains, unless there are none.
+fn scale_rows(x: &mut [f32], gains: &[f32]) {
+    if !gains.is_empty() {
+        for row in x.chunks_exact_mut(gains.len()) {
+            row.iter_mut().zip(gains).for_each(|(x, gain)| *x *= gain);
+        }
+    }
+}
+
 /// One factor for each feature of each window, or empty if all would be 1.
-pub(super) fn gains(settings: &TrainSettings, len: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+fn gains(settings: &TrainSettings, len: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let noise = &settings.inputs;
     if noise.gain == 0.0 && noise.dropout == 0.0 {
         return Vec::new();
@@ -161,12 +169,6 @@ pub(super) fn gains(settings: &TrainSettings, len: usize, rng: &mut ChaCha8Rng) 
             if rng.random::<f32>() < noise.dropout { 0.0 } else { gain * kept }
         })
         .collect()
-}
-
-/// A standard normal number (Box and Muller 1958).
-pub(super) fn normal(rng: &mut impl Rng) -> f32 {
-    let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
-    radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
 }
 
 /// The labels of some windows, `[frames][windows]`; frames after a short stretch's end have none.

@@ -4,15 +4,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
 use super::bptt::{Events, Technique};
 use super::data::{TrainingData, WindowSampler, check_labels};
 use super::error::TrainError;
 use super::hold::DeltaCost;
 use super::optimiser::{self, AdamW};
 use super::parameters::Parameters;
+use super::random::stream_of;
 use super::settings::TrainSettings;
 use super::sparsity;
 use super::state::{Record, State, Validation};
@@ -35,7 +33,7 @@ pub struct Progress<'a> {
     pub step: u64,
     /// Steps in all.
     pub steps: u64,
-    /// Loss of this step's windows, in squared units of `loss.scale_rad`.
+    /// Loss of this step's windows, rad^2 (weighted mean).
     pub loss: f64,
     /// The gradient's norm before clipping.
     pub gradient_norm: f64,
@@ -111,7 +109,7 @@ impl<'a, 's> Trainer<'a, 's> {
         let sampler = WindowSampler::new(&data.training, settings.window, settings.burn_in)?;
         data.validation.iter().try_for_each(check_labels)?;
         let inputs = data.inputs.inputs();
-        let mut rng = random_stream(settings.seed, u64::MAX);
+        let mut rng = stream_of(settings.seed, u64::MAX);
         let start = match initial {
             Some(p) if (p.inputs(), p.hidden()) == (inputs, settings.hidden) => p.clone(),
             Some(p) => {
@@ -174,7 +172,7 @@ impl<'a, 's> Trainer<'a, 's> {
     /// One optimiser step; returns loss, gradient norm and the windows' savings.
     fn step(&mut self, control: Control) -> Result<(f64, f64, f64), TrainError> {
         let (settings, number) = (self.settings, self.state.record.step);
-        let mut rng = random_stream(settings.seed, number);
+        let mut rng = stream_of(settings.seed, number);
         let windows: Vec<_> = (0..settings.batch).map(|_| self.sampler.draw(&mut rng)).collect();
         let parameters = self.parameters(&self.state.values);
         let mut x = vec![0.0; settings.window * settings.batch * parameters.inputs()];
@@ -182,7 +180,7 @@ impl<'a, 's> Trainer<'a, 's> {
         if self.state.values.len() > split {
             self.data.inputs.set_parameters(&self.state.values[split..]);
         }
-        self.data.inputs.gather(&windows, settings.window, &mut x).map_err(TrainError::Inputs)?;
+        self.data.inputs.gather(number, &windows, settings.window, &mut x).map_err(TrainError::Inputs)?;
         let technique = self.technique(&parameters);
         let result = step::run(settings, &technique, &parameters, &self.data.training, &windows, &x, &mut rng)?;
         let mut gradient = result.gradient.values;
@@ -258,7 +256,7 @@ impl<'a, 's> Trainer<'a, 's> {
             rounding: settings.rounding,
             burn_in: settings.burn_in,
             learn_theta: settings.learned.is_some(),
-            want_dx: self.state.values.len() > parameters.values.len(),
+            want_dx: self.state.values.len() > parameters.values.len() && settings.optimiser.inputs_rate > 0.0,
         }
     }
 
@@ -352,15 +350,17 @@ fn fresh_state(settings: &TrainSettings, data: u64, values: Vec<f32>) -> State {
     }
 }
 
-/// Each number's factor on the learning rate, and whether it decays.
+/// Each number's factor on the learning rate, and its decay.
 fn rates(shape: &Parameters, len: usize, settings: &TrainSettings) -> (Vec<f32>, Vec<f32>) {
     let mut rate = vec![1.0; len];
     let theta_rate = settings.learned.map_or(0.0, |learned| learned.rate);
     rate[shape.log_theta_x_range().start..shape.log_theta_h_range().end].fill(theta_rate);
     let mut decay = vec![0.0; len];
-    for range in [shape.w_x_range(), shape.w_h_range(), shape.head_w_range(), shape.values.len()..len] {
-        decay[range].fill(1.0);
+    for range in [shape.w_x_range(), shape.w_h_range(), shape.head_w_range()] {
+        decay[range].fill(settings.optimiser.weight_decay);
     }
+    decay[shape.values.len()..].fill(settings.optimiser.inputs_decay);
+    rate[shape.values.len()..].fill(settings.optimiser.inputs_rate);
     (rate, decay)
 }
 
@@ -368,13 +368,6 @@ fn rates(shape: &Parameters, len: usize, settings: &TrainSettings) -> (Vec<f32>,
 fn share_gradient(gradient: &mut [f32]) {
     let sum: f32 = gradient.iter().sum();
     gradient.fill(sum);
-}
-
-/// Random numbers of one step.
-fn random_stream(seed: u64, step: u64) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(step);
-    rng
 }
 
 /// FNV-1a over sizes, labels and starting numbers: tells whether a checkpoint belongs to this run.
