@@ -60,7 +60,8 @@ impl Technique {
     }
 }
 
-/// What the forward pass remembers.
+/// What the forward pass remembers. Kept from step to step for its memory alone: every pass fills it anew.
+#[derive(Default)]
 pub(super) struct Tape {
     frames: usize,
     batch: usize,
@@ -70,6 +71,9 @@ pub(super) struct Tape {
     u: Vec<f32>,
     c: Vec<f32>,
     m_hc: Vec<f32>,
+    /// `[frames][batch][3 hidden]`; on the way back their gradients.
+    m_x: Vec<f32>,
+    d_mh: Vec<f32>,
     /// `[frames + 1][batch][hidden]`, the first all zero.
     states: Vec<f32>,
     /// `[frames][batch]`, radians.
@@ -94,26 +98,33 @@ pub(super) fn round_to(q: FixedPoint, x: f32) -> f32 {
 }
 
 impl Tape {
+    /// Makes room for a part of the batch, all states at their cold start.
+    fn resize(&mut self, p: &Parameters, part: &Part) {
+        let (rows, hidden) = (part.frames * part.batch, p.hidden());
+        (self.frames, self.batch) = (part.frames, part.batch);
+        self.x.resize(part.x.len());
+        self.h.resize(rows * hidden);
+        for array in [&mut self.r, &mut self.u, &mut self.c, &mut self.m_hc] {
+            array.resize(rows * hidden, 0.0);
+        }
+        for array in [&mut self.m_x, &mut self.d_mh] {
+            array.resize(rows * 3 * hidden, 0.0);
+        }
+        self.states.resize((rows + part.batch) * hidden, 0.0);
+        self.states[..part.batch * hidden].fill(0.0);
+        self.steering_rad.resize(rows, 0.0);
+    }
+
     /// Runs the windows forward from a cold start.
-    pub fn forward(p: &Parameters, part: &Part, technique: &Technique) -> Self {
+    pub fn forward(&mut self, p: &Parameters, part: &Part, technique: &Technique) {
         let (frames, batch, hidden) = (part.frames, part.batch, p.hidden());
         let rows = frames * batch;
-        let mut tape = Tape {
-            frames,
-            batch,
-            x: HoldTape::new(part.x.len()),
-            h: HoldTape::new(rows * hidden),
-            r: vec![0.0; rows * hidden],
-            u: vec![0.0; rows * hidden],
-            c: vec![0.0; rows * hidden],
-            m_hc: vec![0.0; rows * hidden],
-            states: vec![0.0; (rows + batch) * hidden],
-            steering_rad: vec![0.0; rows],
-        };
+        let tape = self;
+        tape.resize(p, part);
         for (t, sent) in part.x.chunks_exact(batch * p.inputs()).enumerate() {
             tape.x.step(t, sent, &technique.theta_x);
         }
-        let mut m_x = vec![0.0; rows * 3 * hidden];
+        let mut m_x = std::mem::take(&mut tape.m_x);
         fill_rows(&mut m_x, p.b_x());
         let sizes = (rows, 3 * hidden, p.inputs());
         product(&mut m_x, sizes, (&tape.x.reference, Order::Plain), (p.w_x(), Order::Plain), true);
@@ -128,11 +139,11 @@ impl Tape {
             let m_x = &m_x[t * batch * 3 * hidden..(t + 1) * batch * 3 * hidden];
             tape.gates(t, hidden, m_x, &m_h);
         }
+        tape.m_x = m_x;
         let outputs = &tape.states[batch * hidden..];
         for (steering, h) in tape.steering_rad.iter_mut().zip(outputs.chunks_exact(hidden)) {
             *steering = p.head_b() + h.iter().zip(p.head_w()).map(|(h, w)| h * w).sum::<f32>();
         }
-        tape
     }
 
     /// Holds what frame `t` sends of the hidden state of the frame before.
@@ -190,7 +201,7 @@ impl Tape {
     /// Adds the gradients to `grad`, given `d_steering[frames][batch]`, the loss's gradient by the angles. Returns the
     /// gradient by the features `[frames][batch][inputs]`, or an empty array if that is not wanted.
     pub fn backward(
-        &self,
+        &mut self,
         p: &Parameters,
         technique: &Technique,
         d_steering: &[f32],
@@ -204,8 +215,7 @@ impl Tape {
         let range = grad.head_b_range();
         grad.values[range.start] += d_steering.iter().sum::<f32>();
 
-        let mut d_mx = vec![0.0; rows * 3 * hidden];
-        let mut d_mh = vec![0.0; rows * 3 * hidden];
+        let (mut d_mx, mut d_mh) = (std::mem::take(&mut self.m_x), std::mem::take(&mut self.d_mh));
         let mut d_h = vec![0.0; n]; // dL/dh_t by later frames
         let mut d_old = vec![0.0; n];
         let mut d_ref = vec![0.0; n]; // dL/dh_ref by later frames
@@ -231,11 +241,10 @@ impl Tape {
         add_row_sums(&mut grad.values[range], &d_mx);
         let range = grad.b_h_range();
         add_row_sums(&mut grad.values[range], &d_mh);
-        if technique.want_dx || technique.learn_theta {
-            self.features_backward(p, technique, &d_mx, grad)
-        } else {
-            Vec::new()
-        }
+        let wanted = technique.want_dx || technique.learn_theta;
+        let d_x = if wanted { self.features_backward(p, technique, &d_mx, grad) } else { Vec::new() };
+        (self.m_x, self.d_mh) = (d_mx, d_mh);
+        d_x
     }
 
     /// Frame `t` of the gates backward: writes `d_mx`, `d_mh` `[batch][3 hidden]` and `d_old`, what flows to `h_{t-1}` past

@@ -49,6 +49,9 @@ pub enum TrainError {
     /// The initial weights do not fit the settings or the features.
     #[error("the initial weights {0}")]
     Initial(String),
+    /// No thread could be started.
+    #[error("cannot start a thread for training: {0}")]
+    Thread(std::io::Error),
     /// The feature layer that is trained jointly reported an error.
     #[error("sequence inputs: {0}")]
     Inputs(String),

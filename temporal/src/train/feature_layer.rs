@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::data::{DriveLabels, FeatureDrive, FixedFeatures, SequenceInputs, Window};
 use super::error::TrainError;
 use super::matmul::{Order, add_row_sums, fill_rows, product};
-use super::random::{normal, stream_of};
+use super::random::{add_noise, normal, stream_of};
 
 /// Settings of the feature layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -156,7 +156,7 @@ impl SequenceInputs for FeatureLayer {
         self.raw.gather(step, windows, frames, &mut raw)?;
         if self.settings.noise > 0.0 {
             let mut rng = stream_of(self.settings.seed.wrapping_add(0x5eed), step);
-            raw.iter_mut().for_each(|x| *x += self.settings.noise * normal(&mut rng));
+            add_noise(&mut rng, self.settings.noise, &mut raw);
         }
         let features = self.forward(&raw);
         x.copy_from_slice(&features);

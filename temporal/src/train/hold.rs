@@ -10,6 +10,7 @@
 use super::activation::sigmoid;
 
 /// What one hold over many time steps remembers for the way back; each array is `[frames][batch][units]`.
+#[derive(Default)]
 pub(super) struct HoldTape {
     /// The reference after each step.
     pub reference: Vec<f32>,
@@ -20,8 +21,11 @@ pub(super) struct HoldTape {
 }
 
 impl HoldTape {
-    pub fn new(len: usize) -> Self {
-        Self { reference: vec![0.0; len], delta: vec![0.0; len], mask: vec![0.0; len] }
+    /// Makes room for `len` values; what they were is not kept.
+    pub fn resize(&mut self, len: usize) {
+        for array in [&mut self.reference, &mut self.delta, &mut self.mask] {
+            array.resize(len, 0.0);
+        }
     }
 
     /// Holds step `t` of `sent[batch][units]`; `theta[units]`.
@@ -46,15 +50,15 @@ impl HoldTape {
 
     /// Number of transmitted, non-zero deltas and their summed magnitude, from element `from` on.
     pub fn events(&self, from: usize) -> (u64, f64) {
+        let (delta, mask) = (&self.delta[from..], &self.mask[from..]);
         let mut count = 0;
         let mut sum = 0.0;
-        for (d, m) in self.delta[from..].iter().zip(&self.mask[from..]) {
-            if *m > 0.0 && *d != 0.0 {
-                count += 1;
-                sum += f64::from(d.abs());
-            }
+        for (delta, mask) in delta.chunks(4096).zip(mask.chunks(4096)) {
+            let moved = |(d, m): (&f32, &f32)| (*m > 0.0) & (*d != 0.0);
+            count += delta.iter().zip(mask).map(|pair| u32::from(moved(pair))).sum::<u32>();
+            sum += f64::from(delta.iter().zip(mask).map(|(d, m)| d.abs() * m).sum::<f32>());
         }
-        (count, sum)
+        (u64::from(count), sum)
     }
 }
 
@@ -133,7 +137,8 @@ mod tests {
     fn gradient_of_a_learned_threshold_is_that_of_the_smooth_comparison() {
         let (sent, theta, g) = ([0.5f32, -0.28, 0.1, 0.33], [0.3f32, 0.25], [0.2f32, -0.4, 0.9, 0.6]);
         let cost = DeltaCost { l1: 0.0, event: 0.7, width: 0.25 };
-        let mut tape = HoldTape::new(4);
+        let mut tape = HoldTape::default();
+        tape.resize(4);
         tape.step(0, &sent, &theta);
         let (mut carry, mut d_sent, mut d_log_theta) = (g, [0.0; 4], [0.0; 2]);
         step_backward(&tape, 0, &theta, cost, &mut carry, &mut d_sent, Some(&mut d_log_theta));

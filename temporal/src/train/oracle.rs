@@ -50,10 +50,16 @@ fn case(theta_x: f32, theta_h: f32, l1: f32) -> Case {
     }
 }
 
+fn forward(case: &Case) -> Tape {
+    let mut tape = Tape::default();
+    tape.forward(&case.parameters, &case.part, &case.technique);
+    tape
+}
+
 /// Loss and gradients by the code under test: `(loss, by parameters, by features)`.
 fn by_bptt(case: &Case) -> (f64, Vec<f32>, Vec<f32>) {
     let total = loss::total_weight(&case.loss, &case.targets, BURN_IN * case.part.batch);
-    let tape = Tape::forward(&case.parameters, &case.part, &case.technique);
+    let mut tape = forward(case);
     let from = BURN_IN * case.part.batch;
     let (loss, d_steering) = loss::loss(&case.loss, &case.targets, &tape.steering_rad, from, total);
     let mut gradient = Parameters::zeros(case.parameters.inputs(), case.parameters.hidden());
@@ -172,7 +178,7 @@ fn dense_gradients_equal_finite_differences() {
 #[test]
 fn delta_gradients_equal_finite_differences_with_frozen_choices() {
     let case = case(0.3, 0.08, 0.0);
-    let tape = Tape::forward(&case.parameters, &case.part, &case.technique);
+    let tape = forward(&case);
     let events = tape.events(0);
     let all = [case.part.x.len() as u64, (case.part.frames * case.part.batch * 4) as u64];
     for i in 0..2 {
@@ -194,13 +200,13 @@ fn rounding_is_straight_through() {
     let mut rounded = case(0.0, 0.0, 0.0);
     let q = FixedPoint { integer_bits: 1, fraction_bits: 3 };
     rounded.technique.rounding = Some(q);
-    let tape = Tape::forward(&rounded.parameters, &rounded.part, &rounded.technique);
+    let tape = forward(&rounded);
     // With the rounding error added as constant noise, nothing differs but the order of operations.
     let mut noisy = case(0.0, 0.0, 0.0);
     let n = noisy.part.batch * 4;
     noisy.part.noise_h = vec![0.0; noisy.part.frames * n];
     for t in 0..noisy.part.frames {
-        let plain = Tape::forward(&noisy.parameters, &noisy.part, &noisy.technique);
+        let plain = forward(&noisy);
         for i in t * n..(t + 1) * n {
             let h = plain.state(i);
             noisy.part.noise_h[i] = round_to(q, h) - h;

@@ -11,7 +11,7 @@ use super::data::{DriveLabels, Window};
 use super::error::TrainError;
 use super::loss::{self, Targets};
 use super::parameters::Parameters;
-use super::random::normal;
+use super::random::{add_noise, normal};
 use super::settings::TrainSettings;
 
 /// Parts of a batch.
@@ -38,6 +38,7 @@ pub(super) fn run(
     windows: &[Window],
     x: &[f32],
     rng: &mut ChaCha8Rng,
+    tapes: &mut Vec<Tape>,
 ) -> Result<StepResult, TrainError> {
     let (inputs, frames) = (parameters.inputs(), settings.window);
     let size = windows.len().div_ceil(PARTS);
@@ -51,8 +52,8 @@ pub(super) fn run(
         jobs.push((part, targets));
     }
     let total = total.max(1e-9);
-    let work = |(part, targets): &(Part, Targets)| {
-        let tape = Tape::forward(parameters, part, technique);
+    let work = |(part, targets): &(Part, Targets), tape: &mut Tape| {
+        tape.forward(parameters, part, technique);
         let from = settings.burn_in * part.batch;
         let (loss, d_steering) = loss::loss(&settings.loss, targets, &tape.steering_rad, from, total);
         let mut gradient = Parameters::zeros(inputs, parameters.hidden());
@@ -60,20 +61,27 @@ pub(super) fn run(
         scale_rows(&mut dx, &part.gains);
         StepResult { loss, events: tape.events(settings.burn_in), gradient, dx }
     };
-    let results = on_threads(&jobs, &work)?;
+    tapes.resize_with(jobs.len(), Tape::default);
+    let results = on_threads(&jobs, tapes, &work)?;
     let columns: Vec<usize> = jobs.iter().map(|(part, _)| part.batch).collect();
     Ok(merge(results, &columns, frames, inputs))
 }
 
-/// Runs the first job here and the others on named threads.
-fn on_threads<J: Sync, R: Send>(jobs: &[J], work: &(impl Fn(&J) -> R + Sync)) -> Result<Vec<R>, TrainError> {
+/// Runs the first job here and the others on named threads, each with its own tape.
+fn on_threads<J: Sync, R: Send>(
+    jobs: &[J],
+    tapes: &mut [Tape],
+    work: &(impl Fn(&J, &mut Tape) -> R + Sync),
+) -> Result<Vec<R>, TrainError> {
     std::thread::scope(|scope| {
+        let mut pairs = jobs.iter().zip(tapes);
+        let first = pairs.next();
         let mut threads = Vec::new();
-        for job in &jobs[1..] {
-            let thread = std::thread::Builder::new().name("train-part".into()).spawn_scoped(scope, move || work(job));
-            threads.push(thread.map_err(|error| TrainError::Inputs(format!("cannot start a thread: {error}")))?);
+        for (job, tape) in pairs {
+            let builder = std::thread::Builder::new().name("train-part".into());
+            threads.push(builder.spawn_scoped(scope, move || work(job, tape)).map_err(TrainError::Thread)?);
         }
-        let mut results = vec![work(&jobs[0])];
+        let mut results: Vec<R> = first.map(|(job, tape)| work(job, tape)).into_iter().collect();
         for thread in threads {
             results.push(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
@@ -138,10 +146,11 @@ fn make_part(
     }
     if let Some(noise) = settings.noise {
         if noise.x > 0.0 {
-            part.x.iter_mut().for_each(|x| *x += noise.x * normal(rng));
+            add_noise(rng, noise.x, &mut part.x);
         }
         if noise.h > 0.0 {
-            part.noise_h = (0..frames * batch * parameters.hidden()).map(|_| noise.h * normal(rng)).collect();
+            part.noise_h = vec![0.0; frames * batch * parameters.hidden()];
+            add_noise(rng, noise.h, &mut part.noise_h);
         }
     }
     part

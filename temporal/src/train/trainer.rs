@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::bptt::{Events, Technique};
+use super::bptt::{Events, Tape, Technique};
 use super::data::{TrainingData, WindowSampler, check_labels};
 use super::error::TrainError;
 use super::hold::DeltaCost;
@@ -97,6 +97,7 @@ struct Trainer<'a, 's> {
     state: State,
     /// Step of the last checkpoint written.
     kept_step: u64,
+    tapes: Vec<Tape>,
 }
 
 impl<'a, 's> Trainer<'a, 's> {
@@ -134,7 +135,7 @@ impl<'a, 's> Trainer<'a, 's> {
         adam.moment1.copy_from_slice(&state.moment1);
         adam.moment2.copy_from_slice(&state.moment2);
         let kept_step = state.record.step;
-        Ok(Self { data, settings, sampler, shape: start, adam, state, kept_step })
+        Ok(Self { data, settings, sampler, shape: start, adam, state, kept_step, tapes: Vec::new() })
     }
 
     /// Trains until all steps are taken (true) or the interruption flag is set (false).
@@ -182,7 +183,8 @@ impl<'a, 's> Trainer<'a, 's> {
         }
         self.data.inputs.gather(number, &windows, settings.window, &mut x).map_err(TrainError::Inputs)?;
         let technique = self.technique(&parameters);
-        let result = step::run(settings, &technique, &parameters, &self.data.training, &windows, &x, &mut rng)?;
+        let result =
+            step::run(settings, &technique, &parameters, &self.data.training, &windows, &x, &mut rng, &mut self.tapes)?;
         let mut gradient = result.gradient.values;
         gradient.resize(self.state.values.len(), 0.0);
         if !result.dx.is_empty() && gradient.len() > split {
