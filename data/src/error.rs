@@ -59,4 +59,13 @@ pub enum DataError {
         /// What is missing and how to get it.
         reason: String,
     },
+    /// A live feed has no new frame yet. Not an end: [`health`](crate::Source::health) says how it fares, and
+    /// [`next_frame`](crate::Source::next_frame) may be called again at once.
+    #[error("{name}: no new frame yet: {reason}")]
+    Waiting {
+        /// The feed.
+        name: String,
+        /// What it waits for.
+        reason: String,
+    },
 }

@@ -110,7 +110,8 @@ pub trait Source: Send {
     /// The next readable frame, or `None` at the end. Damaged frames are skipped and counted; each index keeps its place.
     ///
     /// # Errors
-    /// Only where nothing more can be read, such as a camera that has vanished.
+    /// [`DataError::Waiting`] where a live feed has had no new frame for half a second: call again, it reconnects by itself.
+    /// Any other error means that nothing more can be read.
     fn next_frame(&mut self) -> Result<Option<Frame>, DataError>;
 
     /// Moves so that `next_frame()` returns frame `index`, or the next readable one after it. `index` equal to the
