@@ -101,27 +101,27 @@ fn main() -> Result<(), Failure> {
     let out = Path::new(out);
     std::fs::create_dir_all(out)?;
     let (inputs, training, validation) = read_drives(Path::new(data))?;
-    let mut fixed;
-    let mut layer;
-    let features: &mut dyn SequenceInputs = match &settings.feature_layer {
+    let hidden = settings.rnn.hidden;
+    let values = option("--from").map(|path| read_f32(Path::new(path))).transpose()?;
+    let mut start = None;
+    let mut features: Box<dyn SequenceInputs> = match &settings.feature_layer {
         Some(l) => {
-            layer = FeatureLayer::new(l.clone(), inputs, &training, &validation)?;
-            &mut layer
+            let mut layer = FeatureLayer::new(l.clone(), inputs, &training, &validation)?;
+            if let Some(values) = &values {
+                let (mut parameters, used) = initial(l.features, hidden, values)?;
+                layer.set_parameters(&values[used..]);
+                layer.to_unit_deviation(&mut parameters);
+                start = Some(parameters);
+            }
+            Box::new(layer)
         }
         None => {
-            fixed = FixedFeatures::new(inputs, &training, &validation)?;
-            &mut fixed
+            start =
+                values.map(|values| initial(inputs, hidden, &values)).transpose()?.map(|(parameters, _)| parameters);
+            Box::new(FixedFeatures::new(inputs, &training, &validation)?)
         }
     };
-    let start = match option("--from") {
-        Some(path) => {
-            let values = read_f32(Path::new(path))?;
-            let (parameters, used) = initial(features.inputs(), settings.rnn.hidden, &values)?;
-            features.set_parameters(&values[used..]);
-            Some(parameters)
-        }
-        None => None,
-    };
+    let features = &mut *features;
     let validation_labels: Vec<_> = validation.iter().map(|d| d.labels.clone()).collect();
     let data = TrainingData {
         training: training.into_iter().map(|d| d.labels).collect(),

@@ -129,6 +129,13 @@ impl FixedFeatures {
     }
 }
 
+impl FixedFeatures {
+    /// The first version of every training drive, `[frames][inputs]`.
+    pub(super) fn first_versions(&self) -> impl Iterator<Item = &[f32]> {
+        self.training.iter().map(|versions| &versions[0][..])
+    }
+}
+
 fn check_features(inputs: usize, drive: &FeatureDrive) -> Result<(), TrainError> {
     let fail = |problem: String| Err(TrainError::Drive { drive: drive.labels.name.clone(), problem });
     if drive.features.is_empty() || drive.features.len() != drive.labels.versions.len() {

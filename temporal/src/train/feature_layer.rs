@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::data::{DriveLabels, FeatureDrive, FixedFeatures, SequenceInputs, Window};
 use super::error::TrainError;
 use super::matmul::{Order, add_row_sums, fill_rows, product};
+use super::parameters::Parameters;
 use super::random::{add_noise, normal, stream_of};
 
 /// Settings of the feature layer.
@@ -107,6 +108,32 @@ impl FeatureLayer {
     pub fn single_frame_rad(&self, features: &[f32]) -> Vec<f32> {
         let (_, _, w, b) = self.split(&self.values);
         features.chunks_exact(w.len()).map(|f| b + f.iter().zip(w).map(|(f, w)| f * w).sum::<f32>()).collect()
+    }
+
+    /// Scales every feature to unit standard deviation over the first version of the training drives, and `parameters`' input
+    /// weights the other way, so that no angle changes: thresholds then mean the same for every feature. Features that never
+    /// move stay as they are.
+    pub fn to_unit_deviation(&mut self, parameters: &mut Parameters) {
+        let n = self.settings.features;
+        let (mut sum, mut squares, mut frames) = (vec![0.0f64; n], vec![0.0f64; n], 0.0);
+        for raw in self.raw.first_versions() {
+            for row in self.forward(raw).chunks_exact(n) {
+                for (u, f) in row.iter().enumerate() {
+                    sum[u] += f64::from(*f);
+                    squares[u] += f64::from(*f) * f64::from(*f);
+                }
+                frames += 1.0;
+            }
+        }
+        let raw = self.raw_count();
+        for u in 0..n {
+            let deviation = (squares[u] / frames - (sum[u] / frames).powi(2)).max(0.0).sqrt() as f32;
+            if deviation > 1e-6 {
+                (0..=raw).for_each(|k| self.values[k * n + u] /= deviation);
+                self.values[(raw + 1) * n + u] *= deviation;
+                parameters.scale_input(u, deviation);
+            }
+        }
     }
 
     /// The layer's own costs: adds to `d_features` and to the single-frame output's part of `gradient`.
@@ -232,6 +259,30 @@ mod tests {
             sum += 0.5 * (angle - label).powi(2) / rows;
         }
         sum
+    }
+
+    #[test]
+    fn unit_deviation_changes_no_angle() {
+        let mut layer = layer();
+        let mut parameters = Parameters::random(4, 3, &mut stream_of(7, 0));
+        let angles = |layer: &FeatureLayer, parameters: &Parameters| {
+            let features = layer.forward(layer.raw.first_versions().next().unwrap());
+            let thresholds = crate::train::ColumnThresholds::of(parameters, 0.0, 0.0);
+            let (steering, _) = crate::train::stream(parameters, &thresholds, &features);
+            (layer.single_frame_rad(&features), steering, features)
+        };
+        let before = angles(&layer, &parameters);
+        layer.to_unit_deviation(&mut parameters);
+        let after = angles(&layer, &parameters);
+        for (a, b) in before.0.iter().chain(&before.1).zip(after.0.iter().chain(&after.1)) {
+            assert!((a - b).abs() < 1e-5);
+        }
+        for u in 0..4 {
+            let column: Vec<f32> = after.2.iter().skip(u).step_by(4).copied().collect();
+            let mean = column.iter().sum::<f32>() / FRAMES as f32;
+            let variance = column.iter().map(|f| (f - mean).powi(2)).sum::<f32>() / FRAMES as f32;
+            assert!(variance == 0.0 || (variance - 1.0).abs() < 1e-4, "{variance}");
+        }
     }
 
     #[test]

@@ -220,3 +220,71 @@ fn rounding_is_straight_through() {
         assert!((g - e).abs() < 1e-4, "{g} {e}");
     }
 }
+
+#[derive(serde::Deserialize)]
+struct Golden {
+    inputs: usize,
+    hidden: usize,
+    frames: usize,
+    batch: usize,
+    cases: Vec<GoldenCase>,
+}
+
+#[derive(serde::Deserialize)]
+struct GoldenCase {
+    theta_x: f32,
+    theta_h: f32,
+    beta_x: f32,
+    beta_h: f32,
+    sent: u64,
+    mse: f64,
+    x: Vec<f32>,
+    label: Vec<f32>,
+    angles: Vec<f32>,
+    parameters: Vec<f32>,
+    gradient: Vec<f32>,
+    dx: Vec<f32>,
+}
+
+#[test]
+fn loss_and_gradients_equal_pytorch() {
+    let golden: Golden = serde_json::from_str(include_str!("../../tests/goldens/train.json")).unwrap();
+    let (frames, batch) = (golden.frames, golden.batch);
+    for g in golden.cases {
+        let mut parameters = Parameters::zeros(golden.inputs, golden.hidden);
+        parameters.values[..g.parameters.len()].copy_from_slice(&g.parameters);
+        let cost = |beta: f32| DeltaCost { l1: beta / (frames * batch) as f32, event: 0.0, width: 1.0 };
+        let technique = Technique {
+            theta_x: vec![g.theta_x; golden.inputs],
+            theta_h: vec![g.theta_h; golden.hidden],
+            cost_x: cost(g.beta_x),
+            cost_h: cost(g.beta_h),
+            rounding: None,
+            burn_in: 0,
+            learn_theta: false,
+            want_dx: true,
+        };
+        let part = Part { frames, batch, x: g.x, gains: Vec::new(), noise_h: Vec::new() };
+        let mut tape = Tape::default();
+        tape.forward(&parameters, &part, &technique);
+        let close = |found: &[f32], expected: &[f32], what: &str| {
+            for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+                assert!((f - e).abs() < 1e-6 + 1e-4 * e.abs(), "{what} {i}: {f} {e}");
+            }
+        };
+        close(&tape.steering_rad, &g.angles, "angle");
+        let targets = Targets { teacher_rad: vec![f32::NAN; g.label.len()], steering_rad: g.label };
+        let settings = LossSettings { curve_weight: 0.0, huber_rad: None, ..LossSettings::default() };
+        let total = loss::total_weight(&settings, &targets, 0);
+        let (mse, d_steering) = loss::loss(&settings, &targets, &tape.steering_rad, 0, total);
+        assert!((mse - g.mse).abs() < 1e-6);
+        if g.theta_x > 0.0 {
+            let events = tape.events(0);
+            assert_eq!(events.columns[0] + events.columns[1], g.sent);
+        }
+        let mut gradient = Parameters::zeros(golden.inputs, golden.hidden);
+        let dx = tape.backward(&parameters, &technique, &d_steering, &mut gradient);
+        close(&gradient.values, &g.gradient, "gradient");
+        close(&dx, &g.dx, "dx");
+    }
+}

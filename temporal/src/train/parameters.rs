@@ -78,6 +78,12 @@ impl Parameters {
         (gru, Head { weight: self.head_w().to_vec(), bias: self.head_b() })
     }
 
+    /// Multiplies the weights of input `column`, for an input that was divided by `factor`.
+    pub(super) fn scale_input(&mut self, column: usize, factor: f32) {
+        let rows = 3 * self.hidden;
+        self.values[column * rows..][..rows].iter_mut().for_each(|w| *w *= factor);
+    }
+
     /// Number of inputs.
     pub fn inputs(&self) -> usize {
         self.inputs
