@@ -51,7 +51,7 @@ pub enum Storage {
     Bf16,
     /// 1 byte a weight, one scale for each column.
     Int8,
-    /// Only the non-zero weights of a column, as f32 with their 16-bit places; for pruned networks.
+    /// Only the non-zero weights of a column, as f32, with a bit for each row; for pruned networks.
     Sparse,
 }
 
@@ -171,15 +171,15 @@ pub(crate) fn check_sizes(inputs: usize, hidden: usize) -> Result<(), TemporalEr
     if inputs == 0 || hidden == 0 {
         return size("both must be at least 1");
     }
-    // A column index is kept in 32 bits and a weight's place in a column in 16 bits.
-    if inputs > u32::MAX as usize || hidden > MAX_HIDDEN {
-        return size("at most 4,294,967,295 inputs and 21,840 hidden units are possible");
+    // A column's number is kept in 32 bits.
+    if inputs > MAX_COLUMNS || hidden > MAX_COLUMNS {
+        return size("at most 1,000,000,000 of each are possible");
     }
-    match inputs.checked_add(hidden).and_then(|columns| columns.checked_mul(12 * hidden)) {
+    match (inputs + hidden).checked_mul(12 * hidden.next_multiple_of(16)) {
         Some(bytes) if bytes <= isize::MAX as usize => Ok(()),
         _ => size("the weights would not fit into the address space"),
     }
 }
 
-/// The largest hidden size whose padded column of three gates still has 16-bit places.
-const MAX_HIDDEN: usize = 21_840;
+/// Far beyond any network, and safely within the numbers that the kernels count with.
+const MAX_COLUMNS: usize = 1_000_000_000;

@@ -95,12 +95,14 @@ pub enum TemporalError {
         /// Length found.
         found: usize,
     },
-    /// An input value is NaN or infinite. The state stayed as it was.
-    #[error("input {index} is {value}; expected a finite number; the step was refused and the state kept")]
+    /// An input value is NaN, infinite or absurdly large. The state stayed as it was.
+    #[error(
+        "input {index} is {value}; expected a number of magnitude up to 1e6; the step was refused and the state kept"
+    )]
     InputNotFinite {
         /// The input's column.
         index: usize,
-        /// NaN or an infinity.
+        /// The value.
         value: f32,
     },
     /// The environment asks for a kernel that is unknown or that this processor lacks.

@@ -7,8 +7,11 @@
 //! - [`gru`]: the streaming cells [`DeltaGru`] and [`DenseGru`];
 //! - [`rnn`]: cell and linear steering head together;
 //! - [`count`]: the exact work of a step and of a drive, delta beside dense;
-//! - [`train`]: training on feature sequences, back-propagation through time written by hand.
+//! - [`train`]: training on feature sequences, back-propagation through time written by hand;
+//! - `kernels`: the inner loops, for every instruction set ([`Kernel`]);
+//! - [`bench`]: measured step times.
 
+pub mod bench;
 pub mod config;
 pub mod count;
 pub mod error;
@@ -23,7 +26,8 @@ pub mod weights;
 pub use config::{Rounding, Storage, Technique, TemporalConfig, Thresholds};
 pub use count::{StepCount, Totals};
 pub use error::TemporalError;
-pub use gru::{DeltaGru, DenseGru, PackedGru, Sent};
+pub use gru::{DeltaGru, DenseGru, PackedGru};
 pub use head::Head;
+pub use kernels::{Kernel, Sent};
 pub use rnn::{DenseSteeringRnn, RnnWeights, SteeringRnn};
 pub use weights::GruWeights;

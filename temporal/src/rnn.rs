@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    DeltaGru, DenseGru, GruWeights, Head, StepCount, TemporalConfig, TemporalError, Thresholds, Totals, gru::PackedGru,
+    DeltaGru, DenseGru, GruWeights, Head, Kernel, PackedGru, StepCount, TemporalConfig, TemporalError, Thresholds,
+    Totals,
+    kernels::{Aligned, Dot, LANES},
     weights,
 };
 
@@ -18,6 +20,8 @@ pub struct RnnWeights {
     pub head: Head,
     /// The layer as the kernels read it.
     pub packed: Arc<PackedGru>,
+    /// The head's weights, padded to whole vectors.
+    head_padded: Aligned<f32>,
 }
 
 impl RnnWeights {
@@ -35,7 +39,15 @@ impl RnnWeights {
         }
         head.check(gru.hidden)?;
         let packed = Arc::new(PackedGru::new(&gru, config.storage)?);
-        Ok(Arc::new(Self { config: config.clone(), gru, head, packed }))
+        let mut head_padded = Aligned::zeros(packed.padded());
+        head_padded[..gru.hidden].copy_from_slice(&head.weight);
+        Ok(Arc::new(Self { config: config.clone(), gru, head, packed, head_padded }))
+    }
+
+    /// The head on a padded hidden state.
+    #[inline]
+    fn steering_rad(&self, kernel: Kernel, hidden: &[[f32; LANES]]) -> f32 {
+        kernel.run(Dot { a: self.head_padded.vectors(), b: hidden }) + self.head.bias
     }
 }
 
@@ -78,13 +90,13 @@ impl SteeringRnn {
             self.totals.refused += 1;
         }
         let count = step?;
-        self.totals.add(&count, &self.weights.packed.dense_count());
+        self.totals.add(&count, self.weights.packed.dense_count());
         Ok((self.steering_rad(), count))
     }
 
     /// The angle of the present hidden state, in radians.
     pub fn steering_rad(&self) -> f32 {
-        self.weights.head.steering_rad(self.cell.hidden())
+        self.weights.steering_rad(self.cell.kernel(), self.cell.hidden_vectors())
     }
 
     /// The cell, to look at what was sent.
@@ -140,7 +152,7 @@ impl DenseSteeringRnn {
     /// As [`SteeringRnn::step`].
     pub fn step(&mut self, features: &[f32]) -> Result<(f32, StepCount), TemporalError> {
         let count = self.cell.step(features)?;
-        Ok((self.weights.head.steering_rad(self.cell.hidden()), count))
+        Ok((self.weights.steering_rad(self.cell.kernel(), self.cell.hidden_vectors()), count))
     }
 
     /// The cell.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use deltasteer_temporal::{DeltaGru, DenseGru, GruWeights, PackedGru, Storage, TemporalError, Thresholds, naive};
+use deltasteer_temporal::{
+    DeltaGru, DenseGru, GruWeights, Kernel, PackedGru, Storage, TemporalError, Thresholds, naive,
+};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,40 +18,109 @@ fn wander(x: &mut [f32], rng: &mut ChaCha8Rng) {
     }
 }
 
+/// The packed weights, and what the kernels see of them as weights for the oracle.
+fn pack(weights: &GruWeights, storage: Storage) -> (Arc<PackedGru>, GruWeights) {
+    let packed = Arc::new(PackedGru::new(weights, storage).unwrap());
+    let seen = packed.decoded(weights);
+    (packed, seen)
+}
+
 fn cell(weights: &GruWeights, thresholds: Thresholds) -> DeltaGru {
-    DeltaGru::new(Arc::new(PackedGru::new(weights, Storage::F32).unwrap()), thresholds).unwrap()
+    DeltaGru::new(pack(weights, Storage::F32).0, thresholds).unwrap()
 }
 
 #[test]
 fn delta_at_zero_equals_dense_over_a_thousand_steps() {
-    let mut rng = ChaCha8Rng::seed_from_u64(4);
-    let weights = GruWeights::random(96, 64, &mut rng).unwrap();
-    let mut delta = cell(&weights, Thresholds::ZERO);
-    let mut dense = DenseGru::new(Arc::new(PackedGru::new(&weights, Storage::F32).unwrap())).unwrap();
-    let mut oracle = vec![0.0; 64];
-    let mut x = vec![0.0; 96];
-    let mut worst = 0.0f32;
-    for _ in 0..1000 {
-        wander(&mut x, &mut rng);
-        oracle = naive::dense_step(&weights, &x, &oracle);
-        delta.step(&x).unwrap();
-        dense.step(&x).unwrap();
-        for cell in [delta.hidden(), dense.hidden()] {
-            worst = cell.iter().zip(&oracle).fold(worst, |w, (a, b)| w.max((a - b).abs()));
+    for kernel in Kernel::available() {
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        let weights = GruWeights::random(96, 64, &mut rng).unwrap();
+        let (packed, _) = pack(&weights, Storage::F32);
+        let mut delta = DeltaGru::with_kernel(packed.clone(), Thresholds::ZERO, kernel).unwrap();
+        let mut dense = DenseGru::with_kernel(packed, kernel);
+        let mut oracle = vec![0.0; 64];
+        let mut x = vec![0.0; 96];
+        let mut worst = [0.0f32; 2];
+        for _ in 0..1000 {
+            wander(&mut x, &mut rng);
+            oracle = naive::dense_step(&weights, &x, &oracle);
+            delta.step(&x).unwrap();
+            dense.step(&x).unwrap();
+            for (worst, cell) in worst.iter_mut().zip([delta.hidden(), dense.hidden()]) {
+                *worst = cell.iter().zip(&oracle).fold(*worst, |w, (a, b)| w.max((a - b).abs()));
+            }
+        }
+        println!("{}: largest difference from the naive dense GRU, delta and dense: {worst:?}", kernel.name());
+        assert!(worst[0] < 1e-5 && worst[1] < 1e-5, "{} {worst:?}", kernel.name());
+    }
+}
+
+/// A delta cell beside the instrumented oracle, for 20 steps.
+fn compare(
+    mut cell: DeltaGru,
+    seen: &GruWeights,
+    thresholds: Thresholds,
+    rng: &mut ChaCha8Rng,
+) -> Result<(), TestCaseError> {
+    let mut oracle = naive::NaiveDelta::new(seen, thresholds);
+    let mut x = vec![0.0; seen.inputs];
+    let (mut macs, mut macs_nonzero) = (0, 0);
+    for _ in 0..20 {
+        wander(&mut x, rng);
+        // The oracle goes on from the cell's own state, so that a value exactly at its threshold cannot part them.
+        oracle.h.copy_from_slice(cell.hidden());
+        let h_before = cell.hidden().to_vec();
+        let count = cell.step(&x).unwrap();
+        oracle.step(&x);
+        macs += count.macs;
+        macs_nonzero += count.macs_after_weight_sparsity;
+        prop_assert_eq!(macs, oracle.multiplications);
+        prop_assert_eq!(macs_nonzero, oracle.multiplications_nonzero);
+        prop_assert_eq!(count.columns_x as usize, cell.sent_x().len());
+        prop_assert_eq!(count.columns_h as usize, cell.sent_h().len());
+        prop_assert_eq!(cell.x_ref(), &oracle.x_ref[..]);
+        prop_assert_eq!(cell.h_ref(), &oracle.h_ref[..]);
+        for (a, b) in cell.hidden().iter().zip(&oracle.h) {
+            prop_assert!((a - b).abs() < 1e-5, "{} {}", a, b);
+        }
+        for (x, x_ref) in x.iter().zip(cell.x_ref()) {
+            prop_assert!((x - x_ref).abs() < thresholds.theta_x.max(f32::MIN_POSITIVE));
+        }
+        for (h, h_ref) in h_before.iter().zip(cell.h_ref()) {
+            prop_assert!((h - h_ref).abs() < thresholds.theta_h.max(f32::MIN_POSITIVE));
         }
     }
-    println!("largest difference from the naive dense GRU over 1,000 steps: {worst:e}");
-    assert!(worst < 1e-5, "{worst}");
+    Ok(())
+}
+
+/// A dense cell beside the naive one, for 5 steps.
+fn dense_agrees(
+    packed: &Arc<PackedGru>,
+    seen: &GruWeights,
+    kernel: Kernel,
+    rng: &mut ChaCha8Rng,
+) -> Result<(), TestCaseError> {
+    let mut dense = DenseGru::with_kernel(packed.clone(), kernel);
+    let mut oracle = vec![0.0; seen.hidden];
+    let mut x = vec![0.0; seen.inputs];
+    for _ in 0..5 {
+        wander(&mut x, rng);
+        oracle = naive::dense_step(seen, &x, &oracle);
+        dense.step(&x).unwrap();
+        for (a, b) in dense.hidden().iter().zip(&oracle) {
+            prop_assert!((a - b).abs() < 5e-6, "{} {}", a, b);
+        }
+    }
+    Ok(())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Counted work equals the multiplications that an instrumented naive cell does, the states agree, and no
-    /// component drifts: what the products know of a value is never a threshold away from it.
+    /// In every variant and storage: counted work equals the multiplications that an instrumented naive cell does,
+    /// the states agree, and no component drifts: what the products know of a value is never a threshold away from it.
     #[test]
     fn counts_are_true_and_nothing_drifts(
-        inputs in 1usize..40, hidden in 1usize..40, theta_x in 0.0f32..0.6, theta_h in 0.0f32..0.3,
+        inputs in 1usize..70, hidden in 1usize..50, theta_x in 0.0f32..0.6, theta_h in 0.0f32..0.3,
         pruned in 0.0f64..1.0, seed in any::<u64>(),
     ) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -58,31 +129,12 @@ proptest! {
             if rng.random_bool(pruned) { *w = 0.0; }
         }
         let thresholds = Thresholds::new(theta_x, theta_h).unwrap();
-        let mut oracle = naive::NaiveDelta::new(&weights, thresholds);
-        let mut cell = cell(&weights, thresholds);
-        let mut x = vec![0.0; inputs];
-        let (mut macs, mut macs_nonzero) = (0, 0);
-        for _ in 0..20 {
-            wander(&mut x, &mut rng);
-            // The oracle goes on from the cell's own state, so that a value exactly at its threshold cannot part them.
-            oracle.h.copy_from_slice(cell.hidden());
-            let h_before = cell.hidden().to_vec();
-            let count = cell.step(&x).unwrap();
-            oracle.step(&x);
-            macs += count.macs;
-            macs_nonzero += count.macs_after_weight_sparsity;
-            prop_assert_eq!(macs, oracle.multiplications);
-            prop_assert_eq!(macs_nonzero, oracle.multiplications_nonzero);
-            prop_assert_eq!(count.columns_x as usize, cell.sent_x().len());
-            prop_assert_eq!(count.weight_bytes % 4, 0);
-            for (a, b) in cell.hidden().iter().zip(&oracle.h) {
-                prop_assert!((a - b).abs() < 1e-5, "{} {}", a, b);
-            }
-            for (x, x_ref) in x.iter().zip(cell.x_ref()) {
-                prop_assert!((x - x_ref).abs() < theta_x.max(f32::MIN_POSITIVE));
-            }
-            for (h, h_ref) in h_before.iter().zip(cell.h_ref()) {
-                prop_assert!((h - h_ref).abs() < theta_h.max(f32::MIN_POSITIVE));
+        for storage in Storage::ALL {
+            let (packed, seen) = pack(&weights, storage);
+            for kernel in Kernel::available() {
+                let cell = DeltaGru::with_kernel(packed.clone(), thresholds, kernel).unwrap();
+                compare(cell, &seen, thresholds, &mut ChaCha8Rng::seed_from_u64(seed ^ 1))?;
+                dense_agrees(&packed, &seen, kernel, &mut ChaCha8Rng::seed_from_u64(seed ^ 2))?;
             }
         }
     }
@@ -90,25 +142,35 @@ proptest! {
     /// NaN and infinities are refused by name, and the state stays as it was.
     #[test]
     fn bad_numbers_leave_the_state_alone(
-        inputs in 1usize..70, place in 0usize..70, bad in prop::sample::select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY]),
+        inputs in 1usize..70, place in 0usize..70,
+        bad in prop::sample::select(vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 3e38, -2e6]),
     ) {
         let mut rng = ChaCha8Rng::seed_from_u64(inputs as u64);
         let weights = GruWeights::random(inputs, 9, &mut rng).unwrap();
-        let mut poisoned = cell(&weights, Thresholds::new(0.1, 0.05).unwrap());
-        let mut clean = poisoned.clone();
-        let mut x = vec![0.5; inputs];
-        for _ in 0..5 {
-            wander(&mut x, &mut rng);
-            let mut bad_x = x.clone();
-            bad_x[place % inputs] = bad;
-            match poisoned.step(&bad_x) {
-                Err(TemporalError::InputNotFinite { index, .. }) => prop_assert_eq!(index, place % inputs),
-                other => prop_assert!(false, "{:?}", other),
+        let (packed, _) = pack(&weights, Storage::F32);
+        for kernel in Kernel::available() {
+            let mut poisoned = DeltaGru::with_kernel(packed.clone(), Thresholds::new(0.1, 0.05).unwrap(), kernel).unwrap();
+            let mut clean = poisoned.clone();
+            let mut dense = DenseGru::with_kernel(packed.clone(), kernel);
+            let mut x = vec![0.5; inputs];
+            for _ in 0..5 {
+                wander(&mut x, &mut rng);
+                let mut bad_x = x.clone();
+                bad_x[place % inputs] = bad;
+                let dense_before = dense.hidden().to_vec();
+                for refused in [poisoned.step(&bad_x), dense.step(&bad_x)] {
+                    match refused {
+                        Err(TemporalError::InputNotFinite { index, .. }) => prop_assert_eq!(index, place % inputs),
+                        other => prop_assert!(false, "{:?}", other),
+                    }
+                }
+                prop_assert_eq!(dense.hidden(), &dense_before[..]);
+                dense.step(&x).unwrap();
+                poisoned.step(&x).unwrap();
+                clean.step(&x).unwrap();
+                prop_assert_eq!(poisoned.hidden(), clean.hidden());
+                prop_assert_eq!(poisoned.x_ref(), clean.x_ref());
             }
-            poisoned.step(&x).unwrap();
-            clean.step(&x).unwrap();
-            prop_assert_eq!(poisoned.hidden(), clean.hidden());
-            prop_assert_eq!(poisoned.x_ref(), clean.x_ref());
         }
     }
 }

@@ -2,37 +2,46 @@
 
 use std::sync::Arc;
 
-use super::{PackedGru, Sent, check_input};
+use super::{PackedGru, bad_input, check_length};
 use crate::{
-    StepCount, TemporalError,
-    kernels::{Aligned, portable},
+    Kernel, StepCount, TemporalError,
+    kernels::{Aligned, DenseStep, LANES},
 };
 
 /// The stateful dense GRU of [`crate::naive::dense_step`] on packed weights.
 #[derive(Debug, Clone)]
 pub struct DenseGru {
     weights: Arc<PackedGru>,
-    /// `[padded]`
-    hidden: Aligned,
-    sums: Aligned,
-    all_x: Sent,
-    all_h: Sent,
+    kernel: Kernel,
+    /// Each padded to whole vectors.
+    hidden: Aligned<f32>,
+    sums: Aligned<f32>,
+    keep: Aligned<f32>,
+    push: Aligned<f32>,
+    every: Vec<u32>,
 }
 
 impl DenseGru {
     /// A cell with a hidden state of zero.
     ///
     /// # Errors
-    /// None in this version.
+    /// [`TemporalError::Kernel`] as [`Kernel::choose`].
     pub fn new(weights: Arc<PackedGru>) -> Result<Self, TemporalError> {
-        let all = |n: usize| Sent { columns: (0..n as u32).collect(), deltas: vec![0.0; n] };
-        Ok(Self {
-            hidden: Aligned::zeros(weights.padded),
+        Ok(Self::with_kernel(weights, Kernel::choose()?))
+    }
+
+    /// The same on one variant of the kernels.
+    pub fn with_kernel(weights: Arc<PackedGru>, kernel: Kernel) -> Self {
+        let padded = weights.padded();
+        Self {
+            kernel,
+            hidden: Aligned::zeros(padded),
             sums: weights.start.clone(),
-            all_x: all(weights.inputs),
-            all_h: all(weights.hidden),
+            keep: Aligned::zeros(padded),
+            push: Aligned::zeros(padded),
+            every: (0..weights.inputs().max(weights.hidden()) as u32).collect(),
             weights,
-        })
+        }
     }
 
     /// One frame: `x[inputs]` in, the new hidden state in [`hidden`](Self::hidden).
@@ -41,20 +50,35 @@ impl DenseGru {
     /// [`TemporalError::Length`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
     pub fn step(&mut self, x: &[f32]) -> Result<StepCount, TemporalError> {
         let weights = &*self.weights;
-        check_input(x, weights.inputs)?;
-        self.all_x.deltas.copy_from_slice(x);
-        self.all_h.deltas.copy_from_slice(&self.hidden[..weights.hidden]);
-        self.sums.copy_from_slice(&weights.start);
-        portable::walk(&weights.columns, weights.padded, &self.all_x, &mut self.sums, 2);
-        let columns_h = &weights.columns[weights.inputs * 3 * weights.padded..];
-        portable::walk(columns_h, weights.padded, &self.all_h, &mut self.sums, 3);
-        portable::gates(&self.sums, weights.padded, &mut self.hidden);
-        Ok(weights.dense_count())
+        check_length(x, weights.inputs())?;
+        let step = DenseStep {
+            columns: &weights.columns,
+            inputs: weights.inputs(),
+            start: &weights.start,
+            every: &self.every,
+            x,
+            units: weights.hidden(),
+            hidden: &mut self.hidden,
+            sums: &mut self.sums,
+            keep: &mut self.keep,
+            push: &mut self.push,
+        };
+        if self.kernel.run(step) { Ok(*weights.dense_count()) } else { Err(bad_input(x)) }
     }
 
     /// The hidden state `[hidden]`.
     pub fn hidden(&self) -> &[f32] {
-        &self.hidden[..self.weights.hidden]
+        &self.hidden[..self.weights.hidden()]
+    }
+
+    /// The same with zeros behind, in whole vectors.
+    pub(crate) fn hidden_vectors(&self) -> &[[f32; LANES]] {
+        self.hidden.vectors()
+    }
+
+    /// The kernels' variant in use.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
     }
 
     /// Back to a hidden state of zero.

@@ -1,24 +1,24 @@
-//! A layer's weights as the kernels read them: one contiguous, aligned run for each column.
+//! A layer's weights as the kernels read them.
 
-use crate::{GruWeights, StepCount, Storage, TemporalError, kernels::Aligned};
+use crate::{
+    GruWeights, StepCount, Storage, TemporalError,
+    kernels::{Aligned, Columns, LANES},
+};
 
 /// The packed layer. Columns of inputs come first, then those of hidden units. Each gate's part of a column is padded
 /// with zeros to a multiple of 16 values, so that one transmitted value fetches one aligned run.
 #[derive(Debug)]
 pub struct PackedGru {
-    /// Number of inputs.
-    pub inputs: usize,
-    /// Number of hidden units.
-    pub hidden: usize,
-    /// `hidden` rounded up to a multiple of 16.
-    pub(crate) padded: usize,
-    pub(crate) storage: Storage,
+    inputs: usize,
+    hidden: usize,
+    storage: Storage,
     /// `[inputs + hidden][3 * padded]`
-    pub(crate) columns: Aligned,
+    pub(crate) columns: Columns,
     /// The sums before the first step: `[M_r | M_u | M_xc | M_hc]`, each `padded` long.
-    pub(crate) start: Aligned,
+    pub(crate) start: Aligned<f32>,
     /// Weights that are not zero, for each column.
-    pub(crate) nonzero: Vec<u32>,
+    nonzero: Vec<u32>,
+    dense: StepCount,
 }
 
 impl PackedGru {
@@ -28,46 +28,110 @@ impl PackedGru {
     /// Names the tensor whose shape or value is at fault.
     pub fn new(weights: &GruWeights, storage: Storage) -> Result<Self, TemporalError> {
         weights.check()?;
-        if storage != Storage::F32 {
-            let value = storage.name().to_string();
-            return Err(TemporalError::Setting { field: "storage", value, expected: "f32 (others follow)" });
-        }
         let (inputs, hidden) = (weights.inputs, weights.hidden);
-        let padded = hidden.next_multiple_of(16);
-        let mut columns = Aligned::zeros((inputs + hidden) * 3 * padded);
+        let padded = hidden.next_multiple_of(LANES);
+        let mut matrix = Aligned::zeros((inputs + hidden) * 3 * padded);
         let sources = weights.w_x.chunks_exact(3 * hidden).chain(weights.w_h.chunks_exact(3 * hidden));
-        let mut nonzero = Vec::with_capacity(inputs + hidden);
-        for (source, target) in sources.zip(columns.chunks_exact_mut(3 * padded)) {
-            nonzero.push(source.iter().filter(|w| **w != 0.0).count() as u32);
+        for (source, target) in sources.zip(matrix.chunks_exact_mut(3 * padded)) {
             for gate in 0..3 {
                 target[gate * padded..][..hidden].copy_from_slice(&source[gate * hidden..][..hidden]);
             }
         }
-        let mut start = Aligned::zeros(4 * padded);
-        for i in 0..hidden {
-            start[i] = weights.b_x[i] + weights.b_h[i];
-            start[padded + i] = weights.b_x[hidden + i] + weights.b_h[hidden + i];
-            start[2 * padded + i] = weights.b_x[2 * hidden + i];
-            start[3 * padded + i] = weights.b_h[2 * hidden + i];
-        }
-        Ok(Self { inputs, hidden, padded, storage, columns, start, nonzero })
+        let columns = Columns::pack(matrix, 3 * padded, storage);
+        let nonzero: Vec<u32> = columns
+            .decoded(3 * padded)
+            .chunks_exact(3 * padded)
+            .map(|column| column.iter().filter(|w| **w != 0.0).count() as u32)
+            .collect();
+        let start = start(weights, padded);
+        let mut packed = Self { inputs, hidden, storage, columns, start, nonzero, dense: StepCount::default() };
+        packed.dense = packed.count_dense();
+        Ok(packed)
+    }
+
+    /// Number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Number of hidden units.
+    pub fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// How the weights lie in memory.
+    pub fn storage(&self) -> Storage {
+        self.storage
+    }
+
+    /// The weights as the kernels see them: rounded where the storage rounds. The biases are always exact.
+    pub fn decoded(&self, biases: &GruWeights) -> GruWeights {
+        let (hidden, padded) = (self.hidden, self.padded());
+        let decoded = self.columns.decoded(3 * padded);
+        let gates = decoded.chunks_exact(padded).flat_map(|gate| gate[..hidden].iter().copied());
+        let mut w_x: Vec<f32> = gates.collect();
+        let w_h = w_x.split_off(self.inputs * 3 * hidden);
+        GruWeights { w_x, w_h, ..biases.clone() }
     }
 
     /// The work of one step of the dense GRU with these weights.
-    pub fn dense_count(&self) -> StepCount {
+    pub fn dense_count(&self) -> &StepCount {
+        &self.dense
+    }
+
+    /// `hidden` rounded up to whole vectors.
+    pub(crate) fn padded(&self) -> usize {
+        self.hidden.next_multiple_of(LANES)
+    }
+
+    /// The work of a delta step that walked these columns.
+    #[inline]
+    pub(crate) fn count(&self, columns_x: &[u32], columns_h: &[u32]) -> StepCount {
+        let nonzero_x: u64 = columns_x.iter().map(|j| u64::from(self.nonzero[*j as usize])).sum();
+        let nonzero_h: u64 = columns_h.iter().map(|j| u64::from(self.nonzero[self.inputs + *j as usize])).sum();
+        let columns = (columns_x.len() + columns_h.len()) as u64;
         let (inputs, hidden) = (self.inputs as u64, self.hidden as u64);
+        let gates = if columns == 0 { 2 } else { 6 };
         StepCount {
-            columns_x: self.inputs as u32,
-            columns_h: self.hidden as u32,
-            macs: 3 * hidden * (inputs + hidden),
-            macs_after_weight_sparsity: self.nonzero.iter().map(|n| u64::from(*n)).sum(),
-            elementwise: 6 * hidden,
-            weight_bytes: (inputs + hidden) * self.column_bytes(),
+            columns_x: columns_x.len() as u32,
+            columns_h: columns_h.len() as u32,
+            macs: 3 * hidden * columns,
+            macs_after_weight_sparsity: nonzero_x + nonzero_h,
+            elementwise: 2 * (inputs + hidden) + gates * hidden,
+            weight_bytes: self.columns.bytes(columns, nonzero_x + nonzero_h, 3 * self.padded()),
         }
     }
 
-    /// Bytes of one column in memory.
-    pub(crate) fn column_bytes(&self) -> u64 {
-        3 * self.padded as u64 * 4
+    fn count_dense(&self) -> StepCount {
+        let columns = (self.inputs + self.hidden) as u64;
+        let hidden = self.hidden as u64;
+        let nonzero = self.nonzero.iter().map(|n| u64::from(*n)).sum();
+        let rows = 3 * self.padded();
+        // Pruning is no part of the baseline, so beside the sparse storage stands f32.
+        let weight_bytes = match self.storage {
+            Storage::Sparse => columns * rows as u64 * 4,
+            _ => self.columns.bytes(columns, nonzero, rows),
+        };
+        StepCount {
+            columns_x: self.inputs as u32,
+            columns_h: self.hidden as u32,
+            macs: 3 * hidden * columns,
+            macs_after_weight_sparsity: nonzero,
+            elementwise: 6 * hidden,
+            weight_bytes,
+        }
     }
+}
+
+/// The biases as the sums before the first step.
+fn start(weights: &GruWeights, padded: usize) -> Aligned<f32> {
+    let hidden = weights.hidden;
+    let mut start = Aligned::zeros(4 * padded);
+    for i in 0..hidden {
+        start[i] = weights.b_x[i] + weights.b_h[i];
+        start[padded + i] = weights.b_x[hidden + i] + weights.b_h[hidden + i];
+        start[2 * padded + i] = weights.b_x[2 * hidden + i];
+        start[3 * padded + i] = weights.b_h[2 * hidden + i];
+    }
+    start
 }

@@ -1,38 +1,103 @@
-//! Plain loops, for every processor.
+//! The variant for every processor: arrays of 16, which the compiler may or may not turn into vector instructions.
 
-use crate::{gru::Sent, naive::sigmoid};
+use half::f16;
 
-/// Compares `values` with `refs`; those that moved by `theta` or more go into `sent`, and their references follow.
-pub(crate) fn scan(values: &[f32], refs: &mut [f32], theta: f32, sent: &mut Sent) {
-    sent.columns.clear();
-    sent.deltas.clear();
-    for (j, (value, reference)) in values.iter().zip(refs).enumerate() {
-        let delta = value - *reference;
-        if delta.abs() >= theta && delta != 0.0 {
-            sent.columns.push(j as u32);
-            sent.deltas.push(delta);
-            *reference = *value;
-        }
-    }
+use super::{
+    aligned::LANES,
+    simd::{Op, Simd},
+};
+
+/// Needs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Portable;
+
+/// Applies `f` lane by lane.
+#[inline(always)]
+fn lanes(f: impl Fn(usize) -> f32) -> [f32; LANES] {
+    std::array::from_fn(f)
 }
 
-/// Adds the sent columns `[_][3 * padded]` times their deltas to `sums[4 * padded]`. The candidate's part of a column
-/// goes into quarter `candidate` of the sums: 2 for inputs, 3 for hidden units.
-pub(crate) fn walk(columns: &[f32], padded: usize, sent: &Sent, sums: &mut [f32], candidate: usize) {
-    for (j, delta) in sent.iter() {
-        let column = &columns[j as usize * 3 * padded..][..3 * padded];
-        let (gates, last) = column.split_at(2 * padded);
-        sums[..2 * padded].iter_mut().zip(gates).for_each(|(m, w)| *m += w * delta);
-        sums[candidate * padded..][..padded].iter_mut().zip(last).for_each(|(m, w)| *m += w * delta);
-    }
+/// One bit for each lane where `f` holds.
+#[inline(always)]
+fn bits(f: impl Fn(usize) -> bool) -> u16 {
+    (0..LANES).fold(0, |mask, lane| mask | u16::from(f(lane)) << lane)
 }
 
-/// The gates and the new hidden state `[padded]` from the sums.
-pub(crate) fn gates(sums: &[f32], padded: usize, hidden: &mut [f32]) {
-    for (i, h) in hidden.iter_mut().enumerate() {
-        let r = sigmoid(sums[i]);
-        let u = sigmoid(sums[padded + i]);
-        let c = (sums[2 * padded + i] + r * sums[3 * padded + i]).tanh();
-        *h = c + u * (*h - c);
+impl Simd for Portable {
+    type V = [f32; LANES];
+
+    fn run<O: Op>(self, op: O) -> O::Output {
+        op.run(self)
+    }
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::V {
+        [value; LANES]
+    }
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Self::V {
+        *from
+    }
+    #[inline(always)]
+    fn store(self, to: &mut [f32; LANES], v: Self::V) {
+        *to = v;
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        lanes(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        lanes(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        lanes(|i| a[i] * b[i])
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // `f32::mul_add` would call a slow library function where the processor has no such instruction.
+        lanes(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        lanes(|i| if a[i] < b[i] { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    fn reciprocal(self, a: Self::V) -> Self::V {
+        lanes(|i| 1.0 / a[i])
+    }
+    #[inline(always)]
+    fn round(self, a: Self::V) -> Self::V {
+        // Adding 1.5 * 2^23 leaves no room for a fraction; beyond 2^22 the caller's values are cut off anyway.
+        const NO_FRACTION: f32 = 12_582_912.0;
+        lanes(|i| (a[i].clamp(-4e6, 4e6) + NO_FRACTION) - NO_FRACTION)
+    }
+    #[inline(always)]
+    fn scale(self, a: Self::V, n: Self::V) -> Self::V {
+        lanes(|i| a[i] * f32::from_bits(((n[i].max(-126.0) as i32 + 127) as u32) << 23))
+    }
+    #[inline(always)]
+    fn moved(self, delta: Self::V, theta: Self::V) -> u16 {
+        bits(|i| delta[i].abs() >= theta[i] && delta[i] != 0.0)
+    }
+    #[inline(always)]
+    fn beyond(self, a: Self::V, limit: Self::V) -> u16 {
+        !bits(|i| a[i].abs() <= limit[i])
+    }
+    #[inline(always)]
+    fn select(self, mask: u16, a: Self::V, b: Self::V) -> Self::V {
+        lanes(|i| if mask >> i & 1 == 1 { a[i] } else { b[i] })
+    }
+    #[inline(always)]
+    fn load_f16(self, from: &[u16; LANES]) -> Self::V {
+        lanes(|i| f16::from_bits(from[i]).to_f32_const())
+    }
+    #[inline(always)]
+    fn load_bf16(self, from: &[u16; LANES]) -> Self::V {
+        lanes(|i| f32::from_bits(u32::from(from[i]) << 16))
+    }
+    #[inline(always)]
+    fn load_i8(self, from: &[i8; LANES]) -> Self::V {
+        lanes(|i| f32::from(from[i]))
     }
 }

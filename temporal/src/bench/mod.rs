@@ -1,0 +1,175 @@
+//! Measured time per step: delta beside dense, against occupancy, hidden size and storage.
+
+mod bandwidth;
+mod driven;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub use bandwidth::read_bandwidth_gb_s;
+pub use driven::Driven;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use crate::{DenseGru, GruWeights, Kernel, PackedGru, Storage, TemporalError};
+
+/// What to measure: every combination of the three lists.
+#[derive(Debug, Clone)]
+pub struct BenchSettings {
+    /// Hidden sizes; the layer has as many inputs.
+    pub sizes: Vec<usize>,
+    /// Shares of the columns sent in each step, 0 to 1.
+    pub occupancies: Vec<f64>,
+    /// How the weights lie in memory.
+    pub storages: Vec<Storage>,
+    /// Time for each row, in seconds.
+    pub seconds_per_row: f64,
+    /// Seed of weights and columns.
+    pub seed: u64,
+}
+
+impl Default for BenchSettings {
+    fn default() -> Self {
+        Self {
+            sizes: vec![64, 128, 256, 512, 1024, 2048],
+            occupancies: vec![0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 1.0],
+            storages: vec![Storage::F32, Storage::F16, Storage::Bf16, Storage::Int8],
+            seconds_per_row: 0.2,
+            seed: 1,
+        }
+    }
+}
+
+/// One measured point. Times are of one step on one thread.
+#[derive(Debug, Clone, Serialize)]
+pub struct BenchRow {
+    /// The kernels' variant.
+    pub kernel: &'static str,
+    /// Number of inputs.
+    pub inputs: usize,
+    /// Number of hidden units.
+    pub hidden: usize,
+    /// How the weights lie in memory.
+    pub storage: Storage,
+    /// Columns sent in a step, of inputs and hidden units together.
+    pub columns: usize,
+    /// Their share of all columns.
+    pub occupancy: f64,
+    /// Microseconds of a delta step: the smallest mean of several rounds.
+    pub step_us_delta: f64,
+    /// Microseconds of a dense step in the same storage, measured in between.
+    pub step_us_dense: f64,
+    /// Dense multiply-accumulates over those of the delta step.
+    pub savings_macs: f64,
+    /// Dense time over delta time.
+    pub savings_time: f64,
+    /// Bytes of weights that a delta step fetches.
+    pub weight_bytes_delta: u64,
+    /// Bytes of weights that a dense step fetches.
+    pub weight_bytes_dense: u64,
+    /// Rate at which the dense step fetches weights, in GB/s.
+    pub dense_gb_s: f64,
+    /// That rate as a share of the memory bandwidth that one thread reaches here. Above 1: the weights lie in a cache.
+    pub dense_bandwidth_share: f64,
+}
+
+/// Measures every row of `settings`. `progress` is told the rows done and of how many; `false` from it ends early with
+/// the rows so far.
+///
+/// # Errors
+/// [`TemporalError::Setting`] for an occupancy outside 0 to 1 or a time of zero, [`TemporalError::Size`] for a hidden
+/// size of zero or beyond memory, [`TemporalError::Kernel`] for an unknown `DELTASTEER_KERNEL`.
+pub fn run(
+    settings: &BenchSettings,
+    progress: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Vec<BenchRow>, TemporalError> {
+    check(settings)?;
+    let kernel = Kernel::choose()?;
+    let bandwidth = read_bandwidth_gb_s();
+    let total = settings.sizes.len() * settings.storages.len() * settings.occupancies.len();
+    let mut rows = Vec::with_capacity(total);
+    for size in &settings.sizes {
+        let weights = GruWeights::random(*size, *size, &mut ChaCha8Rng::seed_from_u64(settings.seed))?;
+        for storage in &settings.storages {
+            let packed = Arc::new(PackedGru::new(&weights, *storage)?);
+            for occupancy in &settings.occupancies {
+                if !progress(rows.len(), total) {
+                    return Ok(rows);
+                }
+                let time = Duration::from_secs_f64(settings.seconds_per_row);
+                rows.push(measure(&packed, *occupancy, kernel, time, bandwidth, settings.seed)?);
+            }
+        }
+    }
+    progress(total, total);
+    Ok(rows)
+}
+
+fn check(settings: &BenchSettings) -> Result<(), TemporalError> {
+    if let Some(bad) = settings.occupancies.iter().find(|o| !(0.0..=1.0).contains(*o)) {
+        return Err(TemporalError::Setting { field: "occupancy", value: bad.to_string(), expected: "0 to 1" });
+    }
+    let seconds = settings.seconds_per_row;
+    if !(seconds > 0.0 && seconds < 3600.0) {
+        let value = seconds.to_string();
+        return Err(TemporalError::Setting { field: "seconds a row", value, expected: "more than 0, below 3600" });
+    }
+    Ok(())
+}
+
+/// One row: rounds of dense and delta steps take turns, so that both meet the same disturbances.
+fn measure(
+    packed: &Arc<PackedGru>,
+    occupancy: f64,
+    kernel: Kernel,
+    time: Duration,
+    bandwidth: f64,
+    seed: u64,
+) -> Result<BenchRow, TemporalError> {
+    let mut driven = Driven::new(packed.clone(), occupancy, kernel, seed)?;
+    let mut dense = DenseGru::with_kernel(packed.clone(), kernel);
+    let x: Vec<f32> = (0..packed.inputs()).map(|j| (j as f32 * 0.37).sin()).collect();
+    let (mut best_delta, mut best_dense) = (f64::INFINITY, f64::INFINITY);
+    let until = Instant::now() + time;
+    let mut rounds = 0;
+    while rounds < 5 || Instant::now() < until {
+        best_delta = best_delta.min(driven.round()?);
+        best_dense = best_dense.min(dense_round(&mut dense, &x)?);
+        rounds += 1;
+    }
+    let count = driven.count();
+    let work = packed.dense_count();
+    let dense_gb_s = work.weight_bytes as f64 / best_dense / 1e9;
+    let columns = (count.columns_x + count.columns_h) as usize;
+    Ok(BenchRow {
+        kernel: kernel.name(),
+        inputs: packed.inputs(),
+        hidden: packed.hidden(),
+        storage: packed.storage(),
+        columns,
+        occupancy: columns as f64 / (packed.inputs() + packed.hidden()) as f64,
+        step_us_delta: best_delta * 1e6,
+        step_us_dense: best_dense * 1e6,
+        savings_macs: work.macs as f64 / count.macs as f64,
+        savings_time: best_dense / best_delta,
+        weight_bytes_delta: count.weight_bytes,
+        weight_bytes_dense: work.weight_bytes,
+        dense_gb_s,
+        dense_bandwidth_share: dense_gb_s / bandwidth,
+    })
+}
+
+/// Mean seconds of a dense step, over about half a millisecond and three steps at least.
+fn dense_round(dense: &mut DenseGru, x: &[f32]) -> Result<f64, TemporalError> {
+    let (mut steps, start) = (0, Instant::now());
+    while steps < 3 || start.elapsed() < Duration::from_micros(500) {
+        for _ in 0..3 {
+            dense.step(x)?;
+        }
+        steps += 3;
+    }
+    Ok(start.elapsed().as_secs_f64() / f64::from(steps))
+}

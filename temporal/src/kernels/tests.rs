@@ -1,0 +1,122 @@
+//! The parts of the kernels that the cells' tests cannot reach one by one.
+
+use super::{
+    Kernel,
+    aligned::{Aligned, LANES},
+    gates::{self, GATE_ERROR, Gates},
+    simd::{Op, Simd},
+};
+
+/// Updates the gates of one vector, then glides.
+struct Update<'a> {
+    sums: &'a Aligned<f32>,
+    hidden: &'a mut Aligned<f32>,
+    keep: &'a mut Aligned<f32>,
+    push: &'a mut Aligned<f32>,
+    glide: bool,
+}
+
+impl Op for Update<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let gates =
+            Gates { hidden: self.hidden.vectors_mut(), keep: self.keep.vectors_mut(), push: self.push.vectors_mut() };
+        if self.glide {
+            gates::glide(simd, gates);
+        } else {
+            gates::update(simd, self.sums.vectors(), gates);
+        }
+    }
+}
+
+/// The hidden state as f64 computes it.
+fn exact([m_r, m_u, m_xc, m_hc]: [f32; 4], h: f32) -> f64 {
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let (r, u) = (sigmoid(f64::from(m_r)), sigmoid(f64::from(m_u)));
+    let c = (f64::from(m_xc) + r * f64::from(m_hc)).tanh();
+    (1.0 - u) * c + u * f64::from(h)
+}
+
+#[test]
+fn gates_keep_their_error_bound_in_every_variant() {
+    let line: Vec<f32> =
+        (-400..=400).map(|i| i as f32 * 0.0213).chain([-100.0, -88.5, -30.0, 30.0, 88.5, 100.0]).collect();
+    for kernel in Kernel::available() {
+        let mut worst = 0.0f64;
+        for pattern in 0..5 {
+            for (k, value) in line.iter().enumerate() {
+                let other = line[(k * 37 + 11) % line.len()];
+                // Each of the four sums takes its turn to sweep, and at last all of them at once.
+                let mut m = [other * 0.3; 4];
+                if pattern == 4 {
+                    m = [*value, other, -*value, other]
+                } else {
+                    m[pattern] = *value
+                }
+                let h = (other * 0.2).clamp(-1.0, 1.0);
+                let mut sums = Aligned::zeros(4 * LANES);
+                for quarter in 0..4 {
+                    sums[quarter * LANES..][..LANES].fill(m[quarter]);
+                }
+                let [mut hidden, mut keep, mut push] = std::array::from_fn(|_| Aligned::zeros(LANES));
+                hidden.fill(h);
+                kernel.run(Update { sums: &sums, hidden: &mut hidden, keep: &mut keep, push: &mut push, glide: false });
+                worst = hidden.iter().fold(worst, |w, found| w.max((f64::from(*found) - exact(m, h)).abs()));
+            }
+        }
+        println!("{}: largest error of a gate update {worst:e}", kernel.name());
+        assert!(worst < GATE_ERROR, "{}: {worst:e}", kernel.name());
+    }
+}
+
+#[test]
+fn gliding_is_exactly_another_update() {
+    for kernel in Kernel::available() {
+        let mut sums = Aligned::zeros(4 * LANES);
+        sums.iter_mut().enumerate().for_each(|(i, m)| *m = (i as f32 * 0.77).sin() * 3.0);
+        let [mut hidden, mut keep, mut push] = std::array::from_fn(|_| Aligned::zeros(LANES));
+        let mut other = hidden.clone();
+        for step in 0..20 {
+            kernel.run(Update { sums: &sums, hidden: &mut hidden, keep: &mut keep, push: &mut push, glide: step > 0 });
+            let [mut k, mut p] = std::array::from_fn(|_| Aligned::zeros(LANES));
+            kernel.run(Update { sums: &sums, hidden: &mut other, keep: &mut k, push: &mut p, glide: false });
+            assert_eq!(hidden[..], other[..], "{} step {step}", kernel.name());
+        }
+    }
+}
+
+/// Packs and unpacks by every mask.
+struct Masks;
+
+impl Op for Masks {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let values: [f32; LANES] = std::array::from_fn(|i| i as f32 + 1.0);
+        for mask in 0..=u16::MAX {
+            let (mut deltas, mut columns) = ([0.0; LANES], [0; LANES]);
+            simd.compress(mask, simd.load(&values), 100, &mut deltas, &mut columns);
+            let lanes: Vec<usize> = (0..LANES).filter(|lane| mask >> lane & 1 == 1).collect();
+            for (place, lane) in lanes.iter().enumerate() {
+                assert_eq!((deltas[place], columns[place]), (values[*lane], 100 + *lane as u32), "{mask:016b}");
+            }
+            let mut expanded = [9.0; LANES];
+            simd.store(&mut expanded, simd.expand(mask, &values));
+            let mut chosen = [9.0; LANES];
+            simd.store(&mut chosen, simd.select(mask, simd.load(&values), simd.splat(-1.0)));
+            for lane in 0..LANES {
+                let place = lanes.iter().position(|l| *l == lane);
+                assert_eq!(expanded[lane], place.map_or(0.0, |p| values[p]), "{mask:016b} lane {lane}");
+                assert_eq!(chosen[lane], if place.is_some() { values[lane] } else { -1.0 });
+            }
+        }
+    }
+}
+
+#[test]
+fn masks_pack_and_unpack_alike() {
+    for kernel in Kernel::available() {
+        kernel.run(Masks);
+    }
+}
