@@ -80,33 +80,41 @@ pub fn smoothstep(low: f32, high: f32, x: f32) -> f32 {
 
 /// Side of [`NoiseMap`]'s lattice; it repeats after this many cells.
 const SIDE: usize = 128;
+/// A multiple of [`SIDE`] that makes coordinates positive.
+const OFFSET: f32 = 2048.0;
 
 /// Smooth noise over a plane, from a repeating lattice.
 pub struct NoiseMap {
-    cells: Box<[f32]>,
+    cells: Box<[f32; SIDE * SIDE]>,
 }
 
 impl NoiseMap {
     /// The lattice of a seed.
     pub fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed, 0x4e6f_6973, 0);
-        Self { cells: (0..SIDE * SIDE).map(|_| dice.range(-1.0, 1.0)).collect() }
+        Self { cells: Box::new(std::array::from_fn(|_| dice.range(-1.0, 1.0))) }
     }
 
-    /// -1 to 1, one random value a unit square. Coordinates must fit an `i32`.
+    /// -1 to 1, one random value a unit square. Coordinates from -2,048 to 100,000.
     #[inline(always)]
     pub fn at(&self, x: f32, y: f32) -> f32 {
-        let (fx, fy) = (x.floor(), y.floor());
-        let (tx, ty) = (x - fx, y - fy);
+        let ((x0, tx), (y0, ty)) = (split(x + OFFSET), split(y + OFFSET));
         let (tx, ty) = (tx * tx * (3.0 - 2.0 * tx), ty * ty * (3.0 - 2.0 * ty));
-        let x0 = fx as i32 as usize & (SIDE - 1);
-        let y0 = (fy as i32 as usize & (SIDE - 1)) * SIDE;
-        let x1 = (x0 + 1) & (SIDE - 1);
-        let y1 = (y0 + SIDE) & (SIDE * SIDE - 1);
-        let top = self.cells[y0 + x0] + (self.cells[y0 + x1] - self.cells[y0 + x0]) * tx;
-        let bottom = self.cells[y1 + x0] + (self.cells[y1 + x1] - self.cells[y1 + x0]) * tx;
+        let (x0, y0) = (x0 & (SIDE - 1), (y0 & (SIDE - 1)) * SIDE);
+        let (x1, y1) = ((x0 + 1) & (SIDE - 1), (y0 + SIDE) & (SIDE * SIDE - 1));
+        let cells: &[f32; SIDE * SIDE] = &self.cells;
+        let top = cells[y0 + x0] + (cells[y0 + x1] - cells[y0 + x0]) * tx;
+        let bottom = cells[y1 + x0] + (cells[y1 + x1] - cells[y1 + x0]) * tx;
         top + (bottom - top) * ty
     }
+}
+
+/// Whole and fractional part of a positive number below 2^22: adding 2^23 - 1/2 rounds it down in its last bits, which
+/// is quicker than `floor` on processors that lack an instruction for it.
+#[inline(always)]
+pub fn split(x: f32) -> (usize, f32) {
+    let rounded = x + 8_388_607.5;
+    ((rounded.to_bits() & 0x7f_ffff) as usize, x - (rounded - 8_388_608.0))
 }
 
 #[cfg(test)]
@@ -120,6 +128,15 @@ mod tests {
             let (x, y) = (i as f32 * 0.37, i as f32 * -0.61);
             assert!(map.at(x, y).abs() <= 1.0 && wave(1, 2, f64::from(x)).abs() <= 1.0);
             assert!((map.at(x, y) - map.at(x + 128.0, y - 128.0)).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn numbers_are_split() {
+        for x in [0.5_f32, 1.25, 7.75, 1000.125, 2_000_000.25] {
+            let (whole, part) = split(x);
+            assert_eq!(whole as f32 + part, x);
+            assert!((0.0..=1.0).contains(&part));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::RoadSettings;
 use super::driver::{self, CarState};
-use super::render::{Renderer, camera_geometry};
+use super::render::{HEADWAY_S, Moment, Renderer, camera_geometry};
 use super::style::Style;
 use super::track::Track;
 use crate::{DataError, Frame, SkipReport, Source, SourceInfo, SteeringUnit};
@@ -17,6 +17,8 @@ pub struct RoadSource {
     info: SourceInfo,
     track: Track,
     states: Vec<CarState>,
+    /// Our own place a little later, where a car ahead drives; empty if there is none.
+    leaders: Vec<CarState>,
     renderer: Renderer,
     next: usize,
     skipped: SkipReport,
@@ -39,6 +41,10 @@ impl RoadSource {
         let count = settings.frame_count();
         let times_s: Vec<f64> = (0..count).map(|i| i as f64 / settings.rate_hz).collect();
         let states = driver::drive(seed, &style, &track, times_s.iter().copied());
+        let leaders = match style.leader {
+            true => driver::drive(seed, &style, &track, times_s.iter().map(|t| t + HEADWAY_S)),
+            false => Vec::new(),
+        };
         let info = SourceInfo {
             name: name.to_owned(),
             format: "built-in road",
@@ -55,7 +61,7 @@ impl RoadSource {
             camera: camera_geometry(settings.width, settings.height),
         };
         let renderer = Renderer::new(seed, &style, settings.width, settings.height);
-        Ok(Self { info, track, states, renderer, next: 0, skipped: SkipReport::default() })
+        Ok(Self { info, track, states, leaders, renderer, next: 0, skipped: SkipReport::default() })
     }
 
     /// The car at frame `index`, if there is one.
@@ -75,7 +81,8 @@ impl Source for RoadSource {
             return Ok(None);
         };
         self.next += 1;
-        let image = self.renderer.render(&self.track, state, time_s, index);
+        let moment = Moment { car: state, leader: self.leaders.get(index).copied(), time_s, index };
+        let image = self.renderer.render(&self.track, &moment);
         Ok(Some(Frame { index, time_s, image, steering_true_rad: Some(state.steering_rad as f32) }))
     }
 
@@ -91,5 +98,117 @@ impl Source for RoadSource {
 
     fn skipped(&self) -> &SkipReport {
         &self.skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open;
+
+    fn frames(source: &mut dyn Source) -> Vec<Frame> {
+        std::iter::from_fn(|| source.next_frame().unwrap()).collect()
+    }
+
+    fn small(seed: u64) -> RoadSource {
+        let settings = RoadSettings { seconds: 1.5, width: 64, height: 32, ..RoadSettings::default() };
+        RoadSource::new(seed, settings).unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_drive_and_another_seed_another() {
+        assert_eq!(frames(&mut small(3)), frames(&mut small(3)));
+        assert_ne!(frames(&mut small(3))[9].image, frames(&mut small(4))[9].image);
+    }
+
+    #[test]
+    fn a_frame_does_not_depend_on_the_way_to_it() {
+        for seed in [1, 2, 6] {
+            let in_order = frames(&mut small(seed));
+            let mut source = small(seed);
+            for index in [17, 3, 29, 0, 16, 17] {
+                source.seek(index).unwrap();
+                assert_eq!(source.next_frame().unwrap().unwrap(), in_order[index], "seed {seed}, frame {index}");
+            }
+            source.seek(30).unwrap();
+            assert_eq!(source.next_frame().unwrap(), None);
+            let error = source.seek(31).unwrap_err().to_string();
+            assert!(error.contains("31") && error.contains("30 frames"), "{error}");
+            assert_eq!(*source.skipped(), SkipReport::default());
+        }
+    }
+
+    #[test]
+    fn a_longer_drive_begins_like_a_shorter_one() {
+        let long = RoadSettings { seconds: 30.0, width: 64, height: 32, ..RoadSettings::default() };
+        let mut long = RoadSource::new(3, long).unwrap();
+        long.seek(20).unwrap();
+        assert_eq!(long.next_frame().unwrap().unwrap(), frames(&mut small(3))[20]);
+    }
+
+    #[test]
+    fn times_and_labels_are_known_from_the_start() {
+        let mut source = open("road:5,seconds=2,size=40x20,rate=25").unwrap();
+        let info = source.info().clone();
+        assert_eq!((info.frame_count, info.width, info.height, info.rate_hz), (Some(50), 40, 20, 25.0));
+        assert!(info.camera.known && !info.live && info.gaps.is_empty());
+        for frame in frames(source.as_mut()) {
+            assert_eq!(frame.time_s, info.times_s[frame.index]);
+            assert_eq!(frame.steering_true_rad, info.steering_true_rad[frame.index]);
+            assert_eq!((frame.image.width, frame.image.height, frame.image.pixels.len()), (40, 20, 40 * 20 * 3));
+        }
+        let standard = open("road:5").unwrap();
+        assert_eq!(
+            (standard.info().frame_count, standard.info().width, standard.info().height),
+            (Some(1200), 320, 160)
+        );
+    }
+
+    #[test]
+    fn no_size_is_too_small() {
+        for (width, height) in [(1, 1), (3, 2), (1, 200), (200, 1), (7, 5)] {
+            for seed in 0..4 {
+                let settings = RoadSettings { seconds: 0.2, width, height, rate_hz: 20.0 };
+                let all = frames(&mut RoadSource::new(seed, settings).unwrap());
+                assert_eq!(all.len(), 4);
+                assert!(all.iter().all(|f| f.image.pixels.len() == width * height * 3));
+            }
+        }
+    }
+
+    #[test]
+    fn bad_settings_are_refused() {
+        for settings in [
+            RoadSettings { seconds: f64::NAN, ..RoadSettings::default() },
+            RoadSettings { width: 0, ..RoadSettings::default() },
+            RoadSettings { rate_hz: -20.0, ..RoadSettings::default() },
+        ] {
+            assert!(matches!(RoadSource::new(1, settings), Err(DataError::BadSpec { .. })), "{settings:?}");
+        }
+    }
+
+    /// The path drawn for the true angle leads along the lane: label, vehicle model and camera geometry agree.
+    #[test]
+    fn the_predicted_path_follows_the_lane() {
+        let mut agree = 0;
+        let mut seen = 0;
+        for seed in 0..6 {
+            let settings = RoadSettings { seconds: 60.0, ..RoadSettings::default() };
+            let source = RoadSource::new(seed, settings).unwrap();
+            for (i, state) in source.states.iter().enumerate().step_by(40).filter(|(_, s)| s.steering_rad.abs() > 0.25)
+            {
+                let geometry = source.info.camera;
+                let there = source.track.at(state.s + 22.0);
+                let (dx, dy) = (there.x - state.x, there.y - state.y);
+                let lane = f64::from(Style::new(seed).lane_centre_m());
+                let left = dy * state.heading.cos() - dx * state.heading.sin() + lane;
+                let ahead = dx * state.heading.cos() + dy * state.heading.sin();
+                let [predicted] = geometry.path(state.steering_rad as f32, &[20.0])[..] else { panic!("frame {i}") };
+                let (column, _) = geometry.project(ahead as f32, left as f32).unwrap();
+                seen += 1;
+                agree += usize::from((column - predicted.0).abs() < 40.0);
+            }
+        }
+        assert!(seen > 20 && agree as f64 > 0.8 * seen as f64, "{agree} of {seen}");
     }
 }

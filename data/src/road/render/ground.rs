@@ -1,9 +1,11 @@
 //! What the ground looks like: asphalt, lines, gravel, grass and fields.
 
-use super::super::noise::{NoiseMap, hash, smoothstep};
+use super::super::noise::{NoiseMap, hash, smoothstep, split};
 use super::super::style::{CentreLine, Country, Rgb, Style};
 use super::canvas::{Canvas, Fragment, Light4, SKY_DEPTH};
 use super::light::Light;
+use super::shade::Shade;
+use super::texture::Texture;
 
 /// Colours and measures of one drive's ground.
 pub struct Ground {
@@ -12,6 +14,8 @@ pub struct Ground {
     grass: [Rgb; 2],
     field: [Rgb; 3],
     gravel: Rgb,
+    stones: Texture,
+    leaves: Texture,
     white: Rgb,
     yellow: Rgb,
 }
@@ -26,16 +30,28 @@ pub struct GroundFrame<'a> {
     pub reference_s: f64,
     /// Time of the frame.
     pub time_s: f32,
-    /// Share of sunlight that trees let through at (s from the reference, left, length that the pixel covers).
-    pub through_trees: &'a dyn Fn(f32, f32, f32) -> f32,
+    /// Shadows of trees.
+    pub shade: &'a Shade,
 }
 
-/// Noise along the road repeats after this many metres; every frequency used is a multiple of 1/128.
-const REPEAT_M: f64 = 16_384.0;
+/// Noise along the road repeats after this many metres; every frequency used is a multiple of 1/16.
+const REPEAT_M: f64 = 2_048.0;
+/// One dash and one pause.
+const DASH_PERIOD_M: f32 = 12.0;
+
+/// Where a frame's fragments count from.
+struct Place {
+    /// In metres, repeating with the noise.
+    wrapped: f32,
+    /// In metres, repeating with the dashes.
+    dash: f32,
+    /// In metres, repeating with the clouds' shadows.
+    east: f32,
+}
 
 impl Ground {
     /// The ground of a seed.
-    pub fn new(seed: u64, style: &Style) -> Self {
+    pub fn new(seed: u64, style: &Style, noise: &NoiseMap) -> Self {
         let (grass, field, gravel) = match style.country {
             Country::Meadow => (
                 [[0.085, 0.15, 0.028], [0.17, 0.21, 0.055]],
@@ -71,61 +87,67 @@ impl Ground {
         let fresh = 1.0 - 0.4 * style.line_wear;
         let white = [0.78 * fresh, 0.78 * fresh, 0.75 * fresh];
         let yellow = [0.78 * fresh, 0.46 * fresh, 0.045];
-        Self { seed, style: style.clone(), grass, field, gravel, white, yellow }
+        let stones = Texture::new(noise, &[(11.0, 11.0, 0.42), (4.0, 4.3, 0.34), (1.5, 1.9, 0.24)]);
+        let leaves = Texture::new(noise, &[(9.0, 11.0, 0.36), (2.5, 2.7, 0.36), (0.9, 0.8, 0.28)]);
+        Self { seed, style: style.clone(), grass, field, gravel, stones, leaves, white, yellow }
     }
 
     /// Shades every pixel that shows ground.
     pub fn draw(&self, canvas: &mut Canvas, frame: &GroundFrame) {
-        let reference = frame.reference_s.rem_euclid(REPEAT_M) as f32;
+        let place = Place {
+            wrapped: (frame.reference_s.rem_euclid(REPEAT_M) + REPEAT_M) as f32,
+            dash: frame.reference_s.rem_euclid(f64::from(DASH_PERIOD_M)) as f32 + DASH_PERIOD_M,
+            east: frame.reference_s.rem_euclid(150.0 * 128.0) as f32,
+        };
         for (fragment, light) in canvas.ground.iter().zip(&mut canvas.light) {
             if fragment.depth < SKY_DEPTH {
-                *light = self.shade(fragment, frame, reference);
+                *light = self.shade(fragment, frame, &place);
             }
         }
     }
 
     #[inline(always)]
-    fn shade(&self, f: &Fragment, frame: &GroundFrame, reference: f32) -> Light4 {
-        let s = f.s + reference;
-        let half_width = self.style.half_width_m();
+    fn shade(&self, f: &Fragment, frame: &GroundFrame, place: &Place) -> Light4 {
+        let s = f.s + place.wrapped;
         let noise = frame.noise;
-        let edge_wobble = 0.16 * noise.at(s * 0.5, 3.7) * fine(f.s_span, 2.0);
-        let beside = f.left.abs() - half_width;
+        let beside = f.left.abs() - self.style.half_width_m();
+        let edge_wobble = if beside.abs() < 4.0 { 0.16 * noise.at(s * 0.5, 3.7) * fine(f.s_span, 2.0) } else { 0.0 };
         let on_asphalt = cover(beside, -1e3, edge_wobble * 0.4, f.left_span);
         let mut colour = [0.0; 3];
         if on_asphalt < 1.0 {
             colour = self.verge(f, s, beside, edge_wobble, noise);
         }
         if on_asphalt > 0.0 {
-            let asphalt = self.asphalt(f, s, noise);
+            let asphalt = self.asphalt(f, s, place.dash, noise);
             for k in 0..3 {
                 colour[k] += (asphalt[k] - colour[k]) * on_asphalt;
             }
         }
-        let clouds = frame.light.through_clouds(noise, f.s + frame.reference_s as f32, f.left, frame.time_s);
-        let sunlit = clouds * (frame.through_trees)(f.s, f.left, f.s_span) * f.lit;
+        let clouds = frame.light.through_clouds(noise, f.s + place.east, f.left, frame.time_s);
+        let sunlit = clouds * frame.shade.through(f.s, f.left, f.s_span) * f.lit;
         frame.light.through_air(frame.light.on(colour, sunlit, 0.55 + 0.45 * sunlit.min(1.0)), f.depth)
     }
 
     #[inline(always)]
-    fn asphalt(&self, f: &Fragment, s: f32, noise: &NoiseMap) -> Rgb {
+    fn asphalt(&self, f: &Fragment, s: f32, dash: f32, noise: &NoiseMap) -> Rgb {
         let style = &self.style;
         let age = style.asphalt_age;
         let patchy = noise.at(s * 0.1875, f.left * 0.31);
-        let blotch = noise.at(s * 1.5, f.left * 1.9) * fine(f.s_span, 0.66);
-        let grain = noise.at(s * 11.0, f.left * 11.0) * fine(f.s_span, 0.09);
-        let coarse = noise.at(s * 4.0, f.left * 4.3) * fine(f.s_span, 0.25);
+        let grain = self.stones.at(s, f.left, f.s_span, f.left_span);
         let streak = noise.at(s * 0.0625, f.left * 4.7) * fine(f.left_span, 0.2);
-        let mut tone = 1.0 + 0.10 * age * patchy + 0.06 * blotch + 0.14 * grain + 0.10 * coarse + 0.07 * streak;
+        let mut tone = 1.0 + 0.10 * age * patchy + 0.38 * grain + 0.07 * streak;
         // Tyres polish two bands in each lane; oil darkens the strip between them.
         let in_lane = (f.left.abs() - 0.5 * style.lane_m).abs();
         tone += 0.10 * bump(in_lane - 0.78, 0.38) - 0.07 * bump(in_lane, 0.34);
-        if age > 0.35 {
+        if age > 0.35 && f.s_span < 1.6 {
             tone *= 1.0 - self.damage(f, s, noise, age);
         }
+        let (white, yellow) = (self.white_lines(f, f.s + dash), self.yellow_lines(f, f.s + dash));
+        if white + yellow <= 0.0 {
+            return style.asphalt.map(|c| c * tone);
+        }
         let paint_left = 1.0 - style.line_wear * smoothstep(-0.2, 0.7, noise.at(s * 2.0, f.left * 9.0) + 0.4 * patchy);
-        let white = (self.white_lines(f, s) * paint_left).min(1.0);
-        let yellow = (self.yellow_lines(f, s) * paint_left).min(1.0);
+        let (white, yellow) = ((white * paint_left).min(1.0), (yellow * paint_left).min(1.0));
         std::array::from_fn(|k| {
             let bare = style.asphalt[k] * tone;
             let painted = bare + (self.white[k] * (0.9 + 0.1 * tone) - bare) * white;
@@ -141,14 +163,15 @@ impl Ground {
         let crack = (1.0 - crackle / crack_width).max(0.0) * (0.03 / crack_width).min(1.0);
         let seam_at = 0.06 * noise.at(s * 0.125, 9.5);
         let seam = cover(f.left - 0.12 - seam_at, -0.02, 0.02, f.left_span);
-        let cell = (s / 16.0).floor();
+        let (cell, within) = split(s / 16.0);
         let dice = hash(self.seed, 0x7061_7463, cell as i64);
         let mut patch = 0.0;
         if (dice & 0xff) as f32 / 255.0 < 0.4 * age {
-            let start = cell * 16.0 + (dice >> 8 & 7) as f32;
+            let start = (dice >> 8 & 7) as f32;
             let length = 1.5 + (dice >> 12 & 7) as f32;
             let centre = ((dice >> 16 & 0xff) as f32 / 255.0 - 0.5) * 2.0 * self.style.lane_m;
-            patch = cover(s - start, 0.0, length, f.s_span) * cover(f.left - centre, -0.7, 0.7, f.left_span);
+            patch =
+                cover(16.0 * within - start, 0.0, length, f.s_span) * cover(f.left - centre, -0.7, 0.7, f.left_span);
         }
         (0.45 * age * crack + 0.35 * age * seam).min(0.6) + 0.22 * patch
     }
@@ -162,7 +185,7 @@ impl Ground {
             white += cover(f.left.abs() - style.lane_m, -half, half, f.left_span);
         }
         if style.centre_line == CentreLine::DashedWhite {
-            white += cover(f.left, -half, half, f.left_span) * dashes(s, 4.0, 12.0, f.s_span);
+            white += cover(f.left, -half, half, f.left_span) * dashes(s, 4.0, f.s_span);
         }
         white
     }
@@ -172,33 +195,32 @@ impl Ground {
         let half = 0.5 * self.style.line_m;
         match self.style.centre_line {
             CentreLine::DoubleYellow => cover(f.left.abs() - 1.6 * half - 0.03, -half, half, f.left_span),
-            CentreLine::DashedYellow => cover(f.left, -half, half, f.left_span) * dashes(s, 3.0, 12.0, f.s_span),
+            CentreLine::DashedYellow => cover(f.left, -half, half, f.left_span) * dashes(s, 3.0, f.s_span),
             _ => 0.0,
         }
     }
 
     #[inline(always)]
     fn verge(&self, f: &Fragment, s: f32, beside: f32, edge_wobble: f32, noise: &NoiseMap) -> Rgb {
-        let wide = noise.at(s * 0.0546875, f.left * 0.06);
-        let middle = noise.at(s * 0.4375, f.left * 0.47) * fine(f.s_span, 2.2);
-        let small = noise.at(s * 2.5, f.left * 2.7) * fine(f.s_span, 0.4);
-        let blades = noise.at(s * 7.0, f.left * 9.0) * fine(f.s_span, 0.14);
-        let texture = 1.0 + 0.22 * middle + 0.28 * small + 0.3 * blades;
-        let dry = smoothstep(-0.5, 0.6, wide + 0.5 * middle + 0.25 * small);
+        let wide = noise.at(s * 0.0625, f.left * 0.06);
+        let middle = if f.s_span < 2.2 { noise.at(s * 0.4375, f.left * 0.47) * fine(f.s_span, 2.2) } else { 0.0 };
+        let small = self.leaves.at(s, f.left, f.s_span, f.left_span);
+        let texture = 1.0 + 0.22 * middle + 0.75 * small;
+        let dry = smoothstep(-0.5, 0.6, wide + 0.5 * middle + 0.6 * small);
         let mut colour: Rgb =
             std::array::from_fn(|k| (self.grass[0][k] + (self.grass[1][k] - self.grass[0][k]) * dry) * texture);
         if beside > 6.0 {
             let far = smoothstep(7.0, 14.0, beside + 3.0 * middle);
             let crop = self.field[self.crop(f, s)];
-            let tone = 1.0 + 0.22 * wide + 0.15 * middle + 0.12 * small;
+            let tone = 1.0 + 0.22 * wide + 0.15 * middle + 0.4 * small;
             for k in 0..3 {
                 colour[k] += (crop[k] * tone - colour[k]) * far;
             }
         }
         let gravel = 1.0
-            - smoothstep(-0.25, 0.35, beside - self.style.gravel_m - 2.0 * edge_wobble - 0.35 * small - 0.3 * middle);
+            - smoothstep(-0.25, 0.35, beside - self.style.gravel_m - 2.0 * edge_wobble - 0.6 * small - 0.3 * middle);
         if gravel > 0.0 {
-            let stones = 1.0 + 0.22 * blades + 0.16 * small + 0.1 * middle;
+            let stones = 1.0 + 0.5 * self.stones.at(s, f.left, f.s_span, f.left_span) + 0.1 * middle;
             for k in 0..3 {
                 colour[k] += (self.gravel[k] * stones - colour[k]) * gravel;
             }
@@ -211,7 +233,7 @@ impl Ground {
     fn crop(&self, f: &Fragment, s: f32) -> usize {
         let side = i64::from(f.left > 0.0);
         let depth = i64::from(f.left.abs() > 48.0);
-        let cell = ((s + 11.0 * side as f32) / 90.0).floor() as i64;
+        let cell = split(s / 128.0 + 0.3 * side as f32).0 as i64;
         (hash(self.seed, 0x6372_6f70 + 2 * depth as u64 + side as u64, cell) % 3) as usize
     }
 }
@@ -229,12 +251,12 @@ fn cover(x: f32, low: f32, high: f32, span: f32) -> f32 {
     (((x + half).min(high) - (x - half).max(low)) / span).clamp(0.0, 1.0)
 }
 
-/// Share of a pixel that dashes `on` long, one each `period`, cover.
+/// Share of a pixel that dashes `on` long cover.
 #[inline(always)]
-fn dashes(s: f32, on: f32, period: f32, span: f32) -> f32 {
+fn dashes(s: f32, on: f32, span: f32) -> f32 {
     let painted = |x: f32| {
-        let periods = (x / period).floor();
-        periods * on + (x - periods * period).min(on)
+        let (periods, part) = split(x * (1.0 / DASH_PERIOD_M) + 64.0);
+        periods as f32 * on + (part * DASH_PERIOD_M).min(on)
     };
     ((painted(s + 0.5 * span) - painted(s - 0.5 * span)) / span).clamp(0.0, 1.0)
 }

@@ -3,16 +3,27 @@
 //! - [`view`]: the camera in the car
 //! - [`light`]: sun, sky and haze
 //! - [`terrain`], [`raster`]: which ground each pixel shows
-//! - [`ground`]: what that ground looks like
+//! - [`ground`], [`texture`], [`shade`]: what that ground looks like
 //! - [`sky`]: everything behind it
+//! - [`stage`]: everything that stands on it: [`scenery`] and [`foliage`] (plants), [`cars`], [`furniture`] (signs,
+//!   rails, houses), drawn with [`brush`] and [`polygon`]
 //! - [`canvas`]: the picture in the making
 
+mod brush;
 mod canvas;
+mod cars;
+mod foliage;
+mod furniture;
 mod ground;
 mod light;
+mod polygon;
 mod raster;
+mod scenery;
+mod shade;
 mod sky;
+mod stage;
 mod terrain;
+mod texture;
 mod view;
 
 use super::driver::CarState;
@@ -21,17 +32,23 @@ use super::style::Style;
 use super::track::Track;
 use crate::{CameraGeometry, RgbImage};
 use canvas::Canvas;
+use foliage::Foliage;
 use ground::{Ground, GroundFrame};
 use light::Light;
+use scenery::Scenery;
+use shade::Shade;
 use sky::Sky;
+use stage::Stage;
 use terrain::Terrain;
 use view::View;
 
+pub use cars::HEADWAY_S;
 pub use view::camera_geometry;
 
 /// Renders one drive. Whatever it keeps between frames only saves work: a frame depends on the seed and the moment.
 pub struct Renderer {
     seed: u64,
+    style: Style,
     geometry: CameraGeometry,
     canvas: Canvas,
     noise: NoiseMap,
@@ -39,41 +56,73 @@ pub struct Renderer {
     sky: Sky,
     terrain: Terrain,
     ground: Ground,
+    foliage: Foliage,
+    scenery: Scenery,
+    shade: Shade,
+}
+
+/// A moment of the drive.
+pub struct Moment<'a> {
+    /// Our car.
+    pub car: &'a CarState,
+    /// Where our car will be [`HEADWAY_S`] later, which is where a car ahead drives.
+    pub leader: Option<CarState>,
+    /// Seconds from the first frame.
+    pub time_s: f64,
+    /// Number of the frame.
+    pub index: usize,
 }
 
 impl Renderer {
     /// A renderer of `width` x `height` pixels.
     pub fn new(seed: u64, style: &Style, width: usize, height: usize) -> Self {
         let light = Light::new(seed, style);
+        let noise = NoiseMap::new(seed);
+        let foliage = Foliage::new(seed, style, &light);
         Self {
             seed,
+            style: style.clone(),
             geometry: camera_geometry(width, height),
             canvas: Canvas::new(width, height),
-            noise: NoiseMap::new(seed),
             sky: Sky::new(seed, style, &light),
-            light,
             terrain: Terrain::new(seed, style),
-            ground: Ground::new(seed, style),
+            ground: Ground::new(seed, style, &noise),
+            scenery: Scenery::new(seed, style, &foliage),
+            shade: Shade::new(style.has_shadows(), light.to_sun),
+            foliage,
+            noise,
+            light,
         }
     }
 
     /// The picture at a moment.
-    pub fn render(&mut self, track: &Track, car: &CarState, time_s: f64, index: usize) -> RgbImage {
-        let view = View::new(self.seed, track, car, &self.geometry);
+    pub fn render(&mut self, track: &Track, moment: &Moment) -> RgbImage {
+        let view = View::new(self.seed, track, moment.car, &self.geometry);
         let reference_s = view.s.floor();
-        self.canvas.clear();
-        self.terrain.draw(&mut self.canvas, &view, track, &self.noise, self.light.to_sun, reference_s);
-        let frame = GroundFrame {
-            light: &self.light,
-            noise: &self.noise,
+        let Self { canvas, noise, light, .. } = self;
+        canvas.clear();
+        self.shade.prepare(view.s, reference_s, &self.scenery, &self.foliage, track, noise);
+        self.terrain.draw(canvas, &view, track, noise, light.to_sun, reference_s);
+        let frame = GroundFrame { light, noise, reference_s, time_s: moment.time_s as f32, shade: &self.shade };
+        self.ground.draw(canvas, &frame);
+        self.sky.draw(canvas, &view, light, noise, moment.time_s);
+        let stage = Stage {
+            seed: self.seed,
+            style: &self.style,
+            track,
+            terrain: &self.terrain,
+            noise,
+            light,
+            foliage: &self.foliage,
+            scenery: &self.scenery,
+            shade: &self.shade,
+            view: &view,
+            time_s: moment.time_s,
             reference_s,
-            time_s: time_s as f32,
-            through_trees: &|_, _, _| 1.0,
         };
-        self.ground.draw(&mut self.canvas, &frame);
-        self.sky.draw(&mut self.canvas, &view, &self.light, &self.noise, time_s);
-        let overhead = self.light.through_clouds(&self.noise, view.s as f32, 0.0, time_s as f32);
-        let exposure = self.light.exposure(time_s, 1.0 - overhead);
-        self.canvas.develop(exposure, hash(self.seed, 0x6672_616d, index as i64))
+        stage.draw(canvas, moment.leader);
+        let shade = stage.shade_ahead(self.style.lane_centre_m());
+        let exposure = light.exposure(moment.time_s, shade);
+        canvas.develop(exposure, hash(self.seed, 0x6672_616d, moment.index as i64))
     }
 }

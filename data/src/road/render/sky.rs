@@ -1,6 +1,6 @@
 //! Sky, clouds, sun and the hills too far away to move.
 
-use super::super::noise::{Dice, NoiseMap, smoothstep};
+use super::super::noise::{Dice, NoiseMap, smoothstep, split};
 use super::super::style::{Country, Rgb, Style, Weather};
 use super::canvas::{Canvas, SKY_DEPTH};
 use super::light::Light;
@@ -99,7 +99,8 @@ impl Sky {
         let pixel = 1.0 / view.focal_px;
         let place = (view.centre_column - sideways * view.focal_px + SPARE as f32)
             .clamp(0.0, self.columns[0].len() as f32 - 1.001);
-        let (cell, t) = (place as usize, place - place.floor());
+        let (cell, t) = split(place + 1.0);
+        let cell = (cell - 1).min(self.columns[0].len() - 2);
         let at =
             |range: usize| self.columns[range][cell] + (self.columns[range][cell + 1] - self.columns[range][cell]) * t;
         // What the nearest range leaves uncovered, going back.

@@ -89,9 +89,9 @@ impl View {
         self.axes.map(|axis| axis[0] * direction[0] + axis[1] * direction[1] + axis[2] * direction[2])
     }
 
-    /// The camera's place east and north.
-    pub fn place(&self) -> (f64, f64) {
-        (self.position[0], self.position[1])
+    /// The camera's place in the world.
+    pub fn position(&self) -> [f64; 3] {
+        self.position
     }
 }
 

@@ -1,0 +1,173 @@
+//! A small picture with transparency, painted once and drawn at any size: trees, bushes, tufts.
+
+use super::canvas::{Canvas, Light4};
+use crate::road::noise::split;
+
+/// Colour times opacity, and opacity.
+pub type Texel = [f32; 4];
+
+/// One fineness of a sprite.
+struct Level {
+    width: usize,
+    height: usize,
+    texels: Vec<Texel>,
+}
+
+/// A picture with transparency at several finenesses.
+pub struct Sprite {
+    levels: Vec<Level>,
+    /// Width divided by height.
+    pub aspect: f32,
+}
+
+/// Where and how a sprite is drawn.
+pub struct Placement {
+    /// Column of its left edge.
+    pub x: f32,
+    /// Row of its upper edge.
+    pub y: f32,
+    /// Columns.
+    pub width: f32,
+    /// Rows.
+    pub height: f32,
+    /// Mirrored.
+    pub flip: bool,
+    /// Metres ahead.
+    pub depth: f32,
+    /// Factor on its colours.
+    pub brightness: [f32; 3],
+    /// Share that haze replaces.
+    pub haze: f32,
+    /// What haze replaces it with.
+    pub horizon: [f32; 3],
+}
+
+/// The finest level while it is being painted.
+pub struct Brush {
+    width: usize,
+    height: usize,
+    texels: Vec<Texel>,
+}
+
+impl Brush {
+    /// A transparent picture.
+    pub fn new(width: usize, height: usize) -> Self {
+        Self { width, height, texels: vec![[0.0; 4]; width * height] }
+    }
+
+    /// Paints a soft disc; places and sizes are in units of the height, `x` from the left.
+    pub fn disc(&mut self, x: f32, y: f32, radius: f32, colour: [f32; 3], opacity: f32) {
+        let unit = self.height as f32;
+        let (cx, cy, r) = (x * unit, y * unit, (radius * unit).max(0.6));
+        let rows = (cy - r - 1.0).max(0.0) as usize..((cy + r + 2.0).max(0.0) as usize).min(self.height);
+        for row in rows {
+            let dy = row as f32 + 0.5 - cy;
+            let columns = (cx - r - 1.0).max(0.0) as usize..((cx + r + 2.0).max(0.0) as usize).min(self.width);
+            for column in columns {
+                let dx = column as f32 + 0.5 - cx;
+                let cover = (r - (dx * dx + dy * dy).sqrt() + 0.5).clamp(0.0, 1.0) * opacity;
+                if cover > 0.0 {
+                    let texel = &mut self.texels[row * self.width + column];
+                    for k in 0..3 {
+                        texel[k] += (colour[k] - texel[k]) * cover;
+                    }
+                    texel[3] += (1.0 - texel[3]) * cover;
+                }
+            }
+        }
+    }
+
+    /// Paints a line that tapers from one width to another.
+    pub fn stroke(&mut self, from: [f32; 2], to: [f32; 2], widths: [f32; 2], colour: [f32; 3]) {
+        let length = ((to[0] - from[0]).powi(2) + (to[1] - from[1]).powi(2)).sqrt();
+        let thin = widths[0].min(widths[1]).max(0.5 / self.height as f32);
+        let steps = (length / (0.5 * thin)) as usize + 1;
+        for i in 0..=steps {
+            let t = i as f32 / steps as f32;
+            let width = widths[0] + (widths[1] - widths[0]) * t;
+            let place: [f32; 2] = std::array::from_fn(|k| from[k] + (to[k] - from[k]) * t);
+            // A stroke is lighter on the side of the sun, which stands to the left.
+            self.disc(place[0], place[1], 0.5 * width, colour, 1.0);
+            self.disc(place[0] - 0.18 * width, place[1], 0.25 * width, colour.map(|c| c * 1.35), 0.7);
+        }
+    }
+
+    /// The finished sprite.
+    pub fn finish(self) -> Sprite {
+        let aspect = self.width as f32 / self.height as f32;
+        let mut levels = vec![Level { width: self.width, height: self.height, texels: self.texels }];
+        while let Some(last) = levels.last()
+            && last.width > 2
+            && last.height > 2
+        {
+            levels.push(halve(last));
+        }
+        Sprite { levels, aspect }
+    }
+}
+
+fn halve(level: &Level) -> Level {
+    let (width, height) = (level.width / 2, level.height / 2);
+    let mut texels = Vec::with_capacity(width * height);
+    for y in 0..height {
+        for x in 0..width {
+            let at = 2 * y * level.width + 2 * x;
+            let four = [at, at + 1, at + level.width, at + level.width + 1].map(|i| level.texels[i]);
+            texels.push(std::array::from_fn(|k| 0.25 * (four[0][k] + four[1][k] + four[2][k] + four[3][k])));
+        }
+    }
+    Level { width, height, texels }
+}
+
+impl Sprite {
+    /// Draws the sprite where no nearer ground hides it.
+    pub fn draw(&self, canvas: &mut Canvas, p: &Placement) {
+        let finest = &self.levels[0];
+        let shrink = (finest.height as f32 / p.height.max(0.1)).max(1.0);
+        let level = (((shrink * 1.1).to_bits() >> 23) as usize - 127).min(self.levels.len() - 1);
+        let level = &self.levels[level];
+        let clip = |from: f32, length: f32, limit: usize| {
+            let first = (from - 0.5).ceil().max(0.0) as usize;
+            first..((from + length - 0.5).ceil().max(0.0) as usize).min(limit)
+        };
+        let (rows, columns) = (clip(p.y, p.height, canvas.height), clip(p.x, p.width, canvas.width));
+        let (across, down) = (level.width as f32 / p.width, level.height as f32 / p.height);
+        let nearest = p.depth * 0.985 - 0.4;
+        for row in rows {
+            let v = ((row as f32 + 0.5 - p.y) * down - 0.5).max(0.0);
+            for column in columns.clone() {
+                let at = row * canvas.width + column;
+                if canvas.ground[at].depth < nearest {
+                    continue;
+                }
+                let u = (column as f32 + 0.5 - p.x) * across - 0.5;
+                let u = if p.flip { level.width as f32 - 1.0 - u } else { u };
+                let texel = level.sample(u.max(0.0), v);
+                if texel[3] > 0.004 {
+                    let light = &mut canvas.light[at];
+                    for k in 0..3 {
+                        let own = texel[k] * p.brightness[k];
+                        let seen = own + (p.horizon[k] * texel[3] - own) * p.haze;
+                        light[k] += seen - light[k] * texel[3];
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Level {
+    #[inline(always)]
+    fn sample(&self, u: f32, v: f32) -> Light4 {
+        let ((x0, tx), (y0, ty)) = (split(u + 1.0), split(v + 1.0));
+        let (x0, y0) = ((x0 - 1).min(self.width - 1), (y0 - 1).min(self.height - 1));
+        let (x1, y1) = ((x0 + 1).min(self.width - 1), (y0 + 1).min(self.height - 1));
+        let (a, b) = (&self.texels[y0 * self.width + x0], &self.texels[y0 * self.width + x1]);
+        let (c, d) = (&self.texels[y1 * self.width + x0], &self.texels[y1 * self.width + x1]);
+        std::array::from_fn(|k| {
+            let top = a[k] + (b[k] - a[k]) * tx;
+            let bottom = c[k] + (d[k] - c[k]) * tx;
+            top + (bottom - top) * ty
+        })
+    }
+}

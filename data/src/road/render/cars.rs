@@ -1,0 +1,336 @@
+//! Other cars: their shapes, and where they are at any time.
+
+use super::super::driver::CarState;
+use super::super::noise::{Dice, wave};
+use super::super::style::{Rgb, Style};
+use super::super::track::Track;
+use super::polygon::{Local, Painter};
+use super::terrain::REACH_M;
+use super::view::View;
+
+/// Speed of all oncoming cars; as nobody overtakes, where each one is needs no history.
+const ONCOMING_SPEED: f64 = 14.5;
+/// Length of oncoming road in which at most one car drives.
+const SLOT_M: f64 = 55.0;
+/// Time by which the car ahead is in front, seconds.
+pub const HEADWAY_S: f64 = 2.6;
+
+/// A car on the road.
+pub struct Car {
+    /// Where it stands.
+    pub local: Local,
+    /// Metres ahead of the camera, for drawing the farthest first.
+    pub depth: f32,
+    /// Metres along the road.
+    pub s: f64,
+    /// Metres to the left of its centre.
+    pub left: f32,
+    shape: usize,
+    paint: Rgb,
+    /// Brake lights shine.
+    braking: bool,
+    /// Headlights shine.
+    lit: bool,
+}
+
+/// Side view of a car: (metres ahead of its middle, metres up).
+struct Shape {
+    half_width: f32,
+    roof_half_width: f32,
+    /// Rear bottom, rear top, deck behind the cabin, bonnet's end, nose top, nose bottom.
+    body: [[f32; 2]; 6],
+    /// Rear foot, rear roof, front roof, front foot of the cabin.
+    cabin: [[f32; 2]; 4],
+    wheels: [f32; 2],
+    wheel_radius: f32,
+    /// Windows all round, or only in front (a lorry).
+    windows: bool,
+}
+
+const SHAPES: [Shape; 4] = [
+    // saloon
+    Shape {
+        half_width: 0.89,
+        roof_half_width: 0.64,
+        body: [[-2.2, 0.30], [-2.2, 0.92], [-1.55, 0.97], [1.0, 0.95], [2.15, 0.70], [2.25, 0.28]],
+        cabin: [[-1.6, 0.95], [-0.95, 1.42], [0.25, 1.44], [1.05, 0.94]],
+        wheels: [-1.35, 1.4],
+        wheel_radius: 0.32,
+        windows: true,
+    },
+    // hatchback
+    Shape {
+        half_width: 0.86,
+        roof_half_width: 0.66,
+        body: [[-1.85, 0.32], [-1.9, 0.98], [-1.75, 1.0], [0.85, 0.97], [1.8, 0.72], [1.9, 0.28]],
+        cabin: [[-1.85, 0.98], [-1.35, 1.47], [0.2, 1.5], [0.95, 0.96]],
+        wheels: [-1.2, 1.25],
+        wheel_radius: 0.31,
+        windows: true,
+    },
+    // off-roader
+    Shape {
+        half_width: 0.95,
+        roof_half_width: 0.76,
+        body: [[-2.25, 0.42], [-2.3, 1.1], [-2.2, 1.12], [1.05, 1.1], [2.2, 0.92], [2.3, 0.38]],
+        cabin: [[-2.25, 1.1], [-2.0, 1.72], [0.3, 1.75], [1.1, 1.08]],
+        wheels: [-1.4, 1.45],
+        wheel_radius: 0.39,
+        windows: true,
+    },
+    // lorry
+    Shape {
+        half_width: 1.15,
+        roof_half_width: 1.12,
+        body: [[-3.6, 0.55], [-3.6, 0.95], [-3.5, 1.0], [2.9, 1.0], [3.4, 0.95], [3.4, 0.4]],
+        cabin: [[-3.6, 0.95], [-3.6, 3.1], [3.1, 3.0], [3.4, 0.95]],
+        wheels: [-2.3, 2.4],
+        wheel_radius: 0.5,
+        windows: false,
+    },
+];
+
+const PAINTS: [Rgb; 9] = [
+    [0.62, 0.62, 0.62],
+    [0.75, 0.75, 0.73],
+    [0.03, 0.03, 0.035],
+    [0.13, 0.14, 0.15],
+    [0.35, 0.37, 0.39],
+    [0.42, 0.03, 0.025],
+    [0.03, 0.08, 0.28],
+    [0.05, 0.14, 0.12],
+    [0.40, 0.28, 0.16],
+];
+
+/// Finds the cars that may be seen. `ahead` is where our own car will be [`HEADWAY_S`] from now.
+pub fn find(seed: u64, style: &Style, track: &Track, view: &View, time_s: f64, ahead: Option<CarState>) -> Vec<Car> {
+    let mut cars = Vec::new();
+    let moved = ONCOMING_SPEED * time_s;
+    let slots = ((view.s - 8.0 + moved) / SLOT_M).floor() as i64..=((view.s + REACH_M + moved) / SLOT_M).floor() as i64;
+    for slot in slots {
+        let mut dice = Dice::new(seed, 0x6f6e_636f, slot);
+        if dice.chance(style.traffic * 0.55) {
+            let s = slot as f64 * SLOT_M + f64::from(dice.range(0.0, 30.0)) - moved;
+            let left = -style.lane_centre_m() + dice.range(-0.25, 0.35);
+            cars.push(car(track, view, s, left, true, &mut dice));
+        }
+    }
+    if let Some(ahead) = ahead.filter(|_| style.leader) {
+        let mut dice = Dice::new(seed, 0x6c65_6164, 0);
+        let s = ahead.s + 1.5 + 6.0 * f64::from(wave(seed, 0x6865_6164, time_s / 9.0));
+        let sway = 0.2 * wave(seed, 0x7377_6179, time_s / 5.0);
+        let mut leader = car(track, view, s, style.lane_centre_m() + sway, false, &mut dice);
+        leader.braking = ahead.dip > 0.003;
+        cars.push(leader);
+    }
+    cars.retain(|c| c.depth > -3.0 && c.depth < REACH_M as f32);
+    cars
+}
+
+fn car(track: &Track, view: &View, s: f64, left: f32, oncoming: bool, dice: &mut Dice) -> Car {
+    let here = track.at(s);
+    let l = f64::from(left);
+    let (sin, cos) = (libm::sin(here.heading), libm::cos(here.heading));
+    let origin = [here.x - l * sin, here.y + l * cos, here.z - here.bank * l];
+    let (heading, grade) =
+        if oncoming { (here.heading + std::f64::consts::PI, -here.grade) } else { (here.heading, here.grade) };
+    let shape = [0, 0, 1, 1, 2, 2, 3][dice.pick(7)];
+    let paint = PAINTS[dice.pick(PAINTS.len())];
+    let depth = view.see(origin[0], origin[1], origin[2])[0];
+    Car {
+        local: Local::new(origin, heading, grade),
+        depth,
+        s,
+        left,
+        shape,
+        paint,
+        braking: false,
+        lit: dice.chance(0.5),
+    }
+}
+
+impl Car {
+    /// Draws the car; `sunlit` is the share of sunlight that reaches it.
+    pub fn draw(&self, painter: &mut Painter, sunlit: f32) {
+        let shape = &SHAPES[self.shape];
+        let eye = self.eye(painter.view);
+        let sun = self.local.turn(painter.light.to_sun);
+        self.shadow(painter, shape, sun, sunlit);
+        let body = prism(&shape.body, shape.half_width, shape.half_width);
+        for face in &body {
+            self.face(painter, face, eye, sun, sunlit, self.paint);
+        }
+        let cabin = prism(&shape.cabin, shape.half_width * 0.97, shape.roof_half_width);
+        for face in &cabin {
+            self.face(painter, face, eye, sun, sunlit, self.paint);
+        }
+        if self.depth < 130.0 {
+            self.windows(painter, shape, eye);
+            self.wheels(painter, shape, eye);
+        }
+        self.lamps(painter, shape, eye);
+    }
+
+    /// The camera as the car has it.
+    fn eye(&self, view: &View) -> [f32; 3] {
+        let position = view.position();
+        self.local.turn(std::array::from_fn(|k| (position[k] - self.local.origin[k]) as f32))
+    }
+
+    fn shadow(&self, painter: &mut Painter, shape: &Shape, sun: [f32; 3], sunlit: f32) {
+        let (back, front) = (shape.body[0][0], shape.body[5][0]);
+        let w = shape.half_width;
+        let black = [0.012, 0.013, 0.016, 0.0];
+        let under = [[back, w, 0.0], [front, w, 0.0], [front, -w, 0.0], [back, -w, 0.0]];
+        if sunlit > 0.3 {
+            let reach = (shape.cabin[1][1] / sun[2].max(0.25)).min(4.0);
+            let (dx, dy) = (-sun[0] * reach, -sun[1] * reach);
+            let cast = under.map(|[a, l, u]| [a * 0.9 + dx, l * 0.9 + dy, u]);
+            let near = under.map(|[a, l, u]| [a + 0.5 * dx, l + 0.5 * dy, u]);
+            painter.shape(&self.local, &near, black, 0.42 * sunlit);
+            painter.shape(&self.local, &cast, black, 0.30 * sunlit);
+        }
+        painter.shape(&self.local, &under.map(|[a, l, u]| [a * 1.06, l * 1.12, u]), black, 0.45);
+        painter.shape(&self.local, &under, black, 0.75);
+    }
+
+    fn face(&self, painter: &mut Painter, face: &Face, eye: [f32; 3], sun: [f32; 3], sunlit: f32, paint: Rgb) {
+        if !face.faces(eye) {
+            return;
+        }
+        let n = face.normal;
+        let lit = (n[0] * sun[0] + n[1] * sun[1] + n[2] * sun[2]).max(0.0) / sun[2].max(0.35) * sunlit;
+        let mut light = painter.light.on(paint, lit.min(1.4) * 0.85, 0.45 + 0.4 * n[2].max(0.0));
+        // Varnish mirrors the sky.
+        let mirror = 0.05 + 0.12 * n[2].max(0.0);
+        for k in 0..3 {
+            light[k] += painter.light.horizon[k] * mirror;
+        }
+        painter.shape(&self.local, &face.points, light, 1.0);
+    }
+
+    fn windows(&self, painter: &mut Painter, shape: &Shape, eye: [f32; 3]) {
+        let [rear_foot, rear_roof, front_roof, front_foot] = shape.cabin;
+        let (foot, roof) = (shape.half_width * 0.97, shape.roof_half_width);
+        let glass = painter.light.horizon.map(|c| 0.02 + 0.13 * c);
+        let glass = [glass[0], glass[1], glass[2], 0.0];
+        let at =
+            |low: [f32; 2], high: [f32; 2], t: f32| [low[0] + (high[0] - low[0]) * t, low[1] + (high[1] - low[1]) * t];
+        let pane = |painter: &mut Painter, low: [f32; 2], high: [f32; 2], from: f32, to: f32| {
+            let (a, b) = (at(low, high, from), at(low, high, to));
+            let wide = |t: f32| (foot + (roof - foot) * t) * 0.88;
+            let out = if low[0] > 0.0 { 0.03 } else { -0.03 };
+            let corner = |p: [f32; 2], l: f32| [p[0] + out, l, p[1]];
+            let points = [corner(a, wide(from)), corner(b, wide(to)), corner(b, -wide(to)), corner(a, -wide(from))];
+            painter.shape(&self.local, &points, glass, 1.0);
+        };
+        if eye[0] > front_roof[0] {
+            let (from, to) = if shape.windows { (0.08, 0.92) } else { (0.32, 0.72) };
+            pane(painter, front_foot, front_roof, from, to);
+        }
+        if shape.windows && eye[0] < rear_roof[0] {
+            pane(painter, rear_foot, rear_roof, 0.12, 0.88);
+        }
+        let side = eye[1].signum();
+        if shape.windows && eye[1].abs() > foot {
+            let (low_rear, high_rear) = (at(rear_foot, rear_roof, 0.2), at(rear_foot, rear_roof, 0.85));
+            let (low_front, high_front) = (at(front_foot, front_roof, 0.2), at(front_foot, front_roof, 0.85));
+            let wide = |t: f32| side * ((foot + (roof - foot) * t) + 0.02);
+            let points = [
+                [low_rear[0] + 0.12, wide(0.2), low_rear[1]],
+                [high_rear[0] + 0.12, wide(0.85), high_rear[1]],
+                [high_front[0] - 0.1, wide(0.85), high_front[1]],
+                [low_front[0] - 0.15, wide(0.2), low_front[1]],
+            ];
+            painter.shape(&self.local, &points, glass, 1.0);
+        }
+    }
+
+    fn wheels(&self, painter: &mut Painter, shape: &Shape, eye: [f32; 3]) {
+        let side = eye[1].signum() * (shape.half_width + 0.01);
+        let r = shape.wheel_radius;
+        if eye[1].abs() > shape.half_width {
+            for middle in shape.wheels {
+                for (radius, tone) in [(r, 0.012), (0.55 * r, 0.22)] {
+                    let points: [[f32; 3]; 8] = std::array::from_fn(|k| {
+                        let angle = k as f32 * std::f32::consts::FRAC_PI_4;
+                        [middle + radius * libm::cosf(angle), side, r + radius * libm::sinf(angle)]
+                    });
+                    painter.shape(&self.local, &points, [tone, tone, tone, 0.0], 1.0);
+                }
+            }
+        }
+        // Tyres seen from the front or the back.
+        let end = if eye[0] > 0.0 { shape.wheels[1] } else { shape.wheels[0] };
+        let end = end + r * 0.9 * eye[0].signum();
+        for side in [-1.0, 1.0] {
+            let (a, b) = (side * shape.half_width * 0.96, side * (shape.half_width - 0.24));
+            let low = shape.body[0][1].max(shape.body[5][1]) + 0.02;
+            painter.shape(
+                &self.local,
+                &[[end, a, 0.0], [end, a, low], [end, b, low], [end, b, 0.0]],
+                [0.012, 0.012, 0.013, 0.0],
+                1.0,
+            );
+        }
+    }
+
+    fn lamps(&self, painter: &mut Painter, shape: &Shape, eye: [f32; 3]) {
+        let front = eye[0] > 0.0;
+        let (low, high) = if front { (shape.body[5], shape.body[4]) } else { (shape.body[0], shape.body[1]) };
+        let x = low[0].abs().max(high[0].abs()) * eye[0].signum() + 0.04 * eye[0].signum();
+        let (bottom, top) = (high[1] - 0.26 * (high[1] - low[1]) - 0.06, high[1] - 0.03);
+        let colour = match (front, self.lit, self.braking) {
+            (true, true, _) => [2.6, 2.5, 2.2, 0.0],
+            (true, false, _) => [0.75, 0.75, 0.75, 0.0],
+            (false, _, true) => [1.7, 0.05, 0.03, 0.0],
+            (false, _, false) => [0.42, 0.02, 0.02, 0.0],
+        };
+        let outer = shape.half_width * 0.94;
+        for side in [-1.0, 1.0] {
+            let (a, b) = (side * outer, side * outer * 0.62);
+            painter.shape(&self.local, &[[x, a, bottom], [x, a, top], [x, b, top], [x, b, bottom]], colour, 1.0);
+        }
+        let (wide, tone) = if front { (0.5, [0.015, 0.015, 0.017, 0.0]) } else { (0.27, [0.6, 0.6, 0.55, 0.0]) };
+        let (low_plate, high_plate) = if front { (bottom - 0.02, top - 0.05) } else { (bottom - 0.1, bottom + 0.04) };
+        let plate = [[x, wide, low_plate], [x, wide, high_plate], [x, -wide, high_plate], [x, -wide, low_plate]];
+        painter.shape(&self.local, &plate, tone, 1.0);
+    }
+}
+
+/// A flat side of a car.
+struct Face {
+    points: Vec<[f32; 3]>,
+    normal: [f32; 3],
+}
+
+impl Face {
+    fn faces(&self, eye: [f32; 3]) -> bool {
+        let p = self.points[0];
+        (0..3).map(|k| self.normal[k] * (eye[k] - p[k])).sum::<f32>() > 0.0
+    }
+}
+
+/// The sides of a body with the given side view, `low` wide at its lowest points and `high` wide at its highest.
+fn prism<const N: usize>(outline: &[[f32; 2]; N], low: f32, high: f32) -> Vec<Face> {
+    let bottom = outline.iter().map(|p| p[1]).fold(f32::INFINITY, f32::min);
+    let top = outline.iter().map(|p| p[1]).fold(f32::NEG_INFINITY, f32::max);
+    let wide = |p: &[f32; 2]| low + (high - low) * (p[1] - bottom) / (top - bottom).max(0.01);
+    let mut faces: Vec<Face> = [1.0_f32, -1.0]
+        .into_iter()
+        .map(|side| {
+            let points = outline.iter().map(|p| [p[0], side * wide(p), p[1]]).collect();
+            let slope = (low - high) / (top - bottom).max(0.01);
+            Face { points, normal: [0.0, side, slope] }
+        })
+        .collect();
+    for k in 0..N - 1 {
+        let (a, b) = (&outline[k], &outline[k + 1]);
+        let points = vec![[a[0], wide(a), a[1]], [b[0], wide(b), b[1]], [b[0], -wide(b), b[1]], [a[0], -wide(a), a[1]]];
+        let (dx, dz) = (b[0] - a[0], b[1] - a[1]);
+        let length = (dx * dx + dz * dz).sqrt().max(1e-3);
+        // The outline runs from the rear over the top to the front, so outside lies to its left.
+        faces.push(Face { points, normal: [-dz / length, 0.0, dx / length] });
+    }
+    faces
+}
