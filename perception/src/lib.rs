@@ -1,7 +1,8 @@
 //! Frames to features: a frozen, pre-trained CNN trunk and one trained feature layer.
 //!
 //! Reading order: [`config`] (what the network sees), `preprocess`, [`trunk`] with `kernels`, `feature`,
-//! [`perception`] (all of it behind one door), [`convert`] (where the trunk's weights come from).
+//! [`perception`] (all of it behind one door), [`convert`] (where the trunk's weights come from), [`augment`] and
+//! [`train`] (how the feature layer is learned).
 //!
 //! Only plain arrays cross this crate's border; angles are radians of the steering wheel, positive to the left.
 
@@ -14,6 +15,7 @@ mod files;
 mod kernels;
 pub mod perception;
 mod preprocess;
+pub mod train;
 pub mod trunk;
 mod weights;
 

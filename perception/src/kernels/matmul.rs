@@ -108,7 +108,7 @@ pub(super) fn run<S: Simd>(
         };
         // SAFETY: the asserts above bound every pixel's reads and writes; a tile stays inside its `width` channels.
         unsafe {
-            match (width / S::LANES, width % S::LANES != 0) {
+            match (width / S::LANES, !width.is_multiple_of(S::LANES)) {
                 (3, _) => tile.pixels::<S, 3, false>(simd, pixels),
                 (2, false) => tile.pixels::<S, 2, false>(simd, pixels),
                 (2, true) => tile.pixels::<S, 2, true>(simd, pixels),
