@@ -169,10 +169,21 @@ impl Simd for Avx2 {
         u16::from_le_bytes([half(delta[0], theta[0]), half(delta[1], theta[1])])
     }
     #[inline(always)]
-    fn beyond(self, a: Self::V, limit: Self::V) -> u16 {
+    fn beyond(self, a: Self::V, limit: f32) -> bool {
         // SAFETY: the token is the proof of AVX2. "Not less or equal" holds for NaN.
-        let half = |a, limit| unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLE_UQ>(magnitude(a), limit)) as u8 };
-        u16::from_le_bytes([half(a[0], limit[0]), half(a[1], limit[1])])
+        let half =
+            |a| unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLE_UQ>(magnitude(a), _mm256_set1_ps(limit))) != 0 };
+        half(a[0]) | half(a[1])
+    }
+    #[inline(always)]
+    fn larger(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the token is the proof of AVX2. Without their sign, the bits of floating-point numbers are ordered
+        // like the numbers, NaN last.
+        let half = |a, b| unsafe {
+            let bits = |v| _mm256_castps_si256(magnitude(v));
+            _mm256_castsi256_ps(_mm256_max_epu32(bits(a), bits(b)))
+        };
+        [half(a[0], b[0]), half(a[1], b[1])]
     }
     #[inline(always)]
     fn select(self, mask: u16, a: Self::V, b: Self::V) -> Self::V {

@@ -109,9 +109,18 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
-    fn beyond(self, a: __m512, limit: __m512) -> u16 {
+    fn beyond(self, a: __m512, limit: f32) -> bool {
         // SAFETY: the token is the proof of AVX-512. "Not less or equal" holds for NaN.
-        unsafe { _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(_mm512_abs_ps(a), limit) }
+        unsafe { _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(_mm512_abs_ps(a), _mm512_set1_ps(limit)) != 0 }
+    }
+    #[inline(always)]
+    fn larger(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token is the proof of AVX-512. Without their sign, the bits of floating-point numbers are
+        // ordered like the numbers, NaN last.
+        unsafe {
+            let bits = |v| _mm512_castps_si512(_mm512_abs_ps(v));
+            _mm512_castsi512_ps(_mm512_max_epu32(bits(a), bits(b)))
+        }
     }
     #[inline(always)]
     fn select(self, mask: u16, a: __m512, b: __m512) -> __m512 {

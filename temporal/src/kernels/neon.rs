@@ -142,12 +142,23 @@ impl Simd for Neon {
         unsafe { bits([quarter(0), quarter(1), quarter(2), quarter(3)]) }
     }
     #[inline(always)]
-    fn beyond(self, a: Self::V, limit: Self::V) -> u16 {
+    fn beyond(self, a: Self::V, limit: f32) -> bool {
         // SAFETY: the token is the proof of NEON. A comparison with NaN is false.
         unsafe {
-            let quarter = |q: usize| vcaleq_f32(a[q], limit[q]);
-            !bits([quarter(0), quarter(1), quarter(2), quarter(3)])
+            let limit = vdupq_n_f32(limit);
+            !bits([vcaleq_f32(a[0], limit), vcaleq_f32(a[1], limit), vcaleq_f32(a[2], limit), vcaleq_f32(a[3], limit)])
+                != 0
         }
+    }
+    #[inline(always)]
+    fn larger(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the token is the proof of NEON. Without their sign, the bits of floating-point numbers are ordered
+        // like the numbers, NaN last.
+        let quarter = |q: usize| unsafe {
+            let bits = |v| vreinterpretq_u32_f32(vabsq_f32(v));
+            vreinterpretq_f32_u32(vmaxq_u32(bits(a[q]), bits(b[q])))
+        };
+        [quarter(0), quarter(1), quarter(2), quarter(3)]
     }
     #[inline(always)]
     fn select(self, mask: u16, a: Self::V, b: Self::V) -> Self::V {

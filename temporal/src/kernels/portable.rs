@@ -81,8 +81,14 @@ impl Simd for Portable {
         bits(|i| delta[i].abs() >= theta[i] && delta[i] != 0.0)
     }
     #[inline(always)]
-    fn beyond(self, a: Self::V, limit: Self::V) -> u16 {
-        !bits(|i| a[i].abs() <= limit[i])
+    fn beyond(self, a: Self::V, limit: f32) -> bool {
+        !a.iter().all(|a| a.abs() <= limit)
+    }
+    #[inline(always)]
+    fn larger(self, a: Self::V, b: Self::V) -> Self::V {
+        // Without their sign, the bits of floating-point numbers are ordered like the numbers, NaN last.
+        let bits = |v: f32| v.abs().to_bits();
+        lanes(|i| f32::from_bits(bits(a[i]).max(bits(b[i]))))
     }
     #[inline(always)]
     fn select(self, mask: u16, a: Self::V, b: Self::V) -> Self::V {

@@ -34,8 +34,10 @@ pub(crate) trait Simd: Copy {
 
     /// One bit for each lane where `|delta| >= theta` and `delta != 0`.
     fn moved(self, delta: Self::V, theta: Self::V) -> u16;
-    /// One bit for each lane where not `|a| <= limit`; NaN is such a lane.
-    fn beyond(self, a: Self::V, limit: Self::V) -> u16;
+    /// Whether not `|a| <= limit` in any lane of `a`; NaN is such a lane.
+    fn beyond(self, a: Self::V, limit: f32) -> bool;
+    /// Lane by lane the one of larger magnitude; a NaN counts as larger than any number.
+    fn larger(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a` where the bit is set, `b` elsewhere.
     fn select(self, mask: u16, a: Self::V, b: Self::V) -> Self::V;
 

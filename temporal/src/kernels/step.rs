@@ -151,10 +151,9 @@ fn padded(x: &[f32]) -> (&[[f32; LANES]], [f32; LANES]) {
 /// Whether every value is a number of magnitude up to [`MAX_INPUT`].
 #[inline(always)]
 fn acceptable<S: Simd>(simd: S, full: &[[f32; LANES]], tail: &[f32; LANES]) -> bool {
-    let limit = simd.splat(MAX_INPUT);
-    let mut beyond = simd.beyond(simd.load(tail), limit);
+    let mut largest = simd.load(tail);
     for vector in full {
-        beyond |= simd.beyond(simd.load(vector), limit);
+        largest = simd.larger(largest, simd.load(vector));
     }
-    beyond == 0
+    !simd.beyond(largest, MAX_INPUT)
 }

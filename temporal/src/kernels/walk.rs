@@ -109,10 +109,13 @@ fn add<S: Simd, E: Element, const C: usize>(
         *column = &column[from..][..rows];
     }
     for i in 0..rows {
-        let mut sum = simd.load(&sums[i]);
-        for c in 0..C {
+        // What the group adds is summed up by itself, small numbers with small ones: the sums live as long as the
+        // cell, and each rounding at their own magnitude would stay in them.
+        let mut sum = simd.mul(E::load(simd, &columns[0][i]), deltas[0]);
+        for c in 1..C {
             sum = simd.fma(E::load(simd, &columns[c][i]), deltas[c], sum);
         }
+        let sum = simd.add(simd.load(&sums[i]), sum);
         simd.store(&mut sums[i], sum);
     }
 }
