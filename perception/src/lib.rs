@@ -7,6 +7,7 @@
 //! Only plain arrays cross this crate's border; angles are radians of the steering wheel, positive to the left.
 
 pub mod augment;
+pub mod bench;
 pub mod config;
 pub mod convert;
 mod error;
@@ -15,6 +16,7 @@ mod files;
 mod kernels;
 pub mod perception;
 mod preprocess;
+mod team;
 pub mod train;
 pub mod trunk;
 mod weights;

@@ -6,7 +6,7 @@ use crate::error::{PerceptionError, check_length};
 use crate::feature::{self, FeatureLayer};
 use crate::kernels::InstructionSet;
 use crate::preprocess::Preprocessor;
-use crate::trunk::{Trunk, layout};
+use crate::trunk::{Meter, Trunk, layout};
 use crate::weights::Weights;
 
 /// The exact work of one frame, in multiply-accumulates.
@@ -19,7 +19,7 @@ pub struct CnnWork {
 }
 
 /// A loaded front end with its scratch memory; one instance a thread.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Perception {
     config: PerceptionConfig,
     front: Front,
@@ -28,7 +28,7 @@ pub struct Perception {
 }
 
 /// Pre-processing, trunk and averaging alone: what the caches for training need, before there is a feature layer.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Front {
     config: PerceptionConfig,
     preprocessor: Preprocessor,
@@ -57,6 +57,19 @@ impl Front {
     /// The configuration it was loaded with.
     pub fn config(&self) -> &PerceptionConfig {
         &self.config
+    }
+
+    /// Runs the trunk on one thread (as it does after loading) or on two.
+    ///
+    /// # Errors
+    /// [`PerceptionError::Option`] where `threads` is neither 1 nor 2 or the system refuses another thread.
+    pub fn set_threads(&mut self, threads: usize) -> Result<(), PerceptionError> {
+        let bad =
+            |found| PerceptionError::Option { field: "threads", found, expected: "1, or 2 where the system has room" };
+        if !(1..=2).contains(&threads) {
+            return Err(bad(threads.to_string()));
+        }
+        self.trunk.set_threads(threads).map_err(|error| bad(format!("{threads} ({error})")))
     }
 
     /// Cells of one frame, `[channel][cells_down][cells_across]`; `rgb` is `[height][width][3]`.
@@ -119,6 +132,11 @@ impl Front {
         self.pooled_from_picture(&picture, pooled)
     }
 
+    /// Runs the trunk on whatever its picture holds, telling `meter` where the time goes.
+    pub(crate) fn run_metered<M: Meter>(&mut self, meter: &M) {
+        self.trunk.run_metered(meter);
+    }
+
     fn pool_picture(&mut self, pooled: &mut [f32]) {
         let (down, across) = (self.config.cells_down, self.config.cells_across);
         feature::pool(self.trunk.run(), layout::output_size(&self.config), down, across, pooled);
@@ -147,6 +165,14 @@ impl Perception {
     /// The configuration it was loaded with.
     pub fn config(&self) -> &PerceptionConfig {
         &self.config
+    }
+
+    /// Runs the trunk on one thread (as it does after loading) or on two.
+    ///
+    /// # Errors
+    /// As [`Front::set_threads`].
+    pub fn set_threads(&mut self, threads: usize) -> Result<(), PerceptionError> {
+        self.front.set_threads(threads)
     }
 
     /// Length of a feature vector.

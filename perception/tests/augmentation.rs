@@ -1,5 +1,7 @@
 //! Altered frames: what is altered, by how much, and that the same seed gives the same.
 
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
 use deltasteer_perception::augment::{DriveAugmentation, View};
 use deltasteer_perception::{Front, PerceptionConfig};
 

@@ -1,5 +1,7 @@
 //! Loading weights, good and bad: every error names the tensor or field and what was expected.
 
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
 use deltasteer_perception::{NamedTensor, Perception, PerceptionConfig, Storage, from_safetensors, to_safetensors};
 
 const TRUNK: &[u8] = include_bytes!("../../models/trunk/efficientnet-lite0.safetensors");
@@ -92,7 +94,8 @@ fn bytes_that_are_no_model_are_refused() {
 
 #[test]
 fn senseless_fields_of_the_configuration_are_named() {
-    let wrong: [(&str, fn(&mut PerceptionConfig)); 6] = [
+    type Change = fn(&mut PerceptionConfig);
+    let wrong: [(&str, Change); 6] = [
         ("crop_rows_of_480", |config| config.crop_rows_of_480 = [300, 300]),
         ("input_width", |config| config.input_width = 250),
         ("pixel_scale", |config| config.pixel_scale = 0.0),

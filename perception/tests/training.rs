@@ -1,8 +1,11 @@
 //! Training on made-up drives: it learns, repeats, resumes, and stops where it should.
 
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
 use deltasteer_perception::train::{Basis, Control, Drive, FeatureSettings, FeatureTraining, Version, train_features};
 use deltasteer_perception::{Perception, PerceptionConfig, PerceptionError, Storage, from_safetensors, to_safetensors};
 use half::f16;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const TRUNK: &[u8] = include_bytes!("../../models/trunk/efficientnet-lite0.safetensors");
@@ -23,7 +26,12 @@ fn recorded(frames: usize, phase: f32) -> (Vec<f16>, Vec<f32>) {
     (cells, angles)
 }
 
-fn drives() -> (Basis, Vec<Drive>, Vec<Drive>) {
+fn drives() -> &'static (Basis, Vec<Drive>, Vec<Drive>) {
+    static DRIVES: OnceLock<(Basis, Vec<Drive>, Vec<Drive>)> = OnceLock::new();
+    DRIVES.get_or_init(make_drives)
+}
+
+fn make_drives() -> (Basis, Vec<Drive>, Vec<Drive>) {
     let ((cells, angles), (other, other_angles)) = (recorded(600, 0.0), recorded(200, 0.4));
     let basis = Basis::fit(&[&cells], &[&cells], CELLS, 8, 1).unwrap();
     let drive = |cells: &[f16], angles: &[f32]| {
@@ -50,18 +58,18 @@ fn settings() -> FeatureSettings {
 
 fn train(settings: &FeatureSettings, control: Control<'_>) -> Result<FeatureTraining, PerceptionError> {
     let (_, training, validation) = drives();
-    train_features(&training, &validation, 8, settings, control, |_| ())
+    train_features(training, validation, 8, settings, control, |_| ())
 }
 
 #[test]
 fn it_learns_and_the_model_file_gives_the_same_angles() {
     let (basis, training, validation) = drives();
-    let trained = train_features(&training, &validation, 8, &settings(), Control::default(), |_| ()).unwrap();
+    let trained = train_features(training, validation, 8, &settings(), Control::default(), |_| ()).unwrap();
     let best = trained.best.unwrap();
     assert!(best.rmse_rad < 0.02, "{best:?}; predicting the mean scores about 0.12");
     let std = vec![0.7; 16];
     let mut tensors = from_safetensors(TRUNK).unwrap();
-    tensors.extend(trained.layer.tensors(&basis, &std));
+    tensors.extend(trained.layer.tensors(basis, &std));
     tensors.extend(trained.head.tensors(&std));
     let config = PerceptionConfig { feature_count: 16, ..PerceptionConfig::default() };
     let mut perception = Perception::load(&to_safetensors(&tensors, Storage::F32).unwrap(), &config).unwrap();
@@ -98,10 +106,10 @@ fn an_interrupted_run_goes_on_as_if_it_had_not_stopped() {
             stop.store(true, Ordering::Relaxed);
         }
     };
-    let part = train_features(&training, &validation, 8, &settings, control, halt).unwrap();
+    let part = train_features(training, validation, 8, &settings, control, halt).unwrap();
     assert!(!part.finished && path.exists());
     let control = Control { checkpoint: Some(&path), interrupt: None };
-    let resumed = train_features(&training, &validation, 8, &settings, control, |_| ()).unwrap();
+    let resumed = train_features(training, validation, 8, &settings, control, |_| ()).unwrap();
     assert_eq!(resumed, train(&settings, Control::default()).unwrap());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no partial file is left");
     let other = FeatureSettings { batch: 64, ..settings };
@@ -121,7 +129,7 @@ fn a_quiet_cost_makes_features_quieter() {
 
 #[test]
 fn divergence_and_bad_settings_are_errors() {
-    let (_, mut training, _) = drives();
+    let mut training = drives().1.clone();
     let wild = FeatureSettings { learning_rate: 1e30, ..settings() };
     let error = train(&wild, Control::default()).unwrap_err().to_string();
     assert!(error.contains("diverged at step 1"), "{error}");

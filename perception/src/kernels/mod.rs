@@ -14,7 +14,8 @@ mod tests;
 pub(crate) use matmul::{Finish, Gather, PackedMatrix};
 
 /// An instruction set that this CPU has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum InstructionSet {
     /// Plain Rust.
     Portable,

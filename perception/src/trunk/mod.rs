@@ -11,18 +11,23 @@ mod tests;
 use crate::config::PerceptionConfig;
 use crate::error::PerceptionError;
 use crate::kernels::{self, Finish, Gather, InstructionSet, PackedMatrix};
+use crate::team::Team;
 use crate::weights::Weights;
 use layout::{BLOCKS, BlockSpec, MapSize, STEM_CHANNELS, pad_before};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// Weights and scratch memory of the trunk; nothing is allocated while it runs.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Trunk {
     set: InstructionSet,
     stages: Vec<Stage>,
     picture: Vec<f32>,
     picture_stride: usize,
     maps: [Vec<f32>; 2],
-    scratch: Scratch,
+    /// One for each thread.
+    scratch: Vec<Mutex<Scratch>>,
+    team: Option<Team>,
 }
 
 /// A block with its source of expanded rows.
@@ -53,6 +58,25 @@ struct Scratch {
     filtered: Vec<f32>,
 }
 
+/// Where the time of each layer goes: `3 * stage + 0` for stem or expansion, `+ 1` depthwise, `+ 2` projection.
+pub(crate) trait Meter: Sync {
+    /// A point in time.
+    type Point: Copy;
+    /// Now.
+    fn now(&self) -> Self::Point;
+    /// Books the time since `start` on `layer`, and returns the present.
+    fn add(&self, layer: usize, start: Self::Point) -> Self::Point;
+}
+
+/// Measures nothing and costs nothing.
+struct NoMeter;
+
+impl Meter for NoMeter {
+    type Point = ();
+    fn now(&self) {}
+    fn add(&self, _layer: usize, (): ()) {}
+}
+
 impl Trunk {
     /// Reads `trunk.*`, repacks it for `set` and plans the scratch memory.
     pub fn load(
@@ -78,7 +102,8 @@ impl Trunk {
         // One row and one column of zeros: the stem's padding.
         let picture_stride = (config.input_width + 1) * 3;
         let picture = vec![0.0; (config.input_height + 1) * picture_stride];
-        Ok(Self { set, stages, picture, picture_stride, maps: [map.clone(), map], scratch })
+        let scratch = vec![Mutex::new(scratch)];
+        Ok(Self { set, stages, picture, picture_stride, maps: [map.clone(), map], scratch, team: None })
     }
 
     /// The input buffer and its row stride; [`Trunk::run`] reads `[row][column][RGB]` from it.
@@ -86,15 +111,44 @@ impl Trunk {
         (&mut self.picture, self.picture_stride)
     }
 
+    /// Runs on one thread, or on two that share the rows of every stage.
+    pub fn set_threads(&mut self, threads: usize) -> std::io::Result<()> {
+        self.team = if threads > 1 { Some(Team::new()?) } else { None };
+        let scratch = self.scratch[0].get_mut().unwrap_or_else(PoisonError::into_inner).clone();
+        self.scratch = (0..threads.clamp(1, 2)).map(|_| Mutex::new(scratch.clone())).collect();
+        Ok(())
+    }
+
     /// Runs all stages; the result is the output map `[row][column][channel]`.
     pub fn run(&mut self) -> &[f32] {
+        self.run_metered(&NoMeter)
+    }
+
+    /// As [`Trunk::run`], telling `meter` where the time goes.
+    pub fn run_metered<M: Meter>(&mut self, meter: &M) -> &[f32] {
         let [mut from, mut to] = self.maps.each_mut();
-        for stage in &self.stages {
+        for (index, stage) in self.stages.iter().enumerate() {
             let input = match stage.source {
                 Source::Stem(_) => (self.picture.as_slice(), self.picture_stride),
                 Source::Expand(_) => (from.as_slice(), stage.expanded.width * stage.spec.input),
             };
-            stage.run(self.set, input, &mut to[..stage.output.len()], &mut self.scratch);
+            let (rows, output) = (stage.output.height, &mut to[..stage.output.len()]);
+            let run = |rows: Range<usize>, output: &mut [f32], scratch: &Mutex<Scratch>| {
+                let mut scratch = scratch.lock().unwrap_or_else(PoisonError::into_inner);
+                stage.run(self.set, input, rows, output, &mut scratch, (index, meter));
+            };
+            if let Some(team) = &mut self.team {
+                let half = rows / 2;
+                let (top, bottom) = output.split_at_mut(half * stage.output.width * stage.output.channels);
+                let parts = [Mutex::new((0..half, top)), Mutex::new((half..rows, bottom))];
+                team.run(&|part| {
+                    let mut part_rows = parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+                    let (rows, output) = &mut *part_rows;
+                    run(rows.clone(), output, &self.scratch[part]);
+                });
+            } else {
+                run(0..rows, output, &self.scratch[0]);
+            }
             std::mem::swap(&mut from, &mut to);
         }
         &from[..self.stages[self.stages.len() - 1].output.len()]
@@ -152,21 +206,32 @@ impl Stage {
         (self.expanded.width + self.spec.kernel - self.spec.stride) * self.spec.expanded
     }
 
-    /// Computes all rows of `output`. `input` comes with the length of its rows.
-    fn run(&self, set: InstructionSet, input: (&[f32], usize), output: &mut [f32], scratch: &mut Scratch) {
+    /// Computes rows `rows` of the output map into `output`, which holds just these. `input` comes with the length of its
+    /// rows.
+    fn run<M: Meter>(
+        &self,
+        set: InstructionSet,
+        input: (&[f32], usize),
+        rows: Range<usize>,
+        output: &mut [f32],
+        scratch: &mut Scratch,
+        (index, meter): (usize, &M),
+    ) {
         let BlockSpec { kernel, stride, expanded: channels, .. } = self.spec;
         let (pad, ring_row, width) = (pad_before(kernel, stride), self.ring_row(), self.output.width);
         let (ring, zeros) = (&mut scratch.ring[..ring_row * kernel], &scratch.zeros[..ring_row]);
         ring.fill(0.0);
-        let mut next = 0;
-        for (y, output) in output.chunks_exact_mut(width * self.output.channels).enumerate() {
+        let mut next = (rows.start * stride).saturating_sub(pad);
+        for (y, output) in rows.zip(output.chunks_exact_mut(width * self.output.channels)) {
+            let start = meter.now();
             while next < self.expanded.height.min(y * stride + kernel - pad) {
                 let from = (next % kernel) * ring_row + pad * channels;
                 self.expand_row(set, input, next, &mut ring[from..from + self.expanded.width * channels]);
                 next += 1;
             }
-            let mut rows = [zeros; 5];
-            for (tap, row) in rows.iter_mut().enumerate().take(kernel) {
+            let start = meter.add(index * 3, start);
+            let mut taps = [zeros; 5];
+            for (tap, row) in taps.iter_mut().enumerate().take(kernel) {
                 let at = y * stride + tap;
                 if (pad..pad + self.expanded.height).contains(&at) {
                     let slot = (at - pad) % kernel;
@@ -174,10 +239,12 @@ impl Stage {
                 }
             }
             let (shape, filtered) = ((kernel, stride), &mut scratch.filtered[..width * channels]);
-            kernels::depthwise_row(set, shape, &rows[..kernel], &self.depthwise, &self.depthwise_bias, width, filtered);
+            kernels::depthwise_row(set, shape, &taps[..kernel], &self.depthwise, &self.depthwise_bias, width, filtered);
+            let start = meter.add(index * 3 + 1, start);
             let residual = self.spec.residual().then(|| &input.0[y * input.1..(y + 1) * input.1]);
             let gather = Gather::pointwise(channels);
             kernels::matmul(set, &self.project, filtered, gather, width, output, Finish::Linear, residual);
+            meter.add(index * 3 + 2, start);
         }
     }
 
