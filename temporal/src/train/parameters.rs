@@ -78,10 +78,10 @@ impl Parameters {
         (gru, Head { weight: self.head_w().to_vec(), bias: self.head_b() })
     }
 
-    /// Multiplies the weights of input `column`, for an input that was divided by `factor`.
-    pub(super) fn scale_input(&mut self, column: usize, factor: f32) {
-        let rows = 3 * self.hidden;
-        self.values[column * rows..][..rows].iter_mut().for_each(|w| *w *= factor);
+    /// Multiplies the input weights, for inputs that were divided by `factor`.
+    pub fn scale_inputs(&mut self, factor: f32) {
+        let range = self.w_x_range();
+        self.values[range].iter_mut().for_each(|w| *w *= factor);
     }
 
     /// Number of inputs.
