@@ -167,3 +167,80 @@ fn validation_counts_as_the_streaming_cell_does() {
     assert!((count.savings() - totals.savings()).abs() < 1e-9);
     assert_eq!(trained.best.unwrap().count, count);
 }
+
+/// A front end with one trainable number: the gain on all features.
+struct Gain {
+    gain: f32,
+    raw: FixedFeatures,
+    last: Vec<f32>,
+}
+
+impl SequenceInputs for Gain {
+    fn inputs(&self) -> usize {
+        INPUTS
+    }
+
+    fn gather(&mut self, step: u64, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String> {
+        self.raw.gather(step, windows, frames, x)?;
+        self.last = x.to_vec();
+        x.iter_mut().for_each(|x| *x *= self.gain);
+        Ok(())
+    }
+
+    fn validation(&mut self, drive: usize) -> Result<std::sync::Arc<[f32]>, String> {
+        Ok(self.raw.validation(drive)?.iter().map(|x| x * self.gain).collect())
+    }
+
+    fn parameters(&self) -> Vec<f32> {
+        vec![self.gain]
+    }
+
+    fn set_parameters(&mut self, values: &[f32]) {
+        self.gain = values[0];
+    }
+
+    fn backward(&mut self, dx: &[f32], gradient: &mut [f32]) -> Result<(), String> {
+        gradient[0] += dx.iter().zip(&self.last).map(|(d, x)| d * x).sum::<f32>();
+        Ok(())
+    }
+}
+
+/// From a gain that is far too small, the front end learns together with the RNN; with rate 0 it stays as it is.
+#[test]
+fn a_front_end_is_trained_with_the_rnn() {
+    for (rate, learns) in [(10.0, true), (0.0, false)] {
+        let (training, validation) = (vec![drive("a", 120, 0.0)], vec![drive("v", 100, 0.5)]);
+        let mut front =
+            Gain { gain: 0.05, raw: FixedFeatures::new(INPUTS, &training, &validation).unwrap(), last: vec![] };
+        let optimiser =
+            OptimiserSettings { inputs_rate: rate, inputs_decay: 0.0, average: 0.0, ..OptimiserSettings::default() };
+        let settings = TrainSettings { steps: 200, optimiser, sparsity: None, learned: None, ..settings() };
+        let data = TrainingData {
+            training: training.into_iter().map(|d| d.labels).collect(),
+            validation: validation.into_iter().map(|d| d.labels).collect(),
+            inputs: &mut front,
+        };
+        let trained = train_rnn(data, &settings, None, Control::default(), &mut |_| {}).unwrap();
+        assert_eq!(trained.inputs_parameters.len(), 1);
+        assert_eq!(trained.inputs_parameters[0] > 0.3, learns, "{:?}", trained.inputs_parameters);
+    }
+}
+
+/// What is handed to the app loads as a model and steers as the training said.
+#[test]
+fn a_trained_model_is_saved_with_its_technique_and_loads() {
+    let per_layer = LearnedThresholds { per_column: false, savings: 10.0, width: 0.3, rate: 1.0 };
+    let settings = TrainSettings { learned: Some(per_layer), ..settings() };
+    let trained = train(&settings, Control::default(), &mut |_| {}).unwrap();
+    let (gru, head, config) = trained.to_model(&settings).unwrap();
+    assert_ne!(config.thresholds.theta_h, settings.theta_h, "the threshold was learned");
+    let bytes = deltasteer_temporal::weights::to_safetensors(&gru, &head, &config, &[]).unwrap();
+    let mut rnn = SteeringRnn::new(SteeringRnn::load(&bytes, &config).unwrap(), config.thresholds).unwrap();
+    let validation = drive("v", 100, 0.5);
+    let (steering, _) = stream(&trained.parameters, &trained.thresholds, &validation.features[0]);
+    for (x, expected) in validation.features[0].chunks(INPUTS).zip(&steering) {
+        assert!((rnn.step(x).unwrap().0 - expected).abs() < 1e-5);
+    }
+    let per_column = TrainSettings { learned: Some(LearnedThresholds { per_column: true, ..per_layer }), ..settings };
+    assert!(trained.to_model(&per_column).unwrap_err().to_string().contains("learned.per_column"));
+}

@@ -16,7 +16,7 @@ use super::activation::{sigmoid, tanh};
 use super::hold::{self, DeltaCost, HoldTape};
 use super::matmul::{Order, add_row_sums, fill_rows, product};
 use super::parameters::Parameters;
-use super::settings::FixedPoint;
+use crate::Rounding;
 
 /// The windows of one part of the batch.
 pub(super) struct Part {
@@ -44,7 +44,7 @@ pub(super) struct Technique {
     /// Costs on transmitted hidden deltas.
     pub cost_h: DeltaCost,
     /// Fixed point of what is sent.
-    pub rounding: Option<FixedPoint>,
+    pub rounding: Option<Rounding>,
     /// First frame that costs apply to.
     pub burn_in: usize,
     /// Whether the thresholds' gradient is wanted.
@@ -91,7 +91,7 @@ pub(super) struct Events {
 
 /// Rounds to fixed point.
 #[inline(always)]
-pub(super) fn round_to(q: FixedPoint, x: f32) -> f32 {
+pub(super) fn round_to(q: Rounding, x: f32) -> f32 {
     let unit = (q.fraction_bits as f32).exp2();
     let limit = (q.integer_bits as f32).exp2();
     ((x * unit).round() / unit).clamp(-limit, limit - 1.0 / unit)

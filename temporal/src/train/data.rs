@@ -83,7 +83,12 @@ pub trait SequenceInputs {
 
     /// Adds to `gradient` (as long as `parameters`) what follows from `dx[frames][windows][inputs]`, the loss's gradient by
     /// what the last `gather` wrote.
-    fn backward(&mut self, _dx: &[f32], _gradient: &mut [f32]) {}
+    ///
+    /// # Errors
+    /// A message for the user.
+    fn backward(&mut self, _dx: &[f32], _gradient: &mut [f32]) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// A drive with features that do not change in training.
@@ -126,13 +131,6 @@ impl FixedFeatures {
             training: training.iter().map(|d| d.features.clone()).collect(),
             validation: validation.iter().map(|d| d.features[0].clone()).collect(),
         })
-    }
-}
-
-impl FixedFeatures {
-    /// The first version of every training drive, `[frames][inputs]`.
-    pub(super) fn first_versions(&self) -> impl Iterator<Item = &[f32]> {
-        self.training.iter().map(|versions| &versions[0][..])
     }
 }
 

@@ -29,7 +29,6 @@ mod activation;
 mod bptt;
 mod data;
 mod error;
-mod feature_layer;
 mod hold;
 mod loss;
 mod matmul;
@@ -47,11 +46,11 @@ mod trainer;
 
 pub use data::{DriveLabels, FeatureDrive, FixedFeatures, Labels, SequenceInputs, TrainingData, Window};
 pub use error::TrainError;
-pub use feature_layer::{FeatureLayer, FeatureLayerSettings};
 pub use parameters::Parameters;
+pub use random::{add_noise, stream_of};
 pub use settings::{
-    ActivationNoise, DeltaSettings, FixedPoint, InputNoise, LearnedThresholds, LossSettings, OptimiserSettings,
-    SparsitySettings, TrainSettings, ValidationSettings,
+    ActivationNoise, DeltaSettings, InputNoise, LearnedThresholds, LossSettings, OptimiserSettings, SparsitySettings,
+    TrainSettings, ValidationSettings,
 };
 pub use state::Validation;
 pub use stream::{ColumnThresholds, StreamCount, stream};

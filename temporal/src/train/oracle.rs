@@ -8,7 +8,8 @@ use super::bptt::{Part, Tape, Technique, round_to};
 use super::hold::DeltaCost;
 use super::loss::{self, Targets};
 use super::parameters::Parameters;
-use super::settings::{FixedPoint, LossSettings};
+use super::settings::LossSettings;
+use crate::Rounding;
 
 struct Case {
     parameters: Parameters,
@@ -198,7 +199,7 @@ fn gradients_of_the_l1_costs_equal_finite_differences() {
 #[test]
 fn rounding_is_straight_through() {
     let mut rounded = case(0.0, 0.0, 0.0);
-    let q = FixedPoint { integer_bits: 1, fraction_bits: 3 };
+    let q = Rounding { integer_bits: 1, fraction_bits: 3 };
     rounded.technique.rounding = Some(q);
     let tape = forward(&rounded);
     // With the rounding error added as constant noise, nothing differs but the order of operations.

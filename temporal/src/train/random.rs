@@ -6,7 +6,7 @@ use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// The random numbers of one step: they follow from seed and step alone, so that a run can be resumed anywhere.
-pub(super) fn stream_of(seed: u64, step: u64) -> ChaCha8Rng {
+pub fn stream_of(seed: u64, step: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(step);
     rng
@@ -22,7 +22,7 @@ pub(super) fn normal(rng: &mut impl Rng) -> f32 {
 ///
 /// A number is one of 65,536 equally likely quantiles of the normal distribution, chosen by 16 random bits: several times
 /// faster than a formula, and with a deviation that differs from 1 by less than 1e-3.
-pub(super) fn add_noise(rng: &mut ChaCha8Rng, deviation: f32, values: &mut [f32]) {
+pub fn add_noise(rng: &mut ChaCha8Rng, deviation: f32, values: &mut [f32]) {
     static QUANTILES: LazyLock<Vec<f32>> = LazyLock::new(quantiles);
     let quantiles = &QUANTILES[..1 << 16];
     for chunk in values.chunks_mut(4) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
+use crate::{Rounding, Technique, Thresholds};
 
 /// All settings of a training run. `Default` is the recipe of the shipped real-drive model.
 ///
@@ -37,7 +38,7 @@ pub struct TrainSettings {
     /// Training as a delta network: thresholds in the forward pass and costs on what is transmitted.
     pub delta: Option<DeltaSettings>,
     /// Rounding network: features and hidden state rounded to fixed point in the forward pass, gradient straight through.
-    pub rounding: Option<FixedPoint>,
+    pub rounding: Option<Rounding>,
     /// Gaussian noise on what is sent to the matrices.
     pub noise: Option<ActivationNoise>,
     /// Weight sparsity by magnitude.
@@ -108,16 +109,6 @@ pub struct DeltaSettings {
     pub ramp_from: f32,
     /// Share of the steps at which they have reached their full value.
     pub ramp_to: f32,
-}
-
-/// Signed fixed point Qm.f.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FixedPoint {
-    /// Integer bits m: values are cut to `-2^m ..= 2^m - 2^-f`.
-    pub integer_bits: u32,
-    /// Fraction bits f: values are rounded to multiples of `2^-f`.
-    pub fraction_bits: u32,
 }
 
 /// Gaussian noise on the values that go into the matrices, fresh in every frame.
@@ -227,6 +218,20 @@ impl Default for ValidationSettings {
 }
 
 impl TrainSettings {
+    /// What a model's config says of its training.
+    pub fn technique(&self) -> Technique {
+        let thresholds = Thresholds { theta_x: self.theta_x, theta_h: self.theta_h };
+        let (l1_x, l1_h) = self.delta.as_ref().map_or((0.0, 0.0), |delta| (delta.beta_x, delta.beta_h));
+        Technique {
+            rounding: self.rounding,
+            noise_std: self.noise.map_or(0.0, |noise| noise.x.max(noise.h)),
+            delta_thresholds: self.delta.as_ref().map(|_| thresholds),
+            l1_x,
+            l1_h,
+            weight_sparsity: self.sparsity.map_or(0.0, |sparsity| sparsity.share),
+        }
+    }
+
     /// Checks every setting.
     ///
     /// # Errors

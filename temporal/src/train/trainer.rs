@@ -16,6 +16,7 @@ use super::sparsity;
 use super::state::{Record, State, Validation};
 use super::step;
 use super::stream::{ColumnThresholds, StreamCount, stream};
+use crate::{GruWeights, Head, TemporalConfig, Thresholds};
 
 /// How a run is watched, stopped and resumed.
 #[derive(Clone, Copy, Default)]
@@ -64,6 +65,32 @@ pub struct Trained {
     pub finished: bool,
     /// Seconds trained, over all runs.
     pub elapsed_s: f64,
+}
+
+impl Trained {
+    /// The tensors and the config of a model, to be written with [`crate::weights::to_safetensors`].
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] if every column has learned a threshold of its own: the streaming cell has one for all inputs
+    /// and one for all hidden units.
+    pub fn to_model(&self, settings: &TrainSettings) -> Result<(GruWeights, Head, TemporalConfig), TrainError> {
+        if settings.learned.is_some_and(|learned| learned.per_column) {
+            let option = "learned.per_column";
+            return Err(TrainError::Setting {
+                option,
+                value: "true".into(),
+                expected: "false for a model that is to be kept",
+            });
+        }
+        let (gru, head) = self.parameters.to_weights();
+        let thresholds = Thresholds { theta_x: self.thresholds.theta_x[0], theta_h: self.thresholds.theta_h[0] };
+        let config = TemporalConfig {
+            thresholds,
+            technique: settings.technique(),
+            ..TemporalConfig::new(gru.inputs, gru.hidden)
+        };
+        Ok((gru, head, config))
+    }
 }
 
 /// Trains a GRU with a linear steering head.
@@ -188,7 +215,7 @@ impl<'a, 's> Trainer<'a, 's> {
         let mut gradient = result.gradient.values;
         gradient.resize(self.state.values.len(), 0.0);
         if !result.dx.is_empty() && gradient.len() > split {
-            self.data.inputs.backward(&result.dx, &mut gradient[split..]);
+            self.data.inputs.backward(&result.dx, &mut gradient[split..]).map_err(TrainError::Inputs)?;
         }
         if settings.learned.is_some_and(|learned| !learned.per_column) {
             share_gradient(&mut gradient[self.shape.log_theta_x_range()]);

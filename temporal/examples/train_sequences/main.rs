@@ -16,7 +16,10 @@ use std::time::Instant;
 
 use deltasteer_temporal::train::*;
 use deltasteer_temporal::{Head, TemporalError};
+use feature_layer::{FeatureLayer, FeatureLayerSettings};
 use serde::Deserialize;
+
+mod feature_layer;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -110,7 +113,7 @@ fn main() -> Result<(), Failure> {
             if let Some(values) = &values {
                 let (mut parameters, used) = initial(l.features, hidden, values)?;
                 layer.set_parameters(&values[used..]);
-                layer.to_unit_deviation(&mut parameters);
+                layer.to_unit_deviation(&mut parameters)?;
                 start = Some(parameters);
             }
             Box::new(layer)
