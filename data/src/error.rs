@@ -68,4 +68,12 @@ pub enum DataError {
         /// What it waits for.
         reason: String,
     },
+    /// A camera or stream that cannot be had at all.
+    #[error("{name}: {reason}; expected a camera or stream that sends pictures")]
+    NoFeed {
+        /// The feed.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
 }

@@ -7,6 +7,7 @@
 //! - [`road`]: the built-in road, a seeded procedural drive rendered on the CPU
 //! - `formats`: one module a format of recorded drives (the table of formats and units is in `data/FORMATS.md`)
 //! - `recorded`: what every format becomes: frames by index, decoded ahead, in order
+//! - `video`: video files, cameras and streams through OpenCV
 //! - [`open()`]: finds out what a source is and opens it
 
 pub mod camera;
@@ -17,8 +18,10 @@ pub mod image;
 mod open;
 mod recorded;
 pub mod road;
+mod signal;
 pub mod source;
 mod table;
+mod video;
 
 pub use camera::CameraGeometry;
 pub use error::DataError;

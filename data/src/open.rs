@@ -5,11 +5,12 @@ use std::path::Path;
 use crate::folder::bad_file;
 use crate::formats;
 use crate::road::{RoadSettings, RoadSource};
+use crate::video;
 use crate::{DataError, Source};
 
 /// What `open` accepts, for error messages.
-const KNOWN: &str =
-    "the folder of a recorded drive, or a built-in road such as road:7 or road:7,seconds=30,size=640x480,rate=20";
+const KNOWN: &str = "the folder of a recorded drive, a video file, camera:0, the URL of a stream (http, rtsp), or a \
+                     built-in road such as road:7 or road:7,seconds=30,size=640x480,rate=20";
 
 /// Opens a source by the text that names it.
 ///
@@ -20,14 +21,33 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>, DataError> {
         let (seed, settings) = RoadSettings::parse(rest)?;
         return Ok(Box::new(RoadSource::named(spec, seed, settings)?));
     }
+    if let Some(opened) = video::open_live(spec) {
+        return opened;
+    }
     let path = Path::new(spec);
     if path.is_dir() {
         return formats::open_folder(spec, path);
     }
     if path.exists() {
-        return Err(bad_file(path, "a file of no known kind", KNOWN));
+        return open_file(spec, path);
     }
     Err(DataError::NoSuchSource { spec: spec.to_owned(), expected: KNOWN.to_owned() })
+}
+
+/// Opens a file: a video, or a part of a recording, which stands for its folder.
+fn open_file(spec: &str, path: &Path) -> Result<Box<dyn Source>, DataError> {
+    if video::is_video(path) {
+        let segment = path.parent().filter(|folder| formats::is_segment_video(folder, path));
+        return match segment {
+            Some(folder) => formats::open_folder(spec, folder),
+            None => video::open_with_csv(spec, path),
+        };
+    }
+    if let Some(folder) = path.parent().filter(|_| formats::is_part(path)) {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        return formats::open_folder(spec, folder);
+    }
+    Err(bad_file(path, "a file of no known kind", KNOWN))
 }
 
 #[cfg(test)]

@@ -49,6 +49,20 @@ impl Table {
         Ok(Self { header, lines: lines.collect() })
     }
 
+    /// Place of the column of angles and the factor that makes them radians: `steering_rad`, or else `steering_deg`.
+    ///
+    /// # Errors
+    /// [`DataError::BadFile`] naming `path` if there is neither.
+    pub(crate) fn angle_column(&self, path: &Path) -> Result<(usize, f64), DataError> {
+        match (self.column("steering_rad"), self.column("steering_deg")) {
+            (Some(at), _) => Ok((at, 1.0)),
+            (None, Some(at)) => Ok((at, std::f64::consts::PI / 180.0)),
+            (None, None) => {
+                Err(bad_file(path, "no column of angles", "a column steering_rad or steering_deg, positive left"))
+            }
+        }
+    }
+
     /// Place of a column.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|h| h == name)

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::Opened;
 use crate::DataError;
-use crate::folder::{bad_file, images_in, name_of, read_text};
+use crate::folder::{images_in, name_of, read_text};
 use crate::recorded::{RecordedFrame, Recording, Tally};
 use crate::table::{self, Table};
 
@@ -78,13 +78,7 @@ struct Labels {
 
 fn parse_labels(text: &str, path: &Path) -> Result<Labels, DataError> {
     let table = Table::parse(text, path, &["file"])?;
-    let (angle_at, to_rad) = match (table.column("steering_rad"), table.column("steering_deg")) {
-        (Some(at), _) => (at, 1.0),
-        (None, Some(at)) => (at, std::f64::consts::PI / 180.0),
-        (None, None) => {
-            return Err(bad_file(path, "no column of angles", "a column steering_rad or steering_deg, positive left"));
-        }
-    };
+    let (angle_at, to_rad) = table.angle_column(path)?;
     let file_at = table.column("file").unwrap_or(0);
     let time_at = table.column("time_s").unwrap_or(usize::MAX);
     let mut labels = Labels { by_file: HashMap::new(), bad_angles: Tally::default(), repeated: Tally::default() };

@@ -6,9 +6,11 @@ use crate::folder::bad_file;
 use crate::{DataError, Source};
 
 mod clock;
+mod comma2k19;
 mod donkeycar;
 mod images;
 mod model_car;
+mod npy;
 mod simulator;
 mod sullychen;
 mod udacity;
@@ -32,6 +34,7 @@ const LAYOUTS: &[Layout] = &[
     Layout { looked_for: donkeycar::LOOKED_FOR, recognise: donkeycar::recognise, open: donkeycar::open },
     Layout { looked_for: simulator::LOOKED_FOR, recognise: simulator::recognise, open: simulator::open },
     Layout { looked_for: sullychen::LOOKED_FOR, recognise: sullychen::recognise, open: sullychen::open },
+    Layout { looked_for: comma2k19::LOOKED_FOR, recognise: comma2k19::recognise, open: comma2k19::open },
     Layout { looked_for: images::LOOKED_FOR, recognise: images::recognise, open: images::open },
 ];
 
@@ -49,6 +52,18 @@ pub(crate) fn open_folder(name: &str, folder: &Path) -> Opened {
         Some(layout) => (layout.open)(name, folder),
         None => Err(unknown_layout(folder)),
     }
+}
+
+/// True for a label file that stands for its whole folder.
+pub(crate) fn is_part(path: &Path) -> bool {
+    const PARTS: [&str; 6] =
+        ["CH2_final_evaluation.csv", "interpolated.csv", "manifest.json", "driving_log.csv", "data.txt", "labels.csv"];
+    PARTS.contains(&crate::folder::name_of(path).as_str())
+}
+
+/// True for the video of a comma2k19 segment, whose logs lie beside it.
+pub(crate) fn is_segment_video(folder: &Path, video: &Path) -> bool {
+    comma2k19::recognise(folder) && crate::folder::name_of(video) == comma2k19::VIDEO
 }
 
 /// The error for a folder in no known layout, with a hint if a folder below it has one.

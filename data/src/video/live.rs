@@ -1,0 +1,368 @@
+//! A camera or stream. A thread of its own reads the feed and keeps only the newest frame; it reconnects with growing pauses
+//! when the feed ends or fails.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{CameraGeometry, DataError, Frame, LiveHealth, RgbImage, SkipReport, Source, SourceInfo, SteeringUnit};
+
+/// How long `next_frame` waits for a new frame before it says so.
+const WAIT: Duration = Duration::from_millis(500);
+/// Without a new frame for this long the feed is stale.
+const STALE: Duration = Duration::from_millis(1000);
+/// How long opening waits for the first frame.
+const FIRST_FRAME: Duration = Duration::from_secs(20);
+/// Pauses before reconnecting: doubled each time, up to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
+/// The rate of a feed that states none.
+const ASSUMED_HZ: f64 = 30.0;
+
+/// Where the frames of a live source come from. Both calls may take long; the messages are plain fragments.
+pub(super) trait Feed: Send + 'static {
+    /// Connects, or connects again.
+    fn connect(&mut self) -> Result<(), String>;
+    /// Waits for the next frame.
+    fn read(&mut self) -> Result<RgbImage, String>;
+    /// The rate that the feed states, if any.
+    fn rate_hz(&self) -> Option<f64>;
+}
+
+/// A frame as it arrived.
+struct Arrived {
+    index: usize,
+    at: Instant,
+    image: RgbImage,
+}
+
+/// What the reader thread and the source share.
+#[derive(Default)]
+struct State {
+    newest: Option<Arrived>,
+    /// Frames that have arrived so far.
+    count: usize,
+    dropped: u64,
+    last_arrival: Option<Instant>,
+    rate_hz: Option<f64>,
+    connects: usize,
+    /// The last trouble, cleared by the next frame.
+    trouble: String,
+    /// Set by the source when it is dropped.
+    stop: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Shared {
+    /// The state; a thread that panicked while it held the lock leaves it usable.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `ready` or the time is up.
+    fn wait(&self, time: Duration, ready: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let waited = self.changed.wait_timeout_while(self.lock(), time, |state| !ready(state));
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Puts a frame in the place of the last one.
+    fn publish(&self, image: RgbImage, rate_hz: Option<f64>) {
+        let mut state = self.lock();
+        let at = Instant::now();
+        let arrived = Arrived { index: state.count, at, image };
+        state.dropped += u64::from(state.newest.replace(arrived).is_some());
+        state.count += 1;
+        state.last_arrival = Some(at);
+        state.rate_hz = rate_hz;
+        state.trouble.clear();
+        self.changed.notify_all();
+    }
+}
+
+/// A live source; dropping it ends its thread after the read under way.
+pub(super) struct LiveSource {
+    info: SourceInfo,
+    shared: Arc<Shared>,
+    skipped: SkipReport,
+    started: Instant,
+    /// Age of the last frame when it was handed over.
+    delay: Duration,
+}
+
+impl LiveSource {
+    /// Connects and waits for the first frame.
+    ///
+    /// # Errors
+    /// [`DataError::NoFeed`] if the first attempt fails, or no frame comes in time.
+    pub(super) fn start(name: &str, format: &'static str, feed: impl Feed) -> Result<Self, DataError> {
+        let no_feed = |reason: String| DataError::NoFeed { name: name.to_owned(), reason };
+        let shared = Arc::new(Shared::default());
+        let of_thread = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("live-feed".to_owned())
+            .spawn(move || read_on(feed, &of_thread))
+            .map_err(|e| no_feed(format!("no thread: {e}")))?;
+        let state = shared.wait(FIRST_FRAME, |state| state.newest.is_some() || !state.trouble.is_empty());
+        let trouble = state.trouble.clone();
+        let first = state.newest.as_ref().map(|first| (first.at, first.image.width, first.image.height));
+        let rate_hz = state.rate_hz.unwrap_or(ASSUMED_HZ);
+        drop(state);
+        let Some((started, width, height)) = first else {
+            shared.lock().stop = true;
+            shared.changed.notify_all();
+            let silence = || format!("no frame came within {} s", FIRST_FRAME.as_secs());
+            return Err(no_feed(if trouble.is_empty() { silence() } else { trouble }));
+        };
+        let info = SourceInfo {
+            name: name.to_owned(),
+            format,
+            live: true,
+            frame_count: None,
+            width,
+            height,
+            rate_hz,
+            times_s: Vec::new(),
+            steering_true_rad: Vec::new(),
+            steering_unit: SteeringUnit::Radians,
+            gaps: Vec::new(),
+            notes: Vec::new(),
+            camera: CameraGeometry::assumed(width, height),
+        };
+        Ok(Self { info, shared, skipped: SkipReport::default(), started, delay: Duration::ZERO })
+    }
+}
+
+impl Drop for LiveSource {
+    fn drop(&mut self) {
+        // Not joined: the thread may be inside a read that lasts for seconds, and ends by itself after it.
+        self.shared.lock().stop = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Source for LiveSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_frame(&mut self) -> Result<Option<Frame>, DataError> {
+        let mut state = self.shared.wait(WAIT, |state| state.newest.is_some());
+        let Some(arrived) = state.newest.take() else {
+            let reason = match state.trouble.as_str() {
+                "" => "the feed is silent".to_owned(),
+                trouble => trouble.to_owned(),
+            };
+            return Err(DataError::Waiting { name: self.info.name.clone(), reason });
+        };
+        drop(state);
+        self.delay = arrived.at.elapsed();
+        let time_s = arrived.at.duration_since(self.started).as_secs_f64();
+        Ok(Some(Frame { index: arrived.index, time_s, image: arrived.image, steering_true_rad: None }))
+    }
+
+    fn seek(&mut self, index: usize) -> Result<(), DataError> {
+        let reason = "a live feed cannot go back".to_owned();
+        Err(DataError::Seek { name: self.info.name.clone(), index, reason })
+    }
+
+    fn skipped(&self) -> &SkipReport {
+        &self.skipped
+    }
+
+    fn health(&self) -> Option<LiveHealth> {
+        let state = self.shared.lock();
+        let silent = state.last_arrival.map_or(Duration::ZERO, |at| at.elapsed());
+        let stale = silent > STALE;
+        let message = match (state.trouble.as_str(), stale) {
+            ("", true) => format!("no frame for {:.1} s", silent.as_secs_f64()),
+            (trouble, _) => trouble.to_owned(),
+        };
+        // While nothing comes, the picture on the screen grows old.
+        let delay_s = if stale { silent.as_secs_f64() } else { self.delay.as_secs_f64() };
+        Some(LiveHealth { delay_s, dropped: state.dropped, stale, message })
+    }
+}
+
+/// The reader thread: connect, read until it fails, pause, connect again.
+fn read_on(mut feed: impl Feed, shared: &Shared) {
+    let mut pause = PAUSES.0;
+    loop {
+        let trouble = match feed.connect() {
+            Ok(()) => {
+                shared.lock().connects += 1;
+                let (frames, reason) = read_until_failure(&mut feed, shared);
+                if frames > 0 {
+                    pause = PAUSES.0;
+                }
+                reason
+            }
+            Err(reason) => reason,
+        };
+        let mut state = shared.lock();
+        if state.stop {
+            return;
+        }
+        state.trouble = format!("{trouble}; connecting again in {:.2} s", pause.as_secs_f64());
+        drop(state);
+        shared.changed.notify_all();
+        if shared.wait(pause, |state| state.stop).stop {
+            return;
+        }
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+/// Publishes frames until reading fails or the source is gone: their number and the reason.
+fn read_until_failure(feed: &mut impl Feed, shared: &Shared) -> (usize, String) {
+    let mut frames = 0;
+    loop {
+        if shared.lock().stop {
+            return (frames, String::new());
+        }
+        match feed.read() {
+            Ok(image) => shared.publish(image, feed.rate_hz()),
+            Err(reason) => return (frames, reason),
+        }
+        frames += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    /// What a scripted feed does next.
+    #[derive(Clone)]
+    enum Act {
+        Frames(usize, Duration),
+        Stall(Duration),
+        Fail(&'static str),
+        Refuse(&'static str),
+    }
+
+    /// A feed that follows a script and then stays silent.
+    struct Scripted {
+        script: VecDeque<Act>,
+        sent: u8,
+    }
+
+    impl Feed for Scripted {
+        fn connect(&mut self) -> Result<(), String> {
+            if let Some(Act::Refuse(reason)) = self.script.front() {
+                let reason = (*reason).to_owned();
+                self.script.pop_front();
+                return Err(reason);
+            }
+            Ok(())
+        }
+
+        fn read(&mut self) -> Result<RgbImage, String> {
+            loop {
+                match self.script.pop_front() {
+                    None => thread::sleep(Duration::from_secs(1)),
+                    Some(Act::Stall(time)) => thread::sleep(time),
+                    Some(Act::Fail(reason)) => return Err(reason.to_owned()),
+                    Some(Act::Refuse(_)) => {}
+                    Some(Act::Frames(0, _)) => {}
+                    Some(Act::Frames(n, every)) => {
+                        self.script.push_front(Act::Frames(n - 1, every));
+                        thread::sleep(every);
+                        self.sent += 1;
+                        return Ok(RgbImage { width: 1, height: 1, pixels: vec![self.sent; 3] });
+                    }
+                }
+            }
+        }
+
+        fn rate_hz(&self) -> Option<f64> {
+            Some(50.0)
+        }
+    }
+
+    fn start(script: &[Act]) -> Result<LiveSource, DataError> {
+        LiveSource::start("scripted", "stream", Scripted { script: script.iter().cloned().collect(), sent: 0 })
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_quick_reader_gets_every_frame_in_order() {
+        let mut source = start(&[Act::Frames(20, 20 * MS)]).unwrap();
+        assert!(source.info().live && source.info().frame_count.is_none() && source.info().rate_hz == 50.0);
+        for expected in 0..20 {
+            let frame = source.next_frame().unwrap().unwrap();
+            assert_eq!((frame.index, frame.image.pixels[0] as usize), (expected, expected + 1));
+        }
+        assert_eq!(source.health().unwrap().dropped, 0);
+    }
+
+    #[test]
+    fn a_slow_reader_gets_the_newest_and_the_drops_are_counted() {
+        let mut source = start(&[Act::Frames(40, 10 * MS)]).unwrap();
+        let mut last = source.next_frame().unwrap().unwrap().index;
+        let mut taken = 1;
+        while last < 39 {
+            thread::sleep(100 * MS);
+            let index = source.next_frame().unwrap().unwrap().index;
+            assert!(index > last);
+            (last, taken) = (index, taken + 1);
+        }
+        let health = source.health().unwrap();
+        assert_eq!(taken + health.dropped as usize, 40, "{health:?}");
+        assert!(health.dropped > 20, "{health:?}");
+    }
+
+    #[test]
+    fn a_stalled_feed_is_waited_for_and_marked_stale() {
+        let mut source = start(&[Act::Frames(2, MS), Act::Stall(1700 * MS), Act::Frames(1, MS)]).unwrap();
+        while source.next_frame().is_ok() {}
+        assert!(!source.health().unwrap().stale);
+        let error = source.next_frame().unwrap_err();
+        assert!(matches!(error, DataError::Waiting { .. }), "{error}");
+        thread::sleep(100 * MS);
+        let health = source.health().unwrap();
+        assert!(health.stale && health.delay_s > 1.0 && health.message.starts_with("no frame for"), "{health:?}");
+        let frame = (0..5).find_map(|_| source.next_frame().ok().flatten()).unwrap();
+        assert_eq!(frame.index, 2);
+        assert!(!source.health().unwrap().stale);
+    }
+
+    #[test]
+    fn a_feed_that_ends_is_connected_again_with_growing_pauses() {
+        let script = [
+            Act::Frames(1, MS),
+            Act::Fail("the feed ended"),
+            Act::Refuse("nobody answers"),
+            Act::Refuse("nobody answers"),
+            Act::Frames(1, MS),
+        ];
+        let mut source = start(&script).unwrap();
+        assert_eq!(source.next_frame().unwrap().unwrap().index, 0);
+        let begun = Instant::now();
+        let mut messages = Vec::new();
+        let frame = loop {
+            match source.next_frame() {
+                Ok(frame) => break frame.unwrap(),
+                Err(_) => messages.push(source.health().unwrap().message),
+            }
+        };
+        assert_eq!(frame.index, 1);
+        // 0.25 + 0.5 + 1 s
+        assert!(begun.elapsed() > 1700 * MS, "{:?}", begun.elapsed());
+        assert!(messages.iter().any(|m| m.contains("nobody answers; connecting again in 1.00 s")), "{messages:?}");
+        assert_eq!(source.health().unwrap().message, "");
+        assert_eq!(source.shared.lock().connects, 2);
+    }
+
+    #[test]
+    fn a_feed_that_is_not_there_is_an_error_at_once() {
+        let message = start(&[Act::Refuse("nobody answers")]).err().unwrap().to_string();
+        assert!(message.contains("scripted") && message.contains("nobody answers"), "{message}");
+        assert!(start(&[Act::Frames(1, MS)]).unwrap().seek(0).is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! Video files, cameras and streams, read through OpenCV (feature `opencv`).
+//!
+//! - [`labels`]: angles for the frames of a video
+//! - `capture`: OpenCV's reader with plain pictures (the only module that knows OpenCV)
+//! - `file`: a recorded video, frame by frame, none lost
+//! - [`live`]: a camera or stream: the newest frame, with drops counted and reconnection
+
+#[cfg(feature = "opencv")]
+mod capture;
+#[cfg(feature = "opencv")]
+mod file;
+mod labels;
+#[cfg(any(feature = "opencv", test))]
+mod live;
+
+use std::path::Path;
+
+use crate::{DataError, Source};
+
+pub(crate) use labels::Labels;
+
+/// Suffixes of the files that are taken for videos.
+const SUFFIXES: [&str; 10] = ["mp4", "mkv", "avi", "hevc", "h265", "h264", "ts", "mov", "webm", "mjpeg"];
+
+type Opened = Result<Box<dyn Source>, DataError>;
+
+/// True if a file's suffix is that of a video.
+pub(crate) fn is_video(path: &Path) -> bool {
+    let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
+    suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix.as_str()))
+}
+
+/// Opens a video file, with the angles of the CSV file of the same name beside it if there is one.
+///
+/// # Errors
+/// Those of [`open_file`], and a CSV file without the needed columns.
+pub(crate) fn open_with_csv(name: &str, path: &Path) -> Opened {
+    labels::beside(path).and_then(|beside| open_file(name, path, beside))
+}
+
+/// Opens a video file whose frames have the given labels.
+///
+/// # Errors
+/// [`DataError::BadFile`] for a file that is no video, [`DataError::Unsupported`] in a build without OpenCV.
+#[cfg(feature = "opencv")]
+pub(crate) fn open_file(name: &str, path: &Path, labels: Labels) -> Opened {
+    Ok(Box::new(file::VideoFile::open(name, path, labels)?))
+}
+
+/// As above; this build has no OpenCV.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "opencv"))]
+pub(crate) fn open_file(name: &str, _path: &Path, _labels: Labels) -> Opened {
+    Err(needs_opencv(name))
+}
+
+/// The camera or stream that `spec` names (`camera:0`, `http://...`, `rtsp://...`), or `None` if it names none.
+pub(crate) fn open_live(spec: &str) -> Option<Opened> {
+    let camera = spec.strip_prefix("camera:");
+    let url = ["http://", "https://", "rtsp://", "rtp://", "udp://", "tcp://"].iter().any(|s| spec.starts_with(s));
+    match camera.map(str::parse::<u16>) {
+        Some(Err(_)) => Some(Err(DataError::BadSpec {
+            option: "camera:".to_owned(),
+            given: spec.to_owned(),
+            expected: "the number of a camera, such as camera:0".to_owned(),
+        })),
+        Some(Ok(number)) => Some(connect(spec, Address::Camera(number))),
+        None => url.then(|| connect(spec, Address::Url)),
+    }
+}
+
+/// What a live feed is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Address {
+    /// The system's camera of this number.
+    Camera(u16),
+    /// The text that the user gave.
+    Url,
+}
+
+#[cfg(feature = "opencv")]
+fn connect(spec: &str, address: Address) -> Opened {
+    let (format, feed) = match address {
+        Address::Camera(number) => ("camera", capture::LiveFeed::camera(number)),
+        Address::Url => ("stream", capture::LiveFeed::url(spec)),
+    };
+    Ok(Box::new(live::LiveSource::start(spec, format, feed)?))
+}
+
+#[cfg(not(feature = "opencv"))]
+fn connect(spec: &str, _address: Address) -> Opened {
+    Err(needs_opencv(spec))
+}
+
+/// The error of a build without OpenCV.
+#[cfg(not(feature = "opencv"))]
+fn needs_opencv(spec: &str) -> DataError {
+    DataError::Unsupported {
+        spec: spec.to_owned(),
+        reason:
+            "videos, cameras and streams need OpenCV, which this build leaves out; install libopencv-dev, clang and \
+                 libclang-dev and build with: cargo build --release --features opencv"
+                .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_that_are_no_live_feed_are_left_to_others() {
+        for spec in ["road:7", "/data/drive", "drive.mp4", "camera", "file://x"] {
+            assert!(open_live(spec).is_none(), "{spec}");
+        }
+        let message = open_live("camera:front").unwrap().err().unwrap().to_string();
+        assert!(message.contains("camera:front") && message.contains("camera:0"), "{message}");
+    }
+
+    #[test]
+    fn videos_are_known_by_their_suffix() {
+        assert!(is_video(Path::new("a/b.MP4")) && is_video(Path::new("video.hevc")));
+        assert!(!is_video(Path::new("mp4")) && !is_video(Path::new("drive.csv")));
+    }
+
+    #[cfg(not(feature = "opencv"))]
+    #[test]
+    fn without_opencv_the_error_says_how_to_build_with_it() {
+        for result in [open_live("camera:0").unwrap(), open_live("http://127.0.0.1:1/").unwrap()] {
+            assert!(result.err().unwrap().to_string().contains("--features opencv"));
+        }
+    }
+}
