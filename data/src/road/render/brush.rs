@@ -1,7 +1,6 @@
 //! A small picture with transparency, painted once and drawn at any size: trees, bushes, tufts.
 
-use super::canvas::{Canvas, Light4};
-use crate::road::noise::split;
+use super::canvas::Canvas;
 
 /// Colour times opacity, and opacity.
 pub type Texel = [f32; 4];
@@ -131,43 +130,54 @@ impl Sprite {
             first..((from + length - 0.5).ceil().max(0.0) as usize).min(limit)
         };
         let (rows, columns) = (clip(p.y, p.height, canvas.height), clip(p.x, p.width, canvas.width));
+        if columns.is_empty() {
+            return;
+        }
         let (across, down) = (level.width as f32 / p.width, level.height as f32 / p.height);
         let nearest = p.depth * 0.985 - 0.4;
+        // A texel is its colour times its opacity, so haze adds its own light times opacity.
+        let [r, g, b] = p.brightness.map(|c| c * (1.0 - p.haze));
+        let own: Texel = [r, g, b, 1.0];
+        let [r, g, b] = p.horizon.map(|c| c * p.haze);
+        let air: Texel = [r, g, b, 0.0];
+        let mut lookups = std::mem::take(&mut canvas.lookups);
+        lookups.clear();
+        lookups.extend(columns.clone().map(|column| {
+            let u = (column as f32 + 0.5 - p.x) * across - 0.5;
+            let u = if p.flip { level.width as f32 - 1.0 - u } else { u };
+            let x0 = (u.max(0.0) as i32 as usize).min(level.width - 1);
+            (x0, (x0 + 1).min(level.width - 1), u.max(0.0) - x0 as f32)
+        }));
         for row in rows {
             let v = ((row as f32 + 0.5 - p.y) * down - 0.5).max(0.0);
-            for column in columns.clone() {
-                let at = row * canvas.width + column;
-                if canvas.ground[at].depth < nearest {
+            let y0 = (v as usize).min(level.height - 1);
+            let (upper, lower) = (level.row(y0), level.row((y0 + 1).min(level.height - 1)));
+            let ty = v - y0 as f32;
+            let span = row * canvas.width + columns.start..row * canvas.width + columns.end;
+            let pixels = canvas.light[span.clone()].iter_mut().zip(&canvas.ground[span]);
+            for ((light, ground), &(x0, x1, tx)) in pixels.zip(&lookups) {
+                if ground.depth < nearest {
                     continue;
                 }
-                let u = (column as f32 + 0.5 - p.x) * across - 0.5;
-                let u = if p.flip { level.width as f32 - 1.0 - u } else { u };
-                let texel = level.sample(u.max(0.0), v);
-                if texel[3] > 0.004 {
-                    let light = &mut canvas.light[at];
-                    for k in 0..3 {
-                        let own = texel[k] * p.brightness[k];
-                        let seen = own + (p.horizon[k] * texel[3] - own) * p.haze;
-                        light[k] += seen - light[k] * texel[3];
+                let texel: Texel = std::array::from_fn(|k| {
+                    let top = upper[x0][k] + (upper[x1][k] - upper[x0][k]) * tx;
+                    let bottom = lower[x0][k] + (lower[x1][k] - lower[x0][k]) * tx;
+                    top + (bottom - top) * ty
+                });
+                let left = 1.0 - texel[3];
+                if left < 0.996 {
+                    for k in 0..4 {
+                        light[k] = light[k] * left + texel[k] * own[k] + air[k] * texel[3];
                     }
                 }
             }
         }
+        canvas.lookups = lookups;
     }
 }
 
 impl Level {
-    #[inline(always)]
-    fn sample(&self, u: f32, v: f32) -> Light4 {
-        let ((x0, tx), (y0, ty)) = (split(u + 1.0), split(v + 1.0));
-        let (x0, y0) = ((x0 - 1).min(self.width - 1), (y0 - 1).min(self.height - 1));
-        let (x1, y1) = ((x0 + 1).min(self.width - 1), (y0 + 1).min(self.height - 1));
-        let (a, b) = (&self.texels[y0 * self.width + x0], &self.texels[y0 * self.width + x1]);
-        let (c, d) = (&self.texels[y1 * self.width + x0], &self.texels[y1 * self.width + x1]);
-        std::array::from_fn(|k| {
-            let top = a[k] + (b[k] - a[k]) * tx;
-            let bottom = c[k] + (d[k] - c[k]) * tx;
-            top + (bottom - top) * ty
-        })
+    fn row(&self, y: usize) -> &[Texel] {
+        &self.texels[y * self.width..(y + 1) * self.width]
     }
 }

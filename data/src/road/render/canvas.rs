@@ -36,6 +36,8 @@ pub struct Canvas {
     pub light: Vec<Light4>,
     /// `[height][width]`; its depth is also what hides things behind hills.
     pub ground: Vec<Fragment>,
+    /// For sprites: texel to the left, to the right and the share of the latter, one a column.
+    pub lookups: Vec<(usize, usize, f32)>,
     developed: Vec<u8>,
 }
 
@@ -54,6 +56,7 @@ impl Canvas {
             height,
             light: vec![[0.0; 4]; width * height],
             ground: vec![nothing; width * height],
+            lookups: Vec::new(),
             developed: (0..count).map(|i| develop(i as f32 / TABLE_PER_UNIT)).collect(),
         }
     }
@@ -76,25 +79,26 @@ impl Canvas {
 
     /// Exposes, adds the sensor's grain and vignette, and rounds to 8 bits.
     pub fn develop(&self, exposure: f32, grain_seed: u64) -> RgbImage {
-        let mut pixels = Vec::with_capacity(self.width * self.height * 3);
+        let mut pixels = vec![0; self.width * self.height * 3];
         let scale = exposure * TABLE_PER_UNIT;
-        let last = self.developed.len() as i32 - 1;
+        let last = (self.developed.len() - 1) as f32;
         let mut grain = hash(grain_seed, 0x6772_6169, 0) | 1;
         let (half_w, half_h) = (0.5 * self.width as f32, 0.5 * self.height as f32);
-        let reach = 1.0 / (half_w * half_w + half_h * half_h);
-        for (row, line) in self.light.chunks_exact(self.width).enumerate() {
-            let y = row as f32 + 0.5 - half_h;
-            for (column, light) in line.iter().enumerate() {
-                grain ^= grain << 13;
-                grain ^= grain >> 7;
-                grain ^= grain << 17;
-                // The sum of two bytes of noise, about -1.5 to 1.5 levels.
-                let noise = ((grain >> 8 & 0xff) + (grain >> 24 & 0xff)) as i32 * 3 / 255 - 3;
-                let x = column as f32 + 0.5 - half_w;
-                let shade = scale * (1.0 - 0.22 * (x * x + y * y) * reach);
+        let darkening = 0.22 * scale / (half_w * half_w + half_h * half_h);
+        let columns: Vec<f32> = (0..self.width).map(|x| darkening * (x as f32 + 0.5 - half_w).powi(2)).collect();
+        let rows = self.light.chunks_exact(self.width).zip(pixels.chunks_exact_mut(3 * self.width));
+        for (row, (line, out)) in rows.enumerate() {
+            let at_row = scale - darkening * (row as f32 + 0.5 - half_h).powi(2);
+            for ((light, column), pixel) in line.iter().zip(&columns).zip(out.chunks_exact_mut(3)) {
+                grain = grain.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                // -1, 0 or 1 level, twice as often 0.
+                let noise = (((grain >> 40 & 0xff) + (grain >> 52 & 0xff) + 128) >> 8) as i32 - 1;
+                let shade = at_row - column;
                 for k in 0..3 {
-                    let level = self.developed[((light[k] * shade) as i32).clamp(0, last) as usize];
-                    pixels.push((i32::from(level) + (noise >> 1)).clamp(0, 255) as u8);
+                    // Adding 2^23 leaves the whole part in a number's last bits.
+                    let entry = ((light[k] * shade).clamp(0.0, last) + 8_388_608.0).to_bits() & 0x7f_ffff;
+                    let level = i32::from(self.developed[entry as usize]);
+                    pixel[k] = (level + noise).clamp(0, 255) as u8;
                 }
             }
         }

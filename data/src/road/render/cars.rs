@@ -1,7 +1,7 @@
 //! Other cars: their shapes, and where they are at any time.
 
 use super::super::driver::CarState;
-use super::super::noise::{Dice, wave};
+use super::super::noise::{Dice, smoothstep, wave};
 use super::super::style::{Rgb, Style};
 use super::super::track::Track;
 use super::polygon::{Local, Painter};
@@ -37,43 +37,52 @@ pub struct Car {
 struct Shape {
     half_width: f32,
     roof_half_width: f32,
-    /// Rear bottom, rear top, deck behind the cabin, bonnet's end, nose top, nose bottom.
-    body: [[f32; 2]; 6],
+    /// From the rear's bottom over the top to the nose's bottom.
+    body: [[f32; 2]; 9],
     /// Rear foot, rear roof, front roof, front foot of the cabin.
     cabin: [[f32; 2]; 4],
+    /// Height of the lamps' lower and upper edge, in front and behind.
+    lamps: [[f32; 2]; 2],
     wheels: [f32; 2],
     wheel_radius: f32,
     /// Windows all round, or only in front (a lorry).
     windows: bool,
 }
 
+#[rustfmt::skip]
 const SHAPES: [Shape; 4] = [
     // saloon
     Shape {
-        half_width: 0.89,
-        roof_half_width: 0.64,
-        body: [[-2.2, 0.30], [-2.2, 0.92], [-1.55, 0.97], [1.0, 0.95], [2.15, 0.70], [2.25, 0.28]],
-        cabin: [[-1.6, 0.95], [-0.95, 1.42], [0.25, 1.44], [1.05, 0.94]],
+        half_width: 0.9,
+        roof_half_width: 0.62,
+        body: [[-2.12, 0.30], [-2.25, 0.52], [-2.22, 0.86], [-1.75, 0.98], [0.95, 0.95], [1.65, 0.86], [2.10, 0.72],
+               [2.25, 0.52], [2.12, 0.26]],
+        cabin: [[-1.7, 0.95], [-0.95, 1.42], [0.2, 1.44], [1.05, 0.94]],
+        lamps: [[0.56, 0.70], [0.62, 0.80]],
         wheels: [-1.35, 1.4],
-        wheel_radius: 0.32,
+        wheel_radius: 0.33,
         windows: true,
     },
     // hatchback
     Shape {
-        half_width: 0.86,
+        half_width: 0.87,
         roof_half_width: 0.66,
-        body: [[-1.85, 0.32], [-1.9, 0.98], [-1.75, 1.0], [0.85, 0.97], [1.8, 0.72], [1.9, 0.28]],
-        cabin: [[-1.85, 0.98], [-1.35, 1.47], [0.2, 1.5], [0.95, 0.96]],
+        body: [[-1.78, 0.32], [-1.92, 0.55], [-1.92, 0.92], [-1.80, 1.0], [0.85, 0.97], [1.4, 0.88], [1.78, 0.74],
+               [1.92, 0.52], [1.80, 0.28]],
+        cabin: [[-1.86, 0.98], [-1.45, 1.47], [0.1, 1.5], [0.98, 0.96]],
+        lamps: [[0.58, 0.73], [0.68, 0.92]],
         wheels: [-1.2, 1.25],
-        wheel_radius: 0.31,
+        wheel_radius: 0.32,
         windows: true,
     },
     // off-roader
     Shape {
-        half_width: 0.95,
+        half_width: 0.96,
         roof_half_width: 0.76,
-        body: [[-2.25, 0.42], [-2.3, 1.1], [-2.2, 1.12], [1.05, 1.1], [2.2, 0.92], [2.3, 0.38]],
-        cabin: [[-2.25, 1.1], [-2.0, 1.72], [0.3, 1.75], [1.1, 1.08]],
+        body: [[-2.18, 0.42], [-2.32, 0.66], [-2.30, 1.04], [-2.2, 1.12], [1.05, 1.1], [1.8, 1.04], [2.2, 0.92],
+               [2.32, 0.66], [2.2, 0.36]],
+        cabin: [[-2.24, 1.1], [-2.0, 1.72], [0.25, 1.75], [1.12, 1.08]],
+        lamps: [[0.74, 0.90], [0.74, 1.02]],
         wheels: [-1.4, 1.45],
         wheel_radius: 0.39,
         windows: true,
@@ -82,8 +91,10 @@ const SHAPES: [Shape; 4] = [
     Shape {
         half_width: 1.15,
         roof_half_width: 1.12,
-        body: [[-3.6, 0.55], [-3.6, 0.95], [-3.5, 1.0], [2.9, 1.0], [3.4, 0.95], [3.4, 0.4]],
-        cabin: [[-3.6, 0.95], [-3.6, 3.1], [3.1, 3.0], [3.4, 0.95]],
+        body: [[-3.6, 0.55], [-3.62, 0.7], [-3.62, 0.9], [-3.5, 1.0], [2.5, 1.0], [2.9, 1.0], [3.42, 0.95],
+               [3.45, 0.7], [3.4, 0.4]],
+        cabin: [[-3.6, 0.95], [-3.6, 3.1], [3.1, 3.0], [3.42, 0.95]],
+        lamps: [[0.62, 0.78], [0.66, 0.84]],
         wheels: [-2.3, 2.4],
         wheel_radius: 0.5,
         windows: false,
@@ -156,6 +167,7 @@ impl Car {
         let eye = self.eye(painter.view);
         let sun = self.local.turn(painter.light.to_sun);
         self.shadow(painter, shape, sun, sunlit);
+        self.tyres(painter, shape, eye);
         let body = prism(&shape.body, shape.half_width, shape.half_width);
         for face in &body {
             self.face(painter, face, eye, sun, sunlit, self.paint);
@@ -164,7 +176,8 @@ impl Car {
         for face in &cabin {
             self.face(painter, face, eye, sun, sunlit, self.paint);
         }
-        if self.depth < 130.0 {
+        if self.depth < 150.0 {
+            self.bumper(painter, shape, eye, sunlit);
             self.windows(painter, shape, eye);
             self.wheels(painter, shape, eye);
         }
@@ -178,7 +191,7 @@ impl Car {
     }
 
     fn shadow(&self, painter: &mut Painter, shape: &Shape, sun: [f32; 3], sunlit: f32) {
-        let (back, front) = (shape.body[0][0], shape.body[5][0]);
+        let (back, front) = (shape.body[1][0], shape.body[7][0]);
         let w = shape.half_width;
         let black = [0.012, 0.013, 0.016, 0.0];
         let under = [[back, w, 0.0], [front, w, 0.0], [front, -w, 0.0], [back, -w, 0.0]];
@@ -212,8 +225,10 @@ impl Car {
     fn windows(&self, painter: &mut Painter, shape: &Shape, eye: [f32; 3]) {
         let [rear_foot, rear_roof, front_roof, front_foot] = shape.cabin;
         let (foot, roof) = (shape.half_width * 0.97, shape.roof_half_width);
-        let glass = painter.light.horizon.map(|c| 0.02 + 0.13 * c);
+        let glass = painter.light.sky.map(|c| 0.012 + 0.035 * c);
         let glass = [glass[0], glass[1], glass[2], 0.0];
+        let gleam = painter.light.horizon.map(|c| 0.03 + 0.24 * c);
+        let gleam = [gleam[0], gleam[1], gleam[2], 0.0];
         let at =
             |low: [f32; 2], high: [f32; 2], t: f32| [low[0] + (high[0] - low[0]) * t, low[1] + (high[1] - low[1]) * t];
         let pane = |painter: &mut Painter, low: [f32; 2], high: [f32; 2], from: f32, to: f32| {
@@ -223,6 +238,11 @@ impl Car {
             let corner = |p: [f32; 2], l: f32| [p[0] + out, l, p[1]];
             let points = [corner(a, wide(from)), corner(b, wide(to)), corner(b, -wide(to)), corner(a, -wide(from))];
             painter.shape(&self.local, &points, glass, 1.0);
+            // The upper part of a slanting pane mirrors the sky.
+            let c = at(low, high, 0.5 * (from + to));
+            let middle = wide(0.5 * (from + to));
+            let upper = [corner(c, 0.55 * middle), corner(b, wide(to)), corner(b, -wide(to)), corner(c, -0.8 * middle)];
+            painter.shape(&self.local, &upper, gleam, 0.55);
         };
         if eye[0] > front_roof[0] {
             let (from, to) = if shape.windows { (0.08, 0.92) } else { (0.32, 0.72) };
@@ -260,43 +280,93 @@ impl Car {
                 }
             }
         }
-        // Tyres seen from the front or the back.
-        let end = if eye[0] > 0.0 { shape.wheels[1] } else { shape.wheels[0] };
-        let end = end + r * 0.9 * eye[0].signum();
-        for side in [-1.0, 1.0] {
-            let (a, b) = (side * shape.half_width * 0.96, side * (shape.half_width - 0.24));
-            let low = shape.body[0][1].max(shape.body[5][1]) + 0.02;
-            painter.shape(
-                &self.local,
-                &[[end, a, 0.0], [end, a, low], [end, b, low], [end, b, 0.0]],
-                [0.012, 0.012, 0.013, 0.0],
-                1.0,
-            );
+    }
+
+    /// The treads of the tyres, drawn before the body that hides most of them.
+    fn tyres(&self, painter: &mut Painter, shape: &Shape, eye: [f32; 3]) {
+        let r = shape.wheel_radius;
+        let black = [0.012, 0.012, 0.013, 0.0];
+        let rim = |middle: f32, k: usize| {
+            let angle = k as f32 * std::f32::consts::FRAC_PI_4;
+            [middle + r * libm::cosf(angle), r + r * libm::sinf(angle)]
+        };
+        for middle in shape.wheels {
+            for side in [-1.0, 1.0] {
+                let (out, inner) = (side * shape.half_width * 0.99, side * (shape.half_width - 0.24));
+                for k in 0..8 {
+                    let (a, b) = (rim(middle, k), rim(middle, k + 1));
+                    let faces_eye = (a[0] + b[0] - 2.0 * middle) * (eye[0] - middle) > 0.0;
+                    if faces_eye && a[1].min(b[1]) < r {
+                        let tread = [[a[0], out, a[1]], [b[0], out, b[1]], [b[0], inner, b[1]], [a[0], inner, a[1]]];
+                        painter.shape(&self.local, &tread, black, 1.0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The dark strip along the lower edge, and the arches over the wheels.
+    fn bumper(&self, painter: &mut Painter, shape: &Shape, eye: [f32; 3], sunlit: f32) {
+        let dark = painter.light.on([0.02, 0.02, 0.022], 0.5 * sunlit, 0.6);
+        let (low, high) = if eye[0] > 0.0 { (shape.body[8], shape.body[7]) } else { (shape.body[0], shape.body[1]) };
+        let half = shape.half_width * NARROWING;
+        let t = 0.55;
+        let top = [low[0] + (high[0] - low[0]) * t, low[1] + (high[1] - low[1]) * t];
+        let out = 0.015 * eye[0].signum();
+        let strip = [
+            [low[0] + out, half, low[1]],
+            [top[0] + out, half, top[1]],
+            [top[0] + out, -half, top[1]],
+            [low[0] + out, -half, low[1]],
+        ];
+        painter.shape(&self.local, &strip, dark, 1.0);
+        if eye[1].abs() > shape.half_width {
+            let side = eye[1].signum() * (shape.half_width + 0.005);
+            let r = shape.wheel_radius * 1.18;
+            for middle in shape.wheels {
+                let points: [[f32; 3]; 7] = std::array::from_fn(|k| {
+                    let angle = k as f32 * std::f32::consts::PI / 6.0;
+                    [middle + r * libm::cosf(angle), side, shape.wheel_radius + r * libm::sinf(angle)]
+                });
+                painter.shape(&self.local, &points, dark, 1.0);
+            }
         }
     }
 
     fn lamps(&self, painter: &mut Painter, shape: &Shape, eye: [f32; 3]) {
         let front = eye[0] > 0.0;
-        let (low, high) = if front { (shape.body[5], shape.body[4]) } else { (shape.body[0], shape.body[1]) };
-        let x = low[0].abs().max(high[0].abs()) * eye[0].signum() + 0.04 * eye[0].signum();
-        let (bottom, top) = (high[1] - 0.26 * (high[1] - low[1]) - 0.06, high[1] - 0.03);
+        // Lamps lie on the slanting part of the nose, or of the tail.
+        let [bottom, top] = shape.lamps[usize::from(!front)];
+        let (upper, lower) = if front { (shape.body[6], shape.body[7]) } else { (shape.body[2], shape.body[1]) };
+        let at = |up: f32| {
+            let t = ((up - lower[1]) / (upper[1] - lower[1])).clamp(0.0, 1.0);
+            lower[0] + (upper[0] - lower[0]) * t + 0.02 * eye[0].signum()
+        };
         let colour = match (front, self.lit, self.braking) {
             (true, true, _) => [2.6, 2.5, 2.2, 0.0],
             (true, false, _) => [0.75, 0.75, 0.75, 0.0],
             (false, _, true) => [1.7, 0.05, 0.03, 0.0],
             (false, _, false) => [0.42, 0.02, 0.02, 0.0],
         };
-        let outer = shape.half_width * 0.94;
+        let outer = shape.half_width * NARROWING * 0.97;
+        let quad = |painter: &mut Painter, left: [f32; 2], up: [f32; 2], colour: [f32; 4]| {
+            let (low, high) = (at(up[0]), at(up[1]));
+            let points = [[low, left[0], up[0]], [high, left[0], up[1]], [high, left[1], up[1]], [low, left[1], up[0]]];
+            painter.shape(&self.local, &points, colour, 1.0);
+        };
         for side in [-1.0, 1.0] {
-            let (a, b) = (side * outer, side * outer * 0.62);
-            painter.shape(&self.local, &[[x, a, bottom], [x, a, top], [x, b, top], [x, b, bottom]], colour, 1.0);
+            quad(painter, [side * outer, side * outer * 0.6], [bottom, top], colour);
         }
-        let (wide, tone) = if front { (0.5, [0.015, 0.015, 0.017, 0.0]) } else { (0.27, [0.6, 0.6, 0.55, 0.0]) };
-        let (low_plate, high_plate) = if front { (bottom - 0.02, top - 0.05) } else { (bottom - 0.1, bottom + 0.04) };
-        let plate = [[x, wide, low_plate], [x, wide, high_plate], [x, -wide, high_plate], [x, -wide, low_plate]];
-        painter.shape(&self.local, &plate, tone, 1.0);
+        if front {
+            quad(painter, [0.5 * outer, -0.5 * outer], [bottom - 0.02, top - 0.03], [0.014, 0.014, 0.016, 0.0]);
+        } else {
+            quad(painter, [0.27, -0.27], [bottom - 0.04, bottom + 0.09], [0.55, 0.55, 0.5, 0.0]);
+        }
     }
 }
+
+/// How much narrower a car is at its ends.
+const NARROWING: f32 = 0.84;
 
 /// A flat side of a car.
 struct Face {
@@ -315,7 +385,10 @@ impl Face {
 fn prism<const N: usize>(outline: &[[f32; 2]; N], low: f32, high: f32) -> Vec<Face> {
     let bottom = outline.iter().map(|p| p[1]).fold(f32::INFINITY, f32::min);
     let top = outline.iter().map(|p| p[1]).fold(f32::NEG_INFINITY, f32::max);
-    let wide = |p: &[f32; 2]| low + (high - low) * (p[1] - bottom) / (top - bottom).max(0.01);
+    let length = outline.iter().map(|p| p[0].abs()).fold(0.1, f32::max);
+    // Seen from above, the ends are narrower.
+    let taper = |x: f32| 1.0 - (1.0 - NARROWING) * smoothstep(0.72, 1.0, x.abs() / length);
+    let wide = |p: &[f32; 2]| (low + (high - low) * (p[1] - bottom) / (top - bottom).max(0.01)) * taper(p[0]);
     let mut faces: Vec<Face> = [1.0_f32, -1.0]
         .into_iter()
         .map(|side| {

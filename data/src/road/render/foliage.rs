@@ -125,9 +125,12 @@ fn paint_crown(brush: &mut Brush, dice: &mut Dice, day: &Daylight, colour: Rgb, 
         let centre = [crown.centre[0] + x * crown.radii[0], crown.centre[1] - y * crown.radii[1]];
         let open = (0.45 + 0.3 * y + 0.25 * z).clamp(0.1, 1.0);
         let dark = day.on(colour.map(|c| c * 0.55), [x, y, z], 0.3 * open);
-        brush.disc(centre[0], centre[1], crown.cluster_radius * 0.75, dark, 0.8);
+        for _ in 0..crown.leaves / 3 {
+            let [dx, dy] = [0.0; 2].map(|_: f32| 0.8 * (dice.unit() - dice.unit()) * crown.cluster_radius);
+            brush.disc(centre[0] + dx, centre[1] + dy, crown.leaf_radius * 1.6, dark, 0.95);
+        }
         for _ in 0..crown.leaves {
-            let offset = [dice.normal() * 0.55, dice.normal() * 0.5, dice.normal() * 0.5];
+            let offset = [0.0; 3].map(|_: f32| dice.range(-0.5, 0.5) + dice.range(-0.5, 0.5));
             let place = [centre[0] + offset[0] * crown.cluster_radius, centre[1] - offset[1] * crown.cluster_radius];
             let normal = [x + 0.9 * offset[0], y + 0.9 * offset[1], z + 0.9 * offset[2]];
             let tone = tone * dice.range(0.75, 1.25);
@@ -157,8 +160,8 @@ fn broadleaf(dice: &mut Dice, day: &Daylight, colour: Rgb, aspect: f32) -> Tree 
         radii: [0.36 * aspect, 0.29],
         clusters: 46,
         cluster_radius: 0.085 + 0.03 * aspect,
-        leaves: 46,
-        leaf_radius: 0.0105,
+        leaves: 70,
+        leaf_radius: 0.0085,
     };
     paint_crown(&mut brush, dice, day, colour, &crown);
     Tree { sprite: brush.finish(), heights: [6.0, 12.5], crown: [0.6, 0.42 * aspect, 0.33] }
@@ -278,7 +281,7 @@ fn blades(dice: &mut Dice, day: &Daylight, colour: Rgb) -> Sprite {
         let tip = [x + dice.normal() * 0.16, dice.range(0.1, 0.7)];
         let tone = dice.range(0.55, 1.3);
         let blade = day.on(colour.map(|c| c * tone), [dice.normal() * 0.4, 0.8, 0.6], 0.75);
-        brush.stroke([x, 1.0], tip, [0.022, 0.012], blade);
+        brush.stroke([0.75 + (x - 0.75) * 0.55, dice.range(0.88, 1.0)], tip, [0.022, 0.012], blade);
     }
     brush.finish()
 }

@@ -273,11 +273,15 @@ impl Thing {
         self.disc(painter, 0.32, 2.2, -0.01, white);
         if self.depth < 60.0 {
             let black = [0.015, 0.015, 0.015, 0.0];
-            self.board(painter, [0.18, 0.10], [2.03, 2.37], black);
-            self.board(painter, [-0.02, -0.18], [2.03, 2.09], black);
-            self.board(painter, [-0.02, -0.18], [2.31, 2.37], black);
-            self.board(painter, [-0.02, -0.07], [2.03, 2.37], black);
-            self.board(painter, [-0.13, -0.18], [2.03, 2.37], black);
+            // A six and a nought.
+            for (left, right) in [(0.20, 0.02), (-0.03, -0.21)] {
+                self.board(painter, [left, left - 0.05], [2.02, 2.38], black);
+                self.board(painter, [left, right], [2.02, 2.07], black);
+                self.board(painter, [left, right], [2.33, 2.38], black);
+            }
+            self.board(painter, [0.07, 0.02], [2.02, 2.22], black);
+            self.board(painter, [0.20, 0.02], [2.18, 2.23], black);
+            self.board(painter, [-0.16, -0.21], [2.02, 2.38], black);
         }
     }
 

@@ -54,8 +54,8 @@ impl Ground {
     pub fn new(seed: u64, style: &Style, noise: &NoiseMap) -> Self {
         let (grass, field, gravel) = match style.country {
             Country::Meadow => (
-                [[0.085, 0.15, 0.028], [0.17, 0.21, 0.055]],
-                [[0.10, 0.17, 0.04], [0.20, 0.22, 0.06], [0.30, 0.26, 0.09]],
+                [[0.085, 0.128, 0.036], [0.16, 0.18, 0.066]],
+                [[0.10, 0.148, 0.045], [0.19, 0.20, 0.07], [0.29, 0.25, 0.10]],
                 [0.26, 0.23, 0.18],
             ),
             Country::GoldenHills => (
@@ -87,8 +87,11 @@ impl Ground {
         let fresh = 1.0 - 0.4 * style.line_wear;
         let white = [0.78 * fresh, 0.78 * fresh, 0.75 * fresh];
         let yellow = [0.78 * fresh, 0.46 * fresh, 0.045];
-        let stones = Texture::new(noise, &[(11.0, 11.0, 0.42), (4.0, 4.3, 0.34), (1.5, 1.9, 0.24)]);
-        let leaves = Texture::new(noise, &[(9.0, 11.0, 0.36), (2.5, 2.7, 0.36), (0.9, 0.8, 0.28)]);
+        let stones = Texture::new(
+            noise,
+            &[(11.0, 11.0, 0.34), (4.0, 4.3, 0.24), (1.5, 1.9, 0.16), (0.28, 4.7, 0.16), (0.1875, 0.31, 0.12)],
+        );
+        let leaves = Texture::new(noise, &[(9.0, 11.0, 0.34), (2.5, 2.7, 0.30), (0.9, 0.8, 0.22), (0.4, 0.42, 0.2)]);
         Self { seed, style: style.clone(), grass, field, gravel, stones, leaves, white, yellow }
     }
 
@@ -111,11 +114,10 @@ impl Ground {
         let s = f.s + place.wrapped;
         let noise = frame.noise;
         let beside = f.left.abs() - self.style.half_width_m();
-        let edge_wobble = if beside.abs() < 4.0 { 0.16 * noise.at(s * 0.5, 3.7) * fine(f.s_span, 2.0) } else { 0.0 };
-        let on_asphalt = cover(beside, -1e3, edge_wobble * 0.4, f.left_span);
+        let on_asphalt = cover(beside, -1e3, 0.0, f.left_span);
         let mut colour = [0.0; 3];
         if on_asphalt < 1.0 {
-            colour = self.verge(f, s, beside, edge_wobble, noise);
+            colour = self.verge(f, s, beside, noise);
         }
         if on_asphalt > 0.0 {
             let asphalt = self.asphalt(f, s, place.dash, noise);
@@ -132,21 +134,22 @@ impl Ground {
     fn asphalt(&self, f: &Fragment, s: f32, dash: f32, noise: &NoiseMap) -> Rgb {
         let style = &self.style;
         let age = style.asphalt_age;
-        let patchy = noise.at(s * 0.1875, f.left * 0.31);
         let grain = self.stones.at(s, f.left, f.s_span, f.left_span);
-        let streak = noise.at(s * 0.0625, f.left * 4.7) * fine(f.left_span, 0.2);
-        let mut tone = 1.0 + 0.10 * age * patchy + 0.38 * grain + 0.07 * streak;
+        let mut tone = 1.0 + (0.42 + 0.2 * age) * grain;
+        if f.s_span < 0.05 {
+            tone += 0.22 * noise.at(s * 25.0, f.left * 25.0) * fine(f.s_span, 0.05);
+        }
         // Tyres polish two bands in each lane; oil darkens the strip between them.
         let in_lane = (f.left.abs() - 0.5 * style.lane_m).abs();
         tone += 0.10 * bump(in_lane - 0.78, 0.38) - 0.07 * bump(in_lane, 0.34);
-        if age > 0.35 && f.s_span < 1.6 {
+        if age > 0.35 && f.s_span < 0.8 {
             tone *= 1.0 - self.damage(f, s, noise, age);
         }
         let (white, yellow) = (self.white_lines(f, f.s + dash), self.yellow_lines(f, f.s + dash));
         if white + yellow <= 0.0 {
             return style.asphalt.map(|c| c * tone);
         }
-        let paint_left = 1.0 - style.line_wear * smoothstep(-0.2, 0.7, noise.at(s * 2.0, f.left * 9.0) + 0.4 * patchy);
+        let paint_left = 1.0 - style.line_wear * smoothstep(-0.2, 0.7, noise.at(s * 2.0, f.left * 9.0));
         let (white, yellow) = ((white * paint_left).min(1.0), (yellow * paint_left).min(1.0));
         std::array::from_fn(|k| {
             let bare = style.asphalt[k] * tone;
@@ -159,10 +162,9 @@ impl Ground {
     #[inline(always)]
     fn damage(&self, f: &Fragment, s: f32, noise: &NoiseMap, age: f32) -> f32 {
         let crack_width = 0.02 + 0.4 * f.s_span.min(f.left_span * 3.0);
-        let crackle = noise.at(s * 0.4375 + 0.3 * noise.at(s * 1.5, f.left * 1.5), f.left * 0.6).abs();
+        let crackle = noise.at(s * 0.4375 + 0.13 * f.left, f.left * 0.6).abs();
         let crack = (1.0 - crackle / crack_width).max(0.0) * (0.03 / crack_width).min(1.0);
-        let seam_at = 0.06 * noise.at(s * 0.125, 9.5);
-        let seam = cover(f.left - 0.12 - seam_at, -0.02, 0.02, f.left_span);
+        let seam = cover(f.left - 0.12, -0.02, 0.02, f.left_span);
         let (cell, within) = split(s / 16.0);
         let dice = hash(self.seed, 0x7061_7463, cell as i64);
         let mut patch = 0.0;
@@ -201,26 +203,24 @@ impl Ground {
     }
 
     #[inline(always)]
-    fn verge(&self, f: &Fragment, s: f32, beside: f32, edge_wobble: f32, noise: &NoiseMap) -> Rgb {
+    fn verge(&self, f: &Fragment, s: f32, beside: f32, noise: &NoiseMap) -> Rgb {
         let wide = noise.at(s * 0.0625, f.left * 0.06);
-        let middle = if f.s_span < 2.2 { noise.at(s * 0.4375, f.left * 0.47) * fine(f.s_span, 2.2) } else { 0.0 };
         let small = self.leaves.at(s, f.left, f.s_span, f.left_span);
-        let texture = 1.0 + 0.22 * middle + 0.75 * small;
-        let dry = smoothstep(-0.5, 0.6, wide + 0.5 * middle + 0.6 * small);
+        let texture = 1.0 + 0.9 * small;
+        let dry = smoothstep(-0.5, 0.6, wide + 0.9 * small);
         let mut colour: Rgb =
             std::array::from_fn(|k| (self.grass[0][k] + (self.grass[1][k] - self.grass[0][k]) * dry) * texture);
         if beside > 6.0 {
-            let far = smoothstep(7.0, 14.0, beside + 3.0 * middle);
+            let far = smoothstep(7.0, 14.0, beside + 4.0 * small);
             let crop = self.field[self.crop(f, s)];
-            let tone = 1.0 + 0.22 * wide + 0.15 * middle + 0.4 * small;
+            let tone = 1.0 + 0.22 * wide + 0.5 * small;
             for k in 0..3 {
                 colour[k] += (crop[k] * tone - colour[k]) * far;
             }
         }
-        let gravel = 1.0
-            - smoothstep(-0.25, 0.35, beside - self.style.gravel_m - 2.0 * edge_wobble - 0.6 * small - 0.3 * middle);
+        let gravel = 1.0 - smoothstep(-0.25, 0.35, beside - self.style.gravel_m - 0.9 * small);
         if gravel > 0.0 {
-            let stones = 1.0 + 0.5 * self.stones.at(s, f.left, f.s_span, f.left_span) + 0.1 * middle;
+            let stones = 1.0 + 0.5 * self.stones.at(s, f.left, f.s_span, f.left_span);
             for k in 0..3 {
                 colour[k] += (self.gravel[k] * stones - colour[k]) * gravel;
             }

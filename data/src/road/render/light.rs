@@ -60,7 +60,7 @@ impl Light {
     /// Share of a thing's light that the haze in front of it has replaced.
     #[inline(always)]
     pub fn haze(&self, depth: f32) -> f32 {
-        self.haze[(depth as usize).min(TABLE_M - 1)]
+        self.haze[(depth as i32 as usize).min(TABLE_M - 1)]
     }
 
     /// Share of sunlight that the clouds let through to a place on the ground.
@@ -119,7 +119,7 @@ impl Palette {
         let mut p = match style.weather {
             Weather::Clear => Self {
                 sun: [2.35, 2.2, 1.95],
-                sky: [0.42, 0.52, 0.72],
+                sky: [0.45, 0.53, 0.68],
                 zenith: [0.13, 0.30, 0.68],
                 horizon: [0.62, 0.76, 0.92],
                 glow: [0.9, 0.85, 0.7],

@@ -7,8 +7,10 @@
 //! - [`sky`]: everything behind it
 //! - [`stage`]: everything that stands on it: [`scenery`] and [`foliage`] (plants), [`cars`], [`furniture`] (signs,
 //!   rails, houses), drawn with [`brush`] and [`polygon`]
+//! - [`bonnet`]: the edge of our own car
 //! - [`canvas`]: the picture in the making
 
+mod bonnet;
 mod brush;
 mod canvas;
 mod cars;
@@ -31,6 +33,7 @@ use super::noise::{NoiseMap, hash};
 use super::style::Style;
 use super::track::Track;
 use crate::{CameraGeometry, RgbImage};
+use bonnet::Bonnet;
 use canvas::Canvas;
 use foliage::Foliage;
 use ground::{Ground, GroundFrame};
@@ -59,6 +62,7 @@ pub struct Renderer {
     foliage: Foliage,
     scenery: Scenery,
     shade: Shade,
+    bonnet: Bonnet,
 }
 
 /// A moment of the drive.
@@ -89,6 +93,7 @@ impl Renderer {
             ground: Ground::new(seed, style, &noise),
             scenery: Scenery::new(seed, style, &foliage),
             shade: Shade::new(style.has_shadows(), light.to_sun),
+            bonnet: Bonnet::new(seed),
             foliage,
             noise,
             light,
@@ -122,6 +127,7 @@ impl Renderer {
         };
         stage.draw(canvas, moment.leader);
         let shade = stage.shade_ahead(self.style.lane_centre_m());
+        self.bonnet.draw(canvas, light, 1.0 - 0.8 * shade);
         let exposure = light.exposure(moment.time_s, shade);
         canvas.develop(exposure, hash(self.seed, 0x6672_616d, moment.index as i64))
     }

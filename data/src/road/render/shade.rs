@@ -73,7 +73,7 @@ impl Shade {
     #[inline(always)]
     pub fn through(&self, s: f32, left: f32, span: f32) -> f32 {
         let along = (s + self.offset).max(0.0);
-        let number = (along * (1.0 / TILE_M as f32)) as usize;
+        let number = (along * (1.0 / TILE_M as f32)) as i32 as usize;
         if !self.active || number >= TILES || left.abs() > 15.8 {
             return if self.active { 0.85 } else { 1.0 };
         }
@@ -81,7 +81,7 @@ impl Shade {
         let rows = ALONG >> level;
         let x = ((along - number as f32 * TILE_M as f32) * PER_METRE / (1 << level) as f32 - 0.5).max(0.0);
         let y = (left + 16.0) * PER_METRE - 0.5;
-        let (x0, y0) = (x as usize, y as usize);
+        let (x0, y0) = (x as i32 as usize, y as i32 as usize);
         let (tx, ty) = (x - x0 as f32, y - y0 as f32);
         let texels = &self.tiles[number].levels[level];
         let (a, b) = (x0.min(rows - 1) * ACROSS + y0, (x0 + 1).min(rows - 1) * ACROSS + y0);

@@ -1,6 +1,6 @@
 //! Sky, clouds, sun and the hills too far away to move.
 
-use super::super::noise::{Dice, NoiseMap, smoothstep, split};
+use super::super::noise::{Dice, NoiseMap, smoothstep};
 use super::super::style::{Country, Rgb, Style, Weather};
 use super::canvas::{Canvas, SKY_DEPTH};
 use super::light::Light;
@@ -20,10 +20,14 @@ pub struct Sky {
     plain: Rgb,
     /// Outlines of this frame, a value a column (and some to spare on both sides).
     columns: [Vec<f32>; RANGES],
+    /// The highest of them.
+    summit: f32,
 }
 
 /// Columns to spare on both sides, for a rolling camera.
 const SPARE: usize = 24;
+/// Columns between two looks at the clouds.
+const STRIDE: usize = 4;
 
 impl Sky {
     /// The sky of a seed.
@@ -48,7 +52,7 @@ impl Sky {
             fade(near, day, light.horizon, haze)
         });
         let plain = fade(near, day, light.horizon, 0.5 + 0.5 * thick);
-        Self { outlines, colours, plain, columns: std::array::from_fn(|_| Vec::new()) }
+        Self { outlines, colours, plain, columns: std::array::from_fn(|_| Vec::new()), summit: 0.0 }
     }
 
     /// Paints every pixel that shows no ground.
@@ -60,14 +64,33 @@ impl Sky {
             let start = view.ray(0.5, row as f32 + 0.5);
             let next = view.ray(1.5, row as f32 + 0.5);
             let step: [f32; 3] = std::array::from_fn(|k| next[k] - start[k]);
+            let along = |x: f32| -> [f32; 3] { std::array::from_fn(|k| start[k] + step[k] * x) };
+            // Clouds are soft: one look every few columns will do.
+            let mut open: Option<(usize, [Rgb; 2])> = None;
             for column in 0..canvas.width {
                 let at = row * canvas.width + column;
                 if canvas.ground[at].depth < SKY_DEPTH {
                     continue;
                 }
-                let x = column as f32;
-                let ray: [f32; 3] = std::array::from_fn(|k| start[k] + step[k] * x);
-                canvas.light[at] = self.look(ray, flat, view, light, noise, wind);
+                let block = column / STRIDE;
+                let ends = match open {
+                    Some((last, ends)) if last == block => ends,
+                    before => {
+                        let look = |block: usize| open_sky(along((block * STRIDE) as f32), light, noise, wind);
+                        let first = match before {
+                            Some((last, ends)) if last + 1 == block => ends[1],
+                            _ => look(block),
+                        };
+                        [first, look(block + 1)]
+                    }
+                };
+                open = Some((block, ends));
+                let t = (column - block * STRIDE) as f32 / STRIDE as f32;
+                let mut colour: Rgb = std::array::from_fn(|k| ends[0][k] + (ends[1][k] - ends[0][k]) * t);
+                let ray = along(column as f32);
+                sun_disc(&mut colour, ray, light);
+                self.hide_behind_hills(&mut colour, ray, flat, view);
+                canvas.light[at] = [colour[0], colour[1], colour[2], 0.0];
             }
         }
     }
@@ -88,26 +111,29 @@ impl Sky {
                 range.push(a + (b - a) * t);
             }
         }
+        self.summit = self.columns.iter().flatten().fold(0.0, |highest, &c| f32::max(highest, c));
     }
 
     #[inline(always)]
-    fn look(&self, ray: [f32; 3], flat: [f32; 2], view: &View, light: &Light, noise: &NoiseMap, wind: f32) -> [f32; 4] {
+    fn hide_behind_hills(&self, colour: &mut Rgb, ray: [f32; 3], flat: [f32; 2], view: &View) {
         let ahead = ray[0] * flat[0] + ray[1] * flat[1];
         let left = ray[1] * flat[0] - ray[0] * flat[1];
+        // Nothing to hide this high up; the length of a ray across the ground is at most |ahead| + |left|.
+        if ray[2] > (self.summit + 2.0 / view.focal_px) * (ahead + left.abs()) {
+            return;
+        }
         let sideways = left / ahead;
         let elevation = ray[2] / (ahead * (1.0 + sideways * sideways).sqrt());
         let pixel = 1.0 / view.focal_px;
         let place = (view.centre_column - sideways * view.focal_px + SPARE as f32)
             .clamp(0.0, self.columns[0].len() as f32 - 1.001);
-        let (cell, t) = split(place + 1.0);
-        let cell = (cell - 1).min(self.columns[0].len() - 2);
+        let cell = (place as usize).min(self.columns[0].len() - 2);
+        let t = place - cell as f32;
         let at =
             |range: usize| self.columns[range][cell] + (self.columns[range][cell + 1] - self.columns[range][cell]) * t;
         // What the nearest range leaves uncovered, going back.
         let covers: [f32; RANGES] = std::array::from_fn(|i| ((at(i) - elevation) / pixel + 0.5).clamp(0.0, 1.0));
         let below = smoothstep(0.004, -0.05, elevation);
-        let mut colour =
-            if covers.iter().all(|&c| c < 1.0) { open_sky(ray, elevation, light, noise, wind) } else { light.horizon };
         for i in 0..RANGES {
             for k in 0..3 {
                 colour[k] += (self.colours[i][k] - colour[k]) * covers[i];
@@ -116,7 +142,6 @@ impl Sky {
         for k in 0..3 {
             colour[k] += (self.plain[k] - colour[k]) * below;
         }
-        [colour[0], colour[1], colour[2], 0.0]
     }
 }
 
@@ -152,7 +177,7 @@ fn outline(seed: u64, range: u64, height: f32, country: Country) -> Box<[f32]> {
 }
 
 #[inline(always)]
-fn open_sky(ray: [f32; 3], elevation: f32, light: &Light, noise: &NoiseMap, wind: f32) -> Rgb {
+fn open_sky(ray: [f32; 3], light: &Light, noise: &NoiseMap, wind: f32) -> Rgb {
     let length = (ray[0] * ray[0] + ray[1] * ray[1] + ray[2] * ray[2]).sqrt();
     let up = (ray[2] / length).max(0.0);
     let t = 1.0 - 1.0 / (1.0 + 5.0 * up);
@@ -162,13 +187,12 @@ fn open_sky(ray: [f32; 3], elevation: f32, light: &Light, noise: &NoiseMap, wind
         let wide = towards * towards * towards * towards;
         let close = wide * wide * wide * wide;
         let corona = close * close * close * close;
-        let disc = smoothstep(0.9993, 0.9997, towards);
-        let glow = 0.12 * wide + 0.35 * close + 0.8 * corona + 9.0 * disc;
+        let glow = 0.12 * wide + 0.35 * close + 0.8 * corona;
         for k in 0..3 {
             colour[k] += light.glow[k] * glow;
         }
     }
-    let fading = smoothstep(0.01, 0.14, elevation);
+    let fading = smoothstep(0.01, 0.14, up);
     if fading > 0.0 {
         let reach = 0.9 / (ray[2] + 0.07 * length);
         let (x, y) = (ray[0] * reach + wind, ray[1] * reach);
@@ -188,4 +212,17 @@ fn open_sky(ray: [f32; 3], elevation: f32, light: &Light, noise: &NoiseMap, wind
         }
     }
     colour
+}
+
+/// The sun itself, where no hill or cloud dims it much.
+#[inline(always)]
+fn sun_disc(colour: &mut Rgb, ray: [f32; 3], light: &Light) {
+    let towards = ray[0] * light.to_sun[0] + ray[1] * light.to_sun[1] + ray[2] * light.to_sun[2];
+    let squared = ray[0] * ray[0] + ray[1] * ray[1] + ray[2] * ray[2];
+    if towards > 0.0 && towards * towards > 0.999 * squared {
+        let disc = smoothstep(0.99968, 0.99992, towards / squared.sqrt());
+        for k in 0..3 {
+            colour[k] += 9.0 * light.glow[k] * disc;
+        }
+    }
 }
