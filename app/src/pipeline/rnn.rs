@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use deltasteer_data::SkipReport;
-use deltasteer_temporal::{DeltaGru, DenseGru, StepCount, Thresholds, Totals};
+use deltasteer_temporal::{DenseSteeringRnn, SteeringRnn, StepCount, TemporalError, Thresholds};
 
 use super::decode::micros;
 use super::item::{Control, Item, SeenFrame};
@@ -16,11 +16,9 @@ use crate::model::Model;
 /// The stage's state between two frames.
 pub(super) struct Rnn {
     model: Arc<Model>,
-    delta: DeltaGru,
-    dense: DenseGru,
-    thresholds: Thresholds,
+    delta: SteeringRnn,
+    dense: DenseSteeringRnn,
     shadow_dense: bool,
-    totals: Totals,
     refused: SkipReport,
     input: Receiver<Item<SeenFrame>>,
     events: Events,
@@ -45,11 +43,9 @@ impl Rnn {
     ) -> anyhow::Result<Self> {
         let thresholds = thresholds.unwrap_or(model.thresholds());
         Ok(Self {
-            delta: DeltaGru::new(model.rnn(), thresholds)?,
-            dense: DenseGru::new(model.rnn()),
-            totals: Totals::new(model.rnn()),
+            delta: SteeringRnn::new(model.rnn(), thresholds)?,
+            dense: DenseSteeringRnn::new(model.rnn())?,
             model: model.clone(),
-            thresholds,
             shadow_dense,
             refused: SkipReport::default(),
             input,
@@ -69,11 +65,14 @@ impl Rnn {
     }
 
     fn steer(&mut self, frame: SeenFrame) -> StageResult {
-        if let Some(place) = frame.features.iter().position(|value| !value.is_finite()) {
-            self.refused.add(format!("frame {}: feature {place} is {}", frame.index, frame.features[place]));
-            return Ok(());
-        }
-        let stepped = self.step(&frame.features)?;
+        let stepped = match self.step(&frame.features) {
+            // The state stayed as it was: the drive goes on with the next frame, and the end names this one.
+            Err(error @ TemporalError::InputNotFinite { .. }) => {
+                self.refused.add(format!("frame {}: {error}", frame.index));
+                return Ok(());
+            }
+            stepped => stepped?,
+        };
         if frame.warm_up {
             return Ok(());
         }
@@ -81,25 +80,22 @@ impl Rnn {
         self.events.send(Event::Frame(Arc::new(result)))
     }
 
-    fn step(&mut self, features: &[f32]) -> StageResult<Stepped> {
-        let head = self.model.head();
+    fn step(&mut self, features: &[f32]) -> Result<Stepped, TemporalError> {
         let start = Instant::now();
-        let count = self.delta.step(features)?;
-        let steering_rad = head.steering_rad(self.delta.hidden());
+        let (steering_rad, count) = self.delta.step(features)?;
         let step_us_delta = micros(start);
         let dense = if self.shadow_dense {
             let start = Instant::now();
-            self.dense.step(features)?;
-            let steering_rad = head.steering_rad(self.dense.hidden());
+            let (steering_rad, _) = self.dense.step(features)?;
             Some((steering_rad, micros(start)))
         } else {
             None
         };
-        self.totals.add(&count);
         Ok(Stepped { count, steering_rad, step_us_delta, dense })
     }
 
     fn snapshot(&self, frame: SeenFrame, stepped: Stepped) -> FrameResult {
+        let cell = self.delta.cell();
         FrameResult {
             index: frame.index,
             time_s: frame.time_s,
@@ -108,12 +104,12 @@ impl Rnn {
             steering_rad: stepped.steering_rad,
             steering_dense_rad: stepped.dense.map(|(steering_rad, _)| steering_rad),
             steering_single_frame_rad: frame.steering_single_frame_rad,
-            thresholds: self.thresholds,
+            thresholds: cell.thresholds(),
             count: stepped.count,
-            sent_x: self.delta.sent_x().to_vec(),
-            sent_h: self.delta.sent_h().to_vec(),
+            sent_x: cell.sent_x().iter().collect(),
+            sent_h: cell.sent_h().iter().collect(),
             features: frame.features,
-            hidden: self.delta.hidden().to_vec(),
+            hidden: cell.hidden().to_vec(),
             cnn_work: frame.cnn_work,
             times: StageTimes {
                 decode_us: frame.decode_us,
@@ -125,7 +121,7 @@ impl Rnn {
             skipped: frame.skipped,
             dropped: frame.dropped,
             health: frame.health,
-            totals: self.totals.clone(),
+            totals: *self.delta.totals(),
         }
     }
 
@@ -138,14 +134,21 @@ impl Rnn {
                 self.events.send(Event::Opened(info))?;
             }
             Control::UseModel(model) => {
-                self.use_model(model)?;
+                self.delta = SteeringRnn::new(model.rnn(), model.thresholds())?;
+                self.dense = DenseSteeringRnn::new(model.rnn())?;
+                self.model = model;
                 self.events.send(Event::ModelReady(self.model.clone()))?;
             }
             Control::SetThresholds(thresholds) => {
-                self.delta.set_thresholds(thresholds);
-                self.thresholds = thresholds;
+                if let Err(error) = self.delta.set_thresholds(thresholds) {
+                    self.events.refuse("thresholds", error)?;
+                }
             }
-            Control::ShadowDense(on) => self.shadow_dense = on,
+            Control::ShadowDense(on) => {
+                self.shadow_dense = on;
+                // A twin that has missed frames would not be a twin: both start cold where it joins.
+                self.start_cold();
+            }
             Control::End { skipped, dropped } => {
                 self.events.send(Event::Ended(RunEnd { skipped, dropped, refused: self.refused.clone() }))?;
             }
@@ -155,19 +158,8 @@ impl Rnn {
         Ok(())
     }
 
-    /// Other weights, at their own thresholds.
-    fn use_model(&mut self, model: Arc<Model>) -> StageResult {
-        self.thresholds = model.thresholds();
-        self.delta = DeltaGru::new(model.rnn(), self.thresholds)?;
-        self.dense = DenseGru::new(model.rnn());
-        self.totals = Totals::new(model.rnn());
-        self.model = model;
-        Ok(())
-    }
-
     fn start_cold(&mut self) {
         self.delta.reset();
         self.dense.reset();
-        self.totals = Totals::new(self.model.rnn());
     }
 }

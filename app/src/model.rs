@@ -1,0 +1,189 @@
+//! The model folder: `config.json` and `model.safetensors`, loaded whole and saved whole.
+//!
+//! `config.json` holds one object per crate, read by that crate, and `training`, how the model was made.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use deltasteer_perception::{Perception, PerceptionConfig};
+use deltasteer_temporal::{RnnWeights, SteeringRnn, TemporalConfig, Thresholds};
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+use crate::output;
+
+/// File name of the weights inside a model folder.
+const WEIGHTS: &str = "model.safetensors";
+/// File name of the settings inside a model folder.
+const CONFIG: &str = "config.json";
+
+/// `config.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// What the CNN looks at and how it is laid out.
+    pub perception: PerceptionConfig,
+    /// Sizes and thresholds of the RNN; absent while only the feature layer is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporal: Option<TemporalConfig>,
+    /// How it was made: one entry per training command, in the order in which they ran.
+    #[serde(default)]
+    pub training: serde_json::Value,
+}
+
+/// A loaded model: checked, and shared between threads.
+pub struct Model {
+    folder: PathBuf,
+    config: ModelConfig,
+    thresholds: Thresholds,
+    tensors: Vec<u8>,
+    rnn: Arc<RnnWeights>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("folder", &self.folder).field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Loads and checks a model folder.
+    ///
+    /// # Errors
+    /// Name the file, and the field or tensor in it that is missing, mis-shaped or not finite.
+    pub fn load(folder: &Path) -> anyhow::Result<Self> {
+        let parts = ModelParts::load(folder)?;
+        let weights = folder.join(WEIGHTS);
+        let Some(temporal) = &parts.config.temporal else {
+            bail!("{}: field temporal is missing: the RNN is not trained yet (train rnn)", folder.join(CONFIG).display());
+        };
+        if temporal.inputs != parts.config.perception.feature_count {
+            bail!(
+                "{}: temporal.inputs is {}, expected perception.feature_count, {}",
+                folder.join(CONFIG).display(),
+                temporal.inputs,
+                parts.config.perception.feature_count
+            );
+        }
+        let rnn = SteeringRnn::load(&parts.tensors, temporal).with_context(|| weights.display().to_string())?;
+        let thresholds = temporal.thresholds;
+        let model = Self { folder: folder.to_owned(), thresholds, rnn, config: parts.config, tensors: parts.tensors };
+        model.perception()?;
+        Ok(model)
+    }
+
+    /// A CNN of one's own: it keeps buffers, so each thread builds one.
+    ///
+    /// # Errors
+    /// Name the tensor that is missing, mis-shaped or not finite.
+    pub fn perception(&self) -> anyhow::Result<Perception> {
+        Perception::load(&self.tensors, &self.config.perception)
+            .with_context(|| self.folder.join(WEIGHTS).display().to_string())
+    }
+
+    /// The shared RNN weights with their head.
+    pub fn rnn(&self) -> Arc<RnnWeights> {
+        self.rnn.clone()
+    }
+
+    /// The thresholds stored with the model.
+    pub fn thresholds(&self) -> Thresholds {
+        self.thresholds
+    }
+
+    /// The folder as the user gave it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The last part of the folder's name.
+    pub fn name(&self) -> String {
+        let full = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        full.file_name().map_or_else(|| self.folder.display().to_string(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// `config.json` as read.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+}
+
+/// A model folder as it lies on disk; the RNN may still be missing.
+pub struct ModelParts {
+    /// `config.json`.
+    pub config: ModelConfig,
+    /// The bytes of `model.safetensors`.
+    pub tensors: Vec<u8>,
+}
+
+impl ModelParts {
+    /// Reads both files.
+    ///
+    /// # Errors
+    /// A folder or file that is not there, or a config that cannot be understood, by line and field.
+    pub fn load(folder: &Path) -> anyhow::Result<Self> {
+        if !folder.is_dir() {
+            bail!("{}: no such model folder; expected one with {CONFIG} and {WEIGHTS}", folder.display());
+        }
+        let path = folder.join(CONFIG);
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let config = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let path = folder.join(WEIGHTS);
+        let tensors = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        Ok(Self { config, tensors })
+    }
+
+    /// Replaces every tensor whose prefix (the name up to the first dot) occurs in `newer`, and adds the rest of `newer`.
+    ///
+    /// # Errors
+    /// Bytes that are no safetensors file.
+    pub fn merge(&mut self, newer: &[u8]) -> anyhow::Result<()> {
+        self.tensors = merge_tensors(&self.tensors, newer)?;
+        Ok(())
+    }
+
+    /// Writes both files, each complete or not at all; the folder is made if need be.
+    ///
+    /// # Errors
+    /// What the operating system says, with the path.
+    pub fn save(&self, folder: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        output::write_whole(&folder.join(WEIGHTS), &self.tensors)?;
+        let mut text = serde_json::to_string_pretty(&self.config)?;
+        text.push('\n');
+        output::write_whole(&folder.join(CONFIG), text.as_bytes())
+    }
+}
+
+fn prefix(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}
+
+/// The tensors of `older` and `newer` in one file; a prefix that `newer` knows is taken from there alone.
+fn merge_tensors(older: &[u8], newer: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut metadata: HashMap<String, String> = HashMap::new();
+    for bytes in [older, newer] {
+        let (_, header) = SafeTensors::read_metadata(bytes)?;
+        metadata.extend(header.metadata().clone().unwrap_or_default());
+    }
+    let (older, newer) = (SafeTensors::deserialize(older)?, SafeTensors::deserialize(newer)?);
+    let replaced: Vec<&str> = newer.names().into_iter().map(prefix).collect();
+    let kept = older.tensors().into_iter().filter(|(name, _)| !replaced.contains(&prefix(name)));
+    let mut all: Vec<_> = kept.chain(newer.tensors()).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    let metadata = (!metadata.is_empty()).then_some(metadata);
+    Ok(safetensors::serialize(all, metadata)?)
+}
+
+/// The shipped model that fits a source when the user names none: `models/road` for the built-in road, else `models/ch2`.
+///
+/// # Errors
+/// Names the places that were looked at.
+pub fn shipped(source: &str) -> anyhow::Result<PathBuf> {
+    let name = if source.starts_with("road:") { "road" } else { "ch2" };
+    let places = [PathBuf::from("models"), Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")];
+    let found = places.iter().map(|place| place.join(name)).find(|folder| folder.join(CONFIG).is_file());
+    found.with_context(|| format!("no shipped model models/{name} here; name one with --model DIR"))
+}
