@@ -5,6 +5,7 @@
 //! - [`pipeline`]: decode, CNN and RNN on their threads; commands in, snapshots out
 //! - [`session`]: source, model, thresholds and range, opened and checked; [`drive`]: a whole drive run to its end
 //! - [`metrics`]: error figures; [`step_time`]: measured time of the RNN stage
+//! - [`terminal`]: a live view in a text terminal
 //! - [`output`]: files that are never half-written
 
 pub mod cli;
@@ -16,3 +17,4 @@ pub mod output;
 pub mod pipeline;
 pub mod session;
 pub mod step_time;
+pub mod terminal;

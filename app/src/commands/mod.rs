@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod demo;
 mod eval;
 mod info;
 mod replay;
@@ -16,6 +17,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Replay(args) => replay::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Demo(args) => demo::run(&args),
         _ => anyhow::bail!("not in this build yet"),
     }
 }

@@ -1,0 +1,89 @@
+//! `demo`: the built-in road through its shipped model, live.
+
+use std::io::IsTerminal;
+use std::sync::atomic::Ordering;
+
+use anyhow::{Context, bail};
+
+use crate::cli::{DemoArgs, DriveArgs};
+use crate::drive::interrupted;
+use crate::pipeline::{Event, FrameResult, Pace, Pipeline, Settings};
+use crate::session::Session;
+use crate::terminal::{Screen, View};
+
+/// Runs `demo`.
+///
+/// # Errors
+/// In words for the user.
+pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
+    if !(args.seconds.is_finite() && args.seconds > 0.0) {
+        bail!("--seconds is {}; expected a number above zero", args.seconds);
+    }
+    let source = format!("road:{},seconds={}", args.seed, args.seconds);
+    let drive = DriveArgs { source, model: args.model.clone(), theta_x: None, theta_h: None, from: None, to: None };
+    let session = Session::open(&drive)?;
+    let settings = Settings {
+        thresholds: Some(session.thresholds),
+        shadow_dense: true,
+        pace: Some(Pace::Times(1.0)),
+        playing: true,
+        ..Settings::default()
+    };
+    let title = format!("deltasteer · {} · model {}", session.info.name, session.model.name());
+    let pipeline = Pipeline::start(session.source, session.model, settings)?;
+    let last = if std::io::stdout().is_terminal() {
+        let screen = Screen::open()?;
+        let mut view = View::new(title);
+        watch(&pipeline, |frame| {
+            let (columns, rows) = screen.size();
+            Ok(screen.show(&view.draw(frame, columns, rows))?)
+        })?
+    } else {
+        println!("{title}");
+        watch(&pipeline, |frame| {
+            if frame.index.is_multiple_of(20) {
+                println!("{}", line(frame));
+            }
+            Ok(())
+        })?
+    };
+    if let Some(frame) = last {
+        println!("{}", line(&frame));
+    }
+    Ok(())
+}
+
+/// Passes every frame to `show` until the drive ends or Ctrl-C comes; hands back the last one.
+fn watch(
+    pipeline: &Pipeline,
+    mut show: impl FnMut(&FrameResult) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<std::sync::Arc<FrameResult>>> {
+    let mut last = None;
+    while !interrupted().load(Ordering::Relaxed) {
+        match pipeline.next_event().context("the pipeline stopped without a word")? {
+            Event::Frame(frame) => {
+                show(&frame)?;
+                last = Some(frame);
+            }
+            Event::Ended(_) => break,
+            Event::Failed(failure) => return Err(failure.into()),
+            Event::Refused { command, reason } => bail!("{command}: {reason}"),
+            Event::Opened(_) | Event::ModelReady(_) => {}
+        }
+    }
+    Ok(last)
+}
+
+/// One frame in one line.
+fn line(frame: &FrameResult) -> String {
+    let degrees = |angle: Option<f32>| angle.map_or("    -".to_owned(), |angle| format!("{:+5.1}", angle.to_degrees()));
+    format!(
+        "{:6.2} s  driver {} deg  network {} deg  columns sent {:3} + {:3}  {:.1}x fewer RNN multiplications so far",
+        frame.time_s,
+        degrees(frame.steering_true_rad),
+        degrees(Some(frame.steering_rad)),
+        frame.count.columns_x,
+        frame.count.columns_h,
+        frame.totals.savings(),
+    )
+}
