@@ -127,15 +127,15 @@ pub struct TrainArgs {
     /// A drive that chooses among checkpoints and is never learned from
     #[arg(long, value_name = "SOURCE[:FROM-TO]")]
     pub val: Vec<String>,
-    /// Versions of each training drive: 1 is as recorded, 2 adds its mirror image, more are altered at random
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub versions: usize,
-    /// Seeds everything that is random
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// One setting, such as optimiser.learning_rate=0.001; may be given more than once
-    #[arg(long = "set", value_name = "FIELD=VALUE")]
-    pub settings: Vec<String>,
+    /// Settings that differ from the defaults, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// One setting, such as phases.0.optimiser.learning_rate=0.001; may be given more than once
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// Seeds everything that is random, instead of the recipe's seeds
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// The model folder to write
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -162,11 +162,11 @@ pub struct TrainRnnArgs {
     #[command(flatten)]
     pub common: TrainArgs,
     /// Model folder whose frozen features are learned from
-    #[arg(long, value_name = "DIR")]
-    pub features: PathBuf,
-    /// Model folder whose RNN training begins with, instead of random weights
-    #[arg(long, value_name = "DIR")]
-    pub initial: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", conflicts_with = "trunk")]
+    pub features: Option<PathBuf>,
+    /// The converted trunk: the feature layer is trained together with the RNN
+    #[arg(long, value_name = "FILE|DIR")]
+    pub trunk: Option<PathBuf>,
 }
 
 /// `bench`.

@@ -6,6 +6,7 @@
 //! - [`session`]: source, model, thresholds and range, opened and checked; [`drive`]: a whole drive run to its end
 //! - [`metrics`]: error figures; [`step_time`]: measured time of the RNN stage
 //! - [`terminal`]: a live view in a text terminal
+//! - [`training`]: what the training commands share
 //! - [`output`]: files that are never half-written
 
 pub mod cli;
@@ -18,3 +19,4 @@ pub mod pipeline;
 pub mod session;
 pub mod step_time;
 pub mod terminal;
+pub mod training;

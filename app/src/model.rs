@@ -157,7 +157,8 @@ impl ModelParts {
     }
 }
 
-fn prefix(name: &str) -> &str {
+/// The part of a tensor's name up to the first dot: the layer group that it belongs to.
+pub fn prefix(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 

@@ -5,6 +5,7 @@ mod eval;
 mod info;
 mod replay;
 mod summary;
+mod train;
 
 use crate::cli::{Cli, Command};
 
@@ -18,6 +19,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Train(command) => train::run(&command),
         _ => anyhow::bail!("not in this build yet"),
     }
 }

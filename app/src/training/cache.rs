@@ -1,0 +1,149 @@
+//! Trunk outputs on disk: one file for each version of each drive, named by a hash of what it was made from.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, bail};
+use deltasteer_perception::augment::DriveAugmentation;
+use deltasteer_perception::{Front, PerceptionConfig};
+use half::f16;
+use indicatif::ProgressBar;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
+
+use super::part::Part;
+use super::pooling::{Pooled, pool};
+use crate::output;
+
+/// Part of every name; another number makes every file anew. Raise it when augmentation or pre-processing change.
+const FORMAT: &str = "deltasteer pooled 1";
+/// Versions computed in one reading of a drive: what an interruption can lose.
+const GROUP: usize = 8;
+
+/// The cache folder with the trunk whose outputs it keeps.
+pub struct Cache {
+    folder: PathBuf,
+    front: Front,
+    /// Hash of trunk and pre-processing.
+    trunk: Vec<u8>,
+    /// Seeds the alterations.
+    seed: u64,
+}
+
+impl Cache {
+    /// Opens (and makes) the folder.
+    ///
+    /// # Errors
+    /// A trunk that cannot be loaded, or a folder that cannot be made.
+    pub fn open(folder: &Path, tensors: &[u8], config: &PerceptionConfig, seed: u64) -> anyhow::Result<Self> {
+        let front = Front::load(tensors, config)?;
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let trunk = trunk_hash(tensors, config)?;
+        Ok(Self { folder: folder.to_owned(), front, trunk, seed })
+    }
+
+    /// The alterations of version `version` of a drive.
+    pub fn augmentation(&self, part: &Part, version: usize) -> DriveAugmentation {
+        // Each drive has alterations of its own, by its times.
+        let mut hash = Sha256::new();
+        part.info.times_s.iter().for_each(|time_s| hash.update(time_s.to_le_bytes()));
+        let own = hash.finalize().iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
+        DriveAugmentation::new(self.seed ^ own, version as u32, part.info.times_s.len())
+    }
+
+    /// Makes whatever of the first `versions` versions is missing.
+    ///
+    /// # Errors
+    /// A drive that cannot be read, a disk that is full, an interruption; complete files stay.
+    pub fn fill(&self, part: &mut Part, versions: usize, stop: &AtomicBool, bar: &ProgressBar) -> anyhow::Result<()> {
+        let missing: Vec<usize> = (0..versions).filter(|&version| !self.path(part, version).is_file()).collect();
+        bar.inc((part.frames() * (versions - missing.len())) as u64);
+        for group in missing.chunks(GROUP) {
+            let alterations: Vec<_> = group.iter().map(|&version| self.augmentation(part, version)).collect();
+            let pooled = pool(part.source.as_mut(), part.range, &self.front, &alterations, stop, bar)
+                .with_context(|| part.name.clone())?;
+            if pooled.iter().all(|version| version.index.is_empty()) {
+                bail!("{}: not one frame could be read", part.name);
+            }
+            for (&version, pooled) in group.iter().zip(&pooled) {
+                self.write(&self.path(part, version), pooled)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A version that [`Cache::fill`] has made.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged, by name.
+    pub fn read(&self, part: &Part, version: usize) -> anyhow::Result<Pooled> {
+        let path = self.path(part, version);
+        read(&path, self.front.config().pooled_count())
+            .with_context(|| format!("{}: damaged; delete it and it is made anew", path.display()))
+    }
+
+    fn path(&self, part: &Part, version: usize) -> PathBuf {
+        let mut hash = Sha256::new();
+        hash.update(FORMAT);
+        hash.update(&self.trunk);
+        hash.update(part.info.format);
+        if part.info.times_s.is_empty() || part.info.format.starts_with("built-in") {
+            // A made-up drive is what its name says.
+            hash.update(&part.info.name);
+        }
+        for number in [part.info.width, part.info.height, part.range.first, part.range.end] {
+            hash.update((number as u64).to_le_bytes());
+        }
+        part.info.times_s.iter().for_each(|time_s| hash.update(time_s.to_le_bytes()));
+        // A drive is known by its times and its angles.
+        for angle in &part.info.steering_true_rad {
+            hash.update(angle.unwrap_or(f32::NAN).to_le_bytes());
+        }
+        if version > 1 {
+            hash.update(self.seed.to_le_bytes());
+        }
+        hash.update((version as u64).to_le_bytes());
+        let name: String = hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        self.folder.join(format!("pooled-{name}.safetensors"))
+    }
+
+    fn write(&self, path: &Path, pooled: &Pooled) -> anyhow::Result<()> {
+        let (rows, columns) = (pooled.index.len(), self.front.config().pooled_count());
+        let views = [
+            ("index", TensorView::new(Dtype::U32, vec![rows], bytemuck::cast_slice(&pooled.index))?),
+            ("pooled", TensorView::new(Dtype::F16, vec![rows, columns], bytemuck::cast_slice(&pooled.values))?),
+        ];
+        output::write_whole(path, &safetensors::serialize(views, None)?)
+    }
+}
+
+fn read(path: &Path, columns: usize) -> anyhow::Result<Pooled> {
+    let bytes = std::fs::read(path)?;
+    let file = SafeTensors::deserialize(&bytes)?;
+    let (index, values) = (file.tensor("index")?, file.tensor("pooled")?);
+    let rows = index.shape().first().copied().unwrap_or(0);
+    if index.dtype() != Dtype::U32 || values.dtype() != Dtype::F16 || values.shape() != [rows, columns] {
+        bail!("holds {:?} {:?}, expected F16 [{rows}, {columns}]", values.dtype(), values.shape());
+    }
+    Ok(Pooled {
+        index: index.data().chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        values: values.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect(),
+    })
+}
+
+/// Hash of the trunk's tensors and of the settings before and behind it; the feature layer does not count.
+fn trunk_hash(tensors: &[u8], config: &PerceptionConfig) -> anyhow::Result<Vec<u8>> {
+    let file = SafeTensors::deserialize(tensors)?;
+    let sorted: HashMap<_, _> = file.tensors().into_iter().collect();
+    let mut names: Vec<&String> = sorted.keys().filter(|name| name.starts_with("trunk.")).collect();
+    names.sort();
+    let mut hash = Sha256::new();
+    for name in names {
+        hash.update(name);
+        hash.update(sorted[name].data());
+    }
+    let front = PerceptionConfig { feature_count: 1, ..config.clone() };
+    hash.update(serde_json::to_string(&front)?);
+    Ok(hash.finalize().to_vec())
+}

@@ -1,0 +1,13 @@
+//! What the training commands share: drives by part, cached trunk outputs, recipes.
+//!
+//! - [`part`]: `SOURCE[:FROM-TO]`
+//! - [`pooling`]: frames of a drive, as recorded and altered, through the frozen trunk, on all cores
+//! - [`cache`]: those outputs on disk, by what they were made from
+//! - [`recipe`]: the settings of a training, from a file and from `--set`
+//! - [`data`]: from cached outputs to what the two trainers take
+
+pub mod cache;
+pub mod data;
+pub mod part;
+pub mod pooling;
+pub mod recipe;

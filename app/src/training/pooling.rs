@@ -1,0 +1,120 @@
+//! Frames of a drive through the frozen trunk, as recorded and altered, on all cores.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use deltasteer_data::{Frame, Source};
+use deltasteer_perception::Front;
+use deltasteer_perception::augment::{DriveAugmentation, View};
+use half::f16;
+use indicatif::ProgressBar;
+
+use crate::pipeline::FrameRange;
+
+/// One version of a drive's frames after the trunk. Frames that could not be read are missing from both arrays.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Pooled {
+    /// Place of each row's frame in the source.
+    pub index: Vec<u32>,
+    /// `[frames][pooled]`.
+    pub values: Vec<f16>,
+}
+
+/// One frame's rows, one a version.
+type Rows = (u32, Vec<Vec<f16>>);
+
+/// Runs the frames of `range` through `front` in each of the `versions`; `bar` counts frames times versions.
+///
+/// # Errors
+/// A source that fails, a trunk that refuses a picture, an interruption.
+pub fn pool(
+    source: &mut dyn Source,
+    range: FrameRange,
+    front: &Front,
+    versions: &[DriveAugmentation],
+    stop: &AtomicBool,
+    bar: &ProgressBar,
+) -> anyhow::Result<Vec<Pooled>> {
+    source.seek(range.first)?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let (frame_tx, frame_rx) = bounded::<Frame>(2 * workers);
+    let (row_tx, row_rx) = bounded::<anyhow::Result<Rows>>(2 * workers);
+    let mut rows = std::thread::scope(|scope| -> anyhow::Result<Vec<Rows>> {
+        let reader = std::thread::Builder::new()
+            .name("read".into())
+            .spawn_scoped(scope, move || read(source, range, stop, &frame_tx))
+            .context("thread read")?;
+        for _ in 0..workers {
+            let (frames, rows, front) = (frame_rx.clone(), row_tx.clone(), front.clone());
+            std::thread::Builder::new()
+                .name("trunk".into())
+                .spawn_scoped(scope, move || work(front, versions, &frames, &rows))
+                .context("thread trunk")?;
+        }
+        drop((frame_rx, row_tx));
+        let mut all = Vec::new();
+        for row in row_rx {
+            all.push(row?);
+            bar.inc(versions.len() as u64);
+        }
+        reader.join().map_err(|_| anyhow::anyhow!("the thread that reads frames stopped by a fault"))??;
+        Ok(all)
+    })?;
+    rows.sort_by_key(|row| row.0);
+    Ok((0..versions.len())
+        .map(|version| Pooled {
+            index: rows.iter().map(|row| row.0).collect(),
+            values: rows.iter().flat_map(|row| row.1[version].iter().copied()).collect(),
+        })
+        .collect())
+}
+
+/// Hands out the frames of `range` until the end or an interruption.
+fn read(source: &mut dyn Source, range: FrameRange, stop: &AtomicBool, out: &Sender<Frame>) -> anyhow::Result<()> {
+    while let Some(frame) = source.next_frame()? {
+        if frame.index >= range.end {
+            break;
+        }
+        if stop.load(Ordering::Relaxed) {
+            bail!("interrupted; what is complete lies in the cache");
+        }
+        if out.send(frame).is_err() {
+            // The workers have gone with an error of their own.
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Computes all versions of each frame that it gets.
+fn work(
+    mut front: Front,
+    versions: &[DriveAugmentation],
+    frames: &Receiver<Frame>,
+    rows: &Sender<anyhow::Result<Rows>>,
+) {
+    for frame in frames {
+        let result = versions_of(&mut front, versions, &frame);
+        let failed = result.is_err();
+        if rows.send(result).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn versions_of(front: &mut Front, versions: &[DriveAugmentation], frame: &Frame) -> anyhow::Result<Rows> {
+    let (image, mut pooled) = (&frame.image, vec![0.0; front.config().pooled_count()]);
+    let wide = front.wide_picture(&image.pixels, image.width, image.height)?;
+    let mut rows = Vec::with_capacity(versions.len());
+    for version in versions {
+        let view = version.view(frame.index);
+        if view == View::default() {
+            front.pooled(&image.pixels, image.width, image.height, &mut pooled)?;
+        } else {
+            front.pooled_altered(&wide, &view, &mut pooled)?;
+        }
+        rows.push(pooled.iter().map(|&value| f16::from_f32(value)).collect());
+    }
+    Ok((frame.index as u32, rows))
+}

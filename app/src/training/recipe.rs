@@ -1,0 +1,131 @@
+//! The settings of a training: defaults, then a file, then single fields by `--set`.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use deltasteer_perception::train::FeatureSettings;
+use deltasteer_temporal::train::{FeatureLayerSettings, TrainSettings};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How drives become coordinates; the same for both trainings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DriveSettings {
+    /// Versions of each training drive: 1 is as recorded, 2 adds its mirror image, more are altered at random.
+    pub versions: usize,
+    /// Principal components that trunk outputs are reduced to while the feature layer is trained.
+    pub components: usize,
+    /// An altered frame's angle turns right by this for each pixel by which the picture was moved to the right.
+    pub rad_per_px: f32,
+    /// Seeds the alterations; apart from the training's seed, so that trainings of several seeds share the cache.
+    pub seed: u64,
+}
+
+impl Default for DriveSettings {
+    fn default() -> Self {
+        Self { versions: 8, components: 384, rad_per_px: 0.003, seed: 1 }
+    }
+}
+
+/// Settings of `train features`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeatureRecipe {
+    /// Drives to coordinates.
+    pub drives: DriveSettings,
+    /// The training itself.
+    pub features: FeatureSettings,
+}
+
+/// Settings of `train rnn`: one or more phases, each of which starts from what the one before it has learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RnnRecipe {
+    /// Drives to coordinates.
+    pub drives: DriveSettings,
+    /// The feature layer that is trained together with the RNN; not used with frozen features.
+    pub feature_layer: FeatureLayerSettings,
+    /// The phases in their order.
+    pub phases: Vec<TrainSettings>,
+}
+
+impl Default for RnnRecipe {
+    fn default() -> Self {
+        Self {
+            drives: DriveSettings::default(),
+            feature_layer: FeatureLayerSettings::default(),
+            phases: vec![TrainSettings::default()],
+        }
+    }
+}
+
+/// Reads a recipe: the defaults, what `file` says otherwise, then each `FIELD=VALUE` of `set`.
+///
+/// # Errors
+/// Names the file, or the field that does not exist or takes no such value.
+pub fn read<R: Default + Serialize + DeserializeOwned>(file: Option<&Path>, set: &[String]) -> anyhow::Result<R> {
+    let mut recipe = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            serde_json::from_str(&text).with_context(|| path.display().to_string())?
+        }
+        None => R::default(),
+    };
+    for one in set {
+        let Some((field, value)) = one.split_once('=') else {
+            bail!("--set {one}: expected FIELD=VALUE");
+        };
+        recipe = with_field(&recipe, field, value).with_context(|| format!("--set {one}"))?;
+    }
+    Ok(recipe)
+}
+
+/// The recipe with one field changed. A field that is `null` may be entered, as `phases.0.delta.beta_h`.
+fn with_field<R: Serialize + DeserializeOwned>(recipe: &R, field: &str, value: &str) -> anyhow::Result<R> {
+    let mut root = serde_json::to_value(recipe)?;
+    let mut place = &mut root;
+    for name in field.split('.') {
+        if place.is_null() {
+            *place = Value::Object(Default::default());
+        }
+        place = match place {
+            Value::Array(items) => {
+                let count = items.len();
+                let index: usize = name.parse().with_context(|| format!("{name} is no place in a list"))?;
+                items.get_mut(index).with_context(|| format!("{name}: the list holds {count}"))?
+            }
+            Value::Object(fields) => fields.entry(name).or_insert(Value::Null),
+            _ => bail!("{name}: there is no field under a plain value"),
+        };
+    }
+    // What is no JSON is a word.
+    *place = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    Ok(serde_json::from_value(root)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &[&str]) -> anyhow::Result<RnnRecipe> {
+        read(None, &text.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn fields_are_set_by_their_path() {
+        let recipe = set(&["phases.0.hidden=32", "phases.0.delta.beta_h=0.001", "drives.versions=2"]).unwrap();
+        assert_eq!(recipe.phases[0].hidden, 32);
+        assert_eq!(recipe.phases[0].delta.as_ref().unwrap().beta_h, 0.001);
+        assert_eq!(recipe.drives.versions, 2);
+    }
+
+    #[test]
+    fn unknown_fields_and_wrong_values_are_named() {
+        for (text, named) in [("phases.0.hiden=3", "hiden"), ("phases.7.hidden=3", "holds 1"), ("phases.0.hidden=x", "x")] {
+            let message = format!("{:#}", set(&[text]).unwrap_err());
+            assert!(message.contains(named) && message.contains(text), "{message}");
+        }
+    }
+}
