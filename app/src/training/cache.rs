@@ -24,7 +24,8 @@ const GROUP: usize = 8;
 /// The cache folder with the trunk whose outputs it keeps.
 pub struct Cache {
     folder: PathBuf,
-    front: Front,
+    tensors: Vec<u8>,
+    config: PerceptionConfig,
     /// Hash of trunk and pre-processing.
     trunk: Vec<u8>,
     /// Seeds the alterations.
@@ -37,10 +38,10 @@ impl Cache {
     /// # Errors
     /// A trunk that cannot be loaded, or a folder that cannot be made.
     pub fn open(folder: &Path, tensors: &[u8], config: &PerceptionConfig, seed: u64) -> anyhow::Result<Self> {
-        let front = Front::load(tensors, config)?;
+        Front::load(tensors, config)?;
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let trunk = trunk_hash(tensors, config)?;
-        Ok(Self { folder: folder.to_owned(), front, trunk, seed })
+        Ok(Self { folder: folder.to_owned(), tensors: tensors.to_owned(), config: config.clone(), trunk, seed })
     }
 
     /// The alterations of version `version` of a drive.
@@ -58,10 +59,13 @@ impl Cache {
     /// A drive that cannot be read, a disk that is full, an interruption; complete files stay.
     pub fn fill(&self, part: &mut Part, versions: usize, stop: &AtomicBool, bar: &ProgressBar) -> anyhow::Result<()> {
         let missing: Vec<usize> = (0..versions).filter(|&version| !self.path(part, version).is_file()).collect();
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut fronts =
+            (0..workers).map(|_| Front::load(&self.tensors, &self.config)).collect::<Result<Vec<_>, _>>()?;
         bar.inc((part.frames() * (versions - missing.len())) as u64);
         for group in missing.chunks(GROUP) {
             let alterations: Vec<_> = group.iter().map(|&version| self.augmentation(part, version)).collect();
-            let pooled = pool(part.source.as_mut(), part.range, &self.front, &alterations, stop, bar)
+            let pooled = pool(part.source.as_mut(), part.range, &mut fronts, &alterations, stop, bar)
                 .with_context(|| part.name.clone())?;
             if pooled.iter().all(|version| version.index.is_empty()) {
                 bail!("{}: not one frame could be read", part.name);
@@ -79,7 +83,7 @@ impl Cache {
     /// A file that is missing or damaged, by name.
     pub fn read(&self, part: &Part, version: usize) -> anyhow::Result<Pooled> {
         let path = self.path(part, version);
-        read(&path, self.front.config().pooled_count())
+        read(&path, self.config.pooled_count())
             .with_context(|| format!("{}: damaged; delete it and it is made anew", path.display()))
     }
 
@@ -109,7 +113,7 @@ impl Cache {
     }
 
     fn write(&self, path: &Path, pooled: &Pooled) -> anyhow::Result<()> {
-        let (rows, columns) = (pooled.index.len(), self.front.config().pooled_count());
+        let (rows, columns) = (pooled.index.len(), self.config.pooled_count());
         let views = [
             ("index", TensorView::new(Dtype::U32, vec![rows], bytemuck::cast_slice(&pooled.index))?),
             ("pooled", TensorView::new(Dtype::F16, vec![rows, columns], bytemuck::cast_slice(&pooled.values))?),

@@ -81,30 +81,25 @@ impl Parts {
         Basis::fit(&plain, &varied, inputs, self.settings.components, seed).context("principal components")
     }
 
-    /// Coordinates and angles for the training of single frames.
+    /// Coordinates and angles of the training and validation drives, each with the rows after which time jumps.
     ///
     /// # Errors
     /// A cache file that is damaged.
-    pub fn single_frames(&self, basis: &Basis) -> anyhow::Result<(Vec<Drive>, Vec<Drive>)> {
-        let drive = |part: &Part, versions: usize| -> anyhow::Result<Drive> {
-            let version = |version| -> anyhow::Result<Version> {
+    #[allow(clippy::type_complexity)] // two lists of the same kind need no name
+    pub fn coordinates(&self, basis: &Basis) -> anyhow::Result<(Vec<(Drive, Vec<usize>)>, Vec<(Drive, Vec<usize>)>)> {
+        let drive = |part: &Part, versions: usize| -> anyhow::Result<(Drive, Vec<usize>)> {
+            let (mut all, mut gaps_after) = (Vec::new(), Vec::new());
+            for version in 0..versions {
                 let pooled = self.cache.read(part, version)?;
                 let coordinates = basis.project(&pooled.values)?;
-                Ok(Version { coordinates, steering_rad: self.angles(part, version, &pooled) })
-            };
-            Ok(Drive { name: part.name.clone(), versions: (0..versions).map(version).collect::<anyhow::Result<_>>()? })
+                all.push(Version { coordinates, steering_rad: self.angles(part, version, &pooled) });
+                gaps_after = gaps(part, &pooled);
+            }
+            Ok((Drive { name: part.name.clone(), versions: all }, gaps_after))
         };
         let training = self.training.iter().map(|part| drive(part, self.versions())).collect::<anyhow::Result<_>>()?;
         let validation = self.validation.iter().map(|part| drive(part, 1)).collect::<anyhow::Result<_>>()?;
         Ok((training, validation))
-    }
-
-    /// Sequences of coordinates for a feature layer that is trained together with the RNN.
-    ///
-    /// # Errors
-    /// A cache file that is damaged.
-    pub fn coordinate_sequences(&self, basis: &Basis) -> anyhow::Result<(Vec<FeatureDrive>, Vec<FeatureDrive>)> {
-        self.sequences(|pooled| Ok(basis.project(&pooled.values)?.iter().map(|value| value.to_f32()).collect()))
     }
 
     /// Sequences of a trained model's frozen features.

@@ -4,10 +4,12 @@
 //! - [`pooling`]: frames of a drive, as recorded and altered, through the frozen trunk, on all cores
 //! - [`cache`]: those outputs on disk, by what they were made from
 //! - [`recipe`]: the settings of a training, from a file and from `--set`
+//! - [`joint`]: the feature layer as an input of the RNN's training
 //! - [`data`]: from cached outputs to what the two trainers take
 
 pub mod cache;
 pub mod data;
+pub mod joint;
 pub mod part;
 pub mod pooling;
 pub mod recipe;

@@ -24,20 +24,21 @@ pub struct Pooled {
 /// One frame's rows, one a version.
 type Rows = (u32, Vec<Vec<f16>>);
 
-/// Runs the frames of `range` through `front` in each of the `versions`; `bar` counts frames times versions.
+/// Runs the frames of `range` through the trunk in each of the `versions`, each of `fronts` on a thread of its own; `bar`
+/// counts frames times versions.
 ///
 /// # Errors
 /// A source that fails, a trunk that refuses a picture, an interruption.
 pub fn pool(
     source: &mut dyn Source,
     range: FrameRange,
-    front: &Front,
+    fronts: &mut [Front],
     versions: &[DriveAugmentation],
     stop: &AtomicBool,
     bar: &ProgressBar,
 ) -> anyhow::Result<Vec<Pooled>> {
     source.seek(range.first)?;
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = fronts.len();
     let (frame_tx, frame_rx) = bounded::<Frame>(2 * workers);
     let (row_tx, row_rx) = bounded::<anyhow::Result<Rows>>(2 * workers);
     let mut rows = std::thread::scope(|scope| -> anyhow::Result<Vec<Rows>> {
@@ -45,8 +46,8 @@ pub fn pool(
             .name("read".into())
             .spawn_scoped(scope, move || read(source, range, stop, &frame_tx))
             .context("thread read")?;
-        for _ in 0..workers {
-            let (frames, rows, front) = (frame_rx.clone(), row_tx.clone(), front.clone());
+        for front in fronts {
+            let (frames, rows) = (frame_rx.clone(), row_tx.clone());
             std::thread::Builder::new()
                 .name("trunk".into())
                 .spawn_scoped(scope, move || work(front, versions, &frames, &rows))
@@ -89,13 +90,13 @@ fn read(source: &mut dyn Source, range: FrameRange, stop: &AtomicBool, out: &Sen
 
 /// Computes all versions of each frame that it gets.
 fn work(
-    mut front: Front,
+    front: &mut Front,
     versions: &[DriveAugmentation],
     frames: &Receiver<Frame>,
     rows: &Sender<anyhow::Result<Rows>>,
 ) {
     for frame in frames {
-        let result = versions_of(&mut front, versions, &frame);
+        let result = versions_of(front, versions, &frame);
         let failed = result.is_err();
         if rows.send(result).is_err() || failed {
             return;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use deltasteer_perception::train::FeatureSettings;
-use deltasteer_temporal::train::{FeatureLayerSettings, TrainSettings};
+use deltasteer_perception::train::{FeatureSettings, JointSettings};
+use deltasteer_temporal::train::TrainSettings;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,18 +45,28 @@ pub struct FeatureRecipe {
 pub struct RnnRecipe {
     /// Drives to coordinates.
     pub drives: DriveSettings,
-    /// The feature layer that is trained together with the RNN; not used with frozen features.
-    pub feature_layer: FeatureLayerSettings,
+    /// Features of a layer that is trained together with the RNN; not used with frozen features.
+    pub features: usize,
     /// The phases in their order.
-    pub phases: Vec<TrainSettings>,
+    pub phases: Vec<Phase>,
+}
+
+/// One phase of `train rnn`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Phase {
+    /// The RNN's training.
+    pub rnn: TrainSettings,
+    /// How the feature layer is held back from memorising; not used with frozen features.
+    pub layer: JointSettings,
 }
 
 impl Default for RnnRecipe {
     fn default() -> Self {
         Self {
             drives: DriveSettings::default(),
-            feature_layer: FeatureLayerSettings::default(),
-            phases: vec![TrainSettings::default()],
+            features: 32,
+            phases: vec![Phase::default()],
         }
     }
 }
@@ -82,7 +92,7 @@ pub fn read<R: Default + Serialize + DeserializeOwned>(file: Option<&Path>, set:
     Ok(recipe)
 }
 
-/// The recipe with one field changed. A field that is `null` may be entered, as `phases.0.delta.beta_h`.
+/// The recipe with one field changed. A field that is `null` may be entered, as `phases.0.rnn.delta.beta_h`.
 fn with_field<R: Serialize + DeserializeOwned>(recipe: &R, field: &str, value: &str) -> anyhow::Result<R> {
     let mut root = serde_json::to_value(recipe)?;
     let mut place = &mut root;
@@ -115,15 +125,15 @@ mod tests {
 
     #[test]
     fn fields_are_set_by_their_path() {
-        let recipe = set(&["phases.0.hidden=32", "phases.0.delta.beta_h=0.001", "drives.versions=2"]).unwrap();
-        assert_eq!(recipe.phases[0].hidden, 32);
-        assert_eq!(recipe.phases[0].delta.as_ref().unwrap().beta_h, 0.001);
+        let recipe = set(&["phases.0.rnn.hidden=32", "phases.0.rnn.delta.beta_h=0.001", "drives.versions=2"]).unwrap();
+        assert_eq!(recipe.phases[0].rnn.hidden, 32);
+        assert_eq!(recipe.phases[0].rnn.delta.as_ref().unwrap().beta_h, 0.001);
         assert_eq!(recipe.drives.versions, 2);
     }
 
     #[test]
     fn unknown_fields_and_wrong_values_are_named() {
-        for (text, named) in [("phases.0.hiden=3", "hiden"), ("phases.7.hidden=3", "holds 1"), ("phases.0.hidden=x", "x")] {
+        for (text, named) in [("phases.0.rnn.hiden=3", "hiden"), ("phases.7.rnn.hidden=3", "holds 1"), ("phases.0.rnn.hidden=x", "x")] {
             let message = format!("{:#}", set(&[text]).unwrap_err());
             assert!(message.contains(named) && message.contains(text), "{message}");
         }

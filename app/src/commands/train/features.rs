@@ -1,7 +1,7 @@
 //! `train features`: the feature layer with its single-frame output, on shuffled frames.
 
 use anyhow::bail;
-use deltasteer_perception::train::{Control, TrainableLayer, train_features};
+use deltasteer_perception::train::{Control, Drive, TrainableLayer, train_features};
 use deltasteer_perception::{PerceptionConfig, Storage, to_safetensors};
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use crate::drive::{interrupted, progress_bar};
 use crate::model::{ModelConfig, ModelParts};
 use crate::training::cache::Cache;
 use crate::training::data::Parts;
+use crate::training::joint::as_recorded;
 use crate::training::recipe::{self, FeatureRecipe};
 
 /// Runs `train features`.
@@ -29,7 +30,9 @@ pub fn run(args: &TrainFeaturesArgs) -> anyhow::Result<()> {
     let cache = Cache::open(&common.cache, &trunk, &config, recipe.drives.seed)?;
     let parts = Parts::open(&common.train, &common.val, cache, &recipe.drives)?;
     let basis = parts.basis(&config, seed)?;
-    let (training, validation) = parts.single_frames(&basis)?;
+    let (training, validation) = parts.coordinates(&basis)?;
+    let drives = |list: Vec<(Drive, Vec<usize>)>| list.into_iter().map(|(drive, _)| drive).collect::<Vec<_>>();
+    let (training, validation) = (drives(training), drives(validation));
 
     let bar = progress_bar(Some(recipe.features.steps as usize));
     let checkpoint = checkpoints.phase("features");
@@ -65,13 +68,11 @@ pub fn run(args: &TrainFeaturesArgs) -> anyhow::Result<()> {
 }
 
 /// Standard deviation of each feature over the training drives as recorded; 1 where a feature never moves.
-fn deviations(layer: &TrainableLayer, training: &[deltasteer_perception::train::Drive]) -> Vec<f32> {
+fn deviations(layer: &TrainableLayer, training: &[Drive]) -> Vec<f32> {
     let count = layer.features();
     let (mut sum, mut squares, mut frames) = (vec![0.0f64; count], vec![0.0f64; count], 0.0f64);
     for drive in training {
-        let coordinates: Vec<f32> = drive.versions[0].coordinates.iter().map(|value| value.to_f32()).collect();
-        let mut features = vec![0.0; coordinates.len() / layer.components() * count];
-        layer.forward(&coordinates, &mut features);
+        let features = as_recorded(layer, drive);
         for row in features.chunks_exact(count) {
             frames += 1.0;
             for (place, &value) in row.iter().enumerate() {
