@@ -28,6 +28,10 @@ pub struct PerceptionConfig {
     pub cells_down: usize,
     /// Outputs of the trained feature layer.
     pub feature_count: usize,
+    /// Thresholds of the CNN run on changes, one for the input of each layer from the stem to the feature layer (16 with
+    /// five blocks), in the units of that input; empty where the model was not prepared for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delta_thresholds: Vec<f32>,
 }
 
 impl Default for PerceptionConfig {
@@ -43,6 +47,7 @@ impl Default for PerceptionConfig {
             cells_across: 16,
             cells_down: 4,
             feature_count: 128,
+            delta_thresholds: Vec::new(),
         }
     }
 }
@@ -80,6 +85,15 @@ impl PerceptionConfig {
                 (cells.to_string(), format!("a divisor of the trunk's output size, {size}"))
             })?;
         }
+        let layers = layout::macs_by_layer(self).len() + 1;
+        check("delta_thresholds", self.delta_thresholds.is_empty() || self.delta_thresholds.len() == layers, || {
+            (format!("of length {}", self.delta_thresholds.len()), format!("empty or of length {layers}"))
+        })?;
+        check(
+            "delta_thresholds",
+            self.delta_thresholds.iter().all(|theta| theta.is_finite() && *theta >= 0.0),
+            || (format!("{:?}", self.delta_thresholds), "finite numbers, 0 or more".into()),
+        )?;
         check("feature_count", (1..=4096).contains(&self.feature_count), || {
             (self.feature_count.to_string(), "1 to 4096".into())
         })

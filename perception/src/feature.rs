@@ -69,6 +69,16 @@ impl FeatureLayer {
     pub fn run(&mut self, pooled: &[f32], features: &mut [f32]) {
         let gather = Gather::pointwise(pooled.len());
         kernels::matmul(self.set, &self.matrix, pooled, gather, 1, &mut self.sums, Finish::Linear, None);
+        self.finish(features);
+    }
+
+    /// As [`FeatureLayer::run`], from sums `weight * pooled + bias` that were made elsewhere.
+    pub fn run_from_sums(&mut self, sums: &[f32], features: &mut [f32]) {
+        self.sums[..sums.len()].copy_from_slice(sums);
+        self.finish(features);
+    }
+
+    fn finish(&self, features: &mut [f32]) {
         for ((feature, sum), std) in features.iter_mut().zip(&self.sums).zip(&self.std) {
             *feature = sum.max(0.0) / std;
         }

@@ -10,6 +10,7 @@ pub mod augment;
 pub mod bench;
 pub mod config;
 pub mod convert;
+mod delta;
 mod error;
 mod feature;
 mod files;
@@ -22,6 +23,7 @@ pub mod trunk;
 mod weights;
 
 pub use config::PerceptionConfig;
+pub use delta::LayerWork;
 pub use error::PerceptionError;
 pub use kernels::InstructionSet;
 pub use perception::{CnnWork, Front, Perception};

@@ -2,6 +2,7 @@
 
 use crate::augment::{View, WidePicture};
 use crate::config::PerceptionConfig;
+use crate::delta::{DeltaCnn, LayerWork};
 use crate::error::{PerceptionError, check_length};
 use crate::feature::{self, FeatureLayer};
 use crate::kernels::InstructionSet;
@@ -33,6 +34,10 @@ pub struct Front {
     config: PerceptionConfig,
     preprocessor: Preprocessor,
     trunk: Trunk,
+    /// Runs instead of the trunk where frames are worked on by their changes.
+    delta: Option<DeltaCnn>,
+    picture: Vec<f32>,
+    macs: u64,
 }
 
 impl Front {
@@ -51,7 +56,39 @@ impl Front {
     pub fn load_for(tensors: &[u8], config: &PerceptionConfig, set: InstructionSet) -> Result<Self, PerceptionError> {
         config.validate()?;
         let trunk = Trunk::load(&Weights::parse(tensors)?, config, set)?;
-        Ok(Self { config: config.clone(), preprocessor: Preprocessor::new(config, set), trunk })
+        let macs = layout::macs_by_layer(config).iter().map(|(_, macs)| macs).sum();
+        let preprocessor = Preprocessor::new(config, set);
+        Ok(Self { config: config.clone(), preprocessor, trunk, delta: None, picture: Vec::new(), macs })
+    }
+
+    /// As [`Front::load`], to be run on changes between frames with the configuration's `delta_thresholds` (all zero where
+    /// it has none). Frames must then come in order, with [`Front::reset`] before each drive.
+    ///
+    /// # Errors
+    /// As [`Front::load`].
+    pub fn load_delta(tensors: &[u8], config: &PerceptionConfig) -> Result<Self, PerceptionError> {
+        let mut front = Self::load(tensors, config)?;
+        front.use_delta(tensors, false)?;
+        Ok(front)
+    }
+
+    fn use_delta(&mut self, tensors: &[u8], with_features: bool) -> Result<(), PerceptionError> {
+        let weights = Weights::parse(tensors)?;
+        self.delta = Some(DeltaCnn::load(&weights, &self.config, InstructionSet::best(), with_features)?);
+        self.picture = vec![0.0; self.config.input_width * self.config.input_height * 3];
+        Ok(())
+    }
+
+    /// Forgets earlier frames; only a CNN that runs on changes has any.
+    pub fn reset(&mut self) {
+        if let Some(delta) = &mut self.delta {
+            delta.reset();
+        }
+    }
+
+    /// Work of each layer since loading or the last reset; empty unless it runs on changes.
+    pub fn delta_work(&self) -> Vec<LayerWork> {
+        self.delta.as_ref().map_or_else(Vec::new, DeltaCnn::work)
     }
 
     /// The configuration it was loaded with.
@@ -84,6 +121,13 @@ impl Front {
         pooled: &mut [f32],
     ) -> Result<(), PerceptionError> {
         check_length("the pooled buffer", pooled.len(), self.config.pooled_count())?;
+        if let Some(delta) = &mut self.delta {
+            self.preprocessor.run(rgb, width, height, &mut self.picture, self.config.input_width * 3)?;
+            let (cells, macs) = delta.pooled(&self.picture);
+            pooled.copy_from_slice(cells);
+            self.macs = macs;
+            return Ok(());
+        }
         let (picture, stride) = self.trunk.picture_mut();
         self.preprocessor.run(rgb, width, height, picture, stride)?;
         self.pool_picture(pooled);
@@ -99,6 +143,12 @@ impl Front {
         let row = self.config.input_width * 3;
         check_length("the pooled buffer", pooled.len(), self.config.pooled_count())?;
         check_length("the picture", picture.len(), row * self.config.input_height)?;
+        if let Some(delta) = &mut self.delta {
+            let (cells, macs) = delta.pooled(picture);
+            pooled.copy_from_slice(cells);
+            self.macs = macs;
+            return Ok(());
+        }
         let (buffer, stride) = self.trunk.picture_mut();
         for (to, from) in buffer.chunks_exact_mut(stride).zip(picture.chunks_exact(row)) {
             to[..row].copy_from_slice(from);
@@ -162,6 +212,32 @@ impl Perception {
         Ok(Self { config: config.clone(), front, layer, pooled: vec![0.0; config.pooled_count()] })
     }
 
+    /// As [`Perception::load`], with trunk and feature layer run on changes between frames. Frames must come in order, with
+    /// [`Perception::reset`] before each drive.
+    ///
+    /// # Errors
+    /// As [`Perception::load`], and [`PerceptionError::Config`] where the model brings no `delta_thresholds`.
+    pub fn load_delta(tensors: &[u8], config: &PerceptionConfig) -> Result<Self, PerceptionError> {
+        if config.delta_thresholds.is_empty() {
+            let (field, found) = ("delta_thresholds", "empty".into());
+            let expected = "one threshold a layer: this model was not prepared for --cnn delta".into();
+            return Err(PerceptionError::Config { field, found, expected });
+        }
+        let mut perception = Self::load(tensors, config)?;
+        perception.front.use_delta(tensors, true)?;
+        Ok(perception)
+    }
+
+    /// Forgets earlier frames; only a CNN that runs on changes has any.
+    pub fn reset(&mut self) {
+        self.front.reset();
+    }
+
+    /// Work of each layer since loading or the last reset; empty unless the CNN runs on changes.
+    pub fn delta_work(&self) -> Vec<LayerWork> {
+        self.front.delta_work()
+    }
+
     /// The configuration it was loaded with.
     pub fn config(&self) -> &PerceptionConfig {
         &self.config
@@ -223,9 +299,14 @@ impl Perception {
     ) -> Result<CnnWork, PerceptionError> {
         check_length("the feature buffer", features.len(), self.config.feature_count)?;
         self.front.pooled(rgb, width, height, &mut self.pooled)?;
+        let macs_dense = self.macs_per_frame();
+        let trunk = self.front.macs;
+        if let Some((sums, macs)) = self.front.delta.as_mut().and_then(DeltaCnn::feature_sums) {
+            self.layer.run_from_sums(sums, features);
+            return Ok(CnnWork { macs_dense, macs: trunk + macs });
+        }
         self.layer.run(&self.pooled, features);
-        let macs = self.macs_per_frame();
-        Ok(CnnWork { macs_dense: macs, macs })
+        Ok(CnnWork { macs_dense, macs: macs_dense })
     }
 
     /// The steering-wheel angle that a single frame's features suggest, in radians, positive to the left.

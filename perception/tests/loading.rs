@@ -119,3 +119,45 @@ fn buffers_of_another_length_are_refused() {
     let error = perception.features_from_pooled(&[0.0; 3], &mut [0.0; 20]).unwrap_err().to_string();
     assert_eq!(error, "the pooled values holds 3 values, expected 2560");
 }
+
+/// A picture whose bar moves with the frame.
+fn moving(frame: usize) -> Vec<u8> {
+    (0..160usize * 120 * 3)
+        .map(|i| if (i / 3 % 160).abs_diff(20 + 3 * frame) < 8 { 220 } else { (i * 7 % 90) as u8 })
+        .collect()
+}
+
+#[test]
+fn on_changes_the_features_stay_and_the_work_falls() {
+    let bytes = to_safetensors(&tensors(), Storage::F32).unwrap();
+    let error = Perception::load_delta(&bytes, &config()).unwrap_err().to_string();
+    assert!(error.starts_with("perception.delta_thresholds is empty"), "{error}");
+    let mut dense = Perception::load(&bytes, &config()).unwrap();
+    let prepared = PerceptionConfig { delta_thresholds: vec![0.0; 16], ..config() };
+    let mut delta = Perception::load_delta(&bytes, &prepared).unwrap();
+    let (mut expected, mut found) = (vec![0.0; 20], vec![0.0; 20]);
+    let mut total = 0;
+    for frame in 0..6 {
+        let rgb = moving(frame);
+        dense.features(&rgb, 160, 120, &mut expected).unwrap();
+        let work = delta.features(&rgb, 160, 120, &mut found).unwrap();
+        total += work.macs;
+        assert!(work.macs_dense == 55_713_792 + 51_200 && work.macs <= work.macs_dense);
+        assert!(frame == 0 || work.macs < work.macs_dense / 2, "only the bar moves: {work:?}");
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!((found - expected).abs() < 1e-3, "frame {frame}: {found}, not {expected}");
+        }
+    }
+    assert_eq!(delta.delta_work().iter().map(|layer| layer.macs).sum::<u64>(), total);
+    delta.reset();
+    assert!(delta.delta_work().iter().all(|layer| layer.macs == 0 && layer.sent == 0));
+}
+
+#[test]
+fn senseless_thresholds_are_named() {
+    for thresholds in [vec![0.1; 15], vec![f32::NAN; 16], vec![-0.1; 16]] {
+        let config = PerceptionConfig { delta_thresholds: thresholds, ..config() };
+        let error = Perception::load(TRUNK, &config).unwrap_err().to_string();
+        assert!(error.starts_with("perception.delta_thresholds is"), "{error}");
+    }
+}

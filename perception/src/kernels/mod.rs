@@ -5,12 +5,14 @@
 #![allow(unsafe_code)] // vector intrinsics and unchecked offsets; every entry point asserts its bounds first
 
 mod depthwise;
+mod events;
 mod matmul;
 mod resize;
 mod simd;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use events::{EventCount, EventShape};
 pub(crate) use matmul::{Finish, Gather, PackedMatrix};
 
 /// An instruction set that this CPU has.
@@ -55,13 +57,14 @@ impl InstructionSet {
 
 /// Calls `$kernel(token, arguments)` inside a function compiled for the instruction set `$set`.
 macro_rules! dispatch {
-    ($set:expr, $kernel:expr, ($($name:ident: $type:ty),*)) => {{
+    ($set:expr, $kernel:expr, ($($name:ident: $type:ty),*)) => { dispatch!($set, $kernel, ($($name: $type),*) -> ()) };
+    ($set:expr, $kernel:expr, ($($name:ident: $type:ty),*) -> $result:ty) => {{
         #[cfg(target_arch = "x86_64")]
         {
             #[target_feature(enable = "avx512f,avx2,fma")]
-            fn avx512(token: simd::x86::Avx512, $($name: $type),*) { $kernel(token, $($name),*) }
+            fn avx512(token: simd::x86::Avx512, $($name: $type),*) -> $result { $kernel(token, $($name),*) }
             #[target_feature(enable = "avx2,fma")]
-            fn avx2(token: simd::x86::Avx2, $($name: $type),*) { $kernel(token, $($name),*) }
+            fn avx2(token: simd::x86::Avx2, $($name: $type),*) -> $result { $kernel(token, $($name),*) }
             if $set == InstructionSet::Avx512 && let Some(token) = simd::x86::Avx512::detect() {
                 // SAFETY: the token proves that the CPU has AVX-512F, AVX2 and FMA.
                 return unsafe { avx512(token, $($name),*) };
@@ -74,7 +77,7 @@ macro_rules! dispatch {
         #[cfg(target_arch = "aarch64")]
         {
             #[target_feature(enable = "neon")]
-            fn neon(token: simd::arm::Neon, $($name: $type),*) { $kernel(token, $($name),*) }
+            fn neon(token: simd::arm::Neon, $($name: $type),*) -> $result { $kernel(token, $($name),*) }
             if $set == InstructionSet::Neon && let Some(token) = simd::arm::Neon::detect() {
                 // SAFETY: the token proves that the CPU has NEON.
                 return unsafe { neon(token, $($name),*) };
@@ -151,4 +154,20 @@ pub(crate) fn depthwise_row(
         (5, 2) => k5s2(set, row),
         _ => unreachable!("the layout knows kernels of 3 and 5 with steps of 1 and 2"),
     }
+}
+
+/// One layer run on changes; see [`EventShape`].
+pub(crate) fn events(
+    set: InstructionSet,
+    shape: EventShape,
+    weights: &[f32],
+    values: &[f32],
+    relu6: bool,
+    theta: f32,
+    sent: &mut [f32],
+    sums: &mut [f32],
+    list: &mut [(u32, f32)],
+) -> EventCount {
+    dispatch!(set, events::layer, (shape: EventShape, weights: &[f32], values: &[f32], relu6: bool, theta: f32,
+        sent: &mut [f32], sums: &mut [f32], list: &mut [(u32, f32)]) -> EventCount)
 }

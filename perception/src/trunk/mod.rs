@@ -260,7 +260,7 @@ impl Stage {
 }
 
 /// PyTorch's `[output][input][row][column]` as `[row][column][input][output]`.
-fn inputs_first(values: &[f32], [outputs, inputs, rows, columns]: [usize; 4]) -> Vec<f32> {
+pub(crate) fn inputs_first(values: &[f32], [outputs, inputs, rows, columns]: [usize; 4]) -> Vec<f32> {
     let mut turned = Vec::with_capacity(values.len());
     for position in 0..rows * columns {
         for input in 0..inputs {
