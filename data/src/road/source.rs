@@ -211,4 +211,21 @@ mod tests {
         }
         assert!(seen > 20 && agree as f64 > 0.8 * seen as f64, "{agree} of {seen}");
     }
+
+    /// FNV-1a, 64 bits.
+    fn checksum(bytes: impl Iterator<Item = u8>) -> u64 {
+        bytes.fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+
+    /// A model trained on this road stays right only while the road stays the same, on every machine: whoever changes
+    /// the drive or its pictures must train `models/road` anew, and then these figures.
+    #[test]
+    fn the_drive_is_the_one_that_models_were_trained_on() {
+        let settings = RoadSettings { seconds: 20.0, width: 64, height: 32, ..RoadSettings::default() };
+        let mut source = RoadSource::new(12, settings).unwrap();
+        let labels = source.info.steering_true_rad.iter().flat_map(|l| l.unwrap().to_le_bytes());
+        let labels = checksum(labels.collect::<Vec<u8>>().into_iter());
+        let pixels = checksum(frames(&mut source).into_iter().step_by(50).flat_map(|f| f.image.pixels));
+        assert_eq!((labels, pixels), (0xee41_e707_c660_29cf, 0x073e_1969_5496_7294), "({labels:#x}, {pixels:#x})");
+    }
 }

@@ -141,7 +141,7 @@ impl Style {
         };
         let tone = dice.range(0.075, 0.17);
         let warmth = dice.range(-0.06, 0.08);
-        let tightest_radius_m = dice.range(68.0, 100.0);
+        let tightest_radius_m = dice.range(70.0, 105.0);
         Self {
             country,
             weather,
@@ -155,7 +155,7 @@ impl Style {
             asphalt: [tone * (1.0 + warmth), tone, tone * (1.0 - warmth)],
             asphalt_age: dice.unit(),
             tightest_radius_m,
-            longest_straight_m: dice.range(40.0, 120.0),
+            longest_straight_m: dice.range(50.0, 150.0),
             hilliness: dice.range(0.012, 0.05),
             cruise_speed: dice.range(14.5, 18.5),
             comfort_acceleration: dice.range(2.3, 3.0),

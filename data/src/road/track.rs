@@ -142,7 +142,7 @@ impl Curves {
 
     /// Chooses the next piece. A road that has turned far to one side tends to turn back, so that it never meets itself.
     fn plan(&mut self, heading: f64) {
-        let straight = self.target != 0.0 && self.dice.chance(0.6);
+        let straight = self.target != 0.0 && self.dice.chance(0.7);
         if straight {
             self.target = 0.0;
             self.hold_left_m = f64::from(self.dice.range(10.0, self.straightness_m));

@@ -2,7 +2,7 @@
 
 use super::super::noise::{Dice, smoothstep};
 use super::super::style::Rgb;
-use super::canvas::Canvas;
+use super::canvas::{Canvas, HIDDEN_DEPTH};
 use super::light::Light;
 
 const PAINTS: [Rgb; 5] =
@@ -22,14 +22,23 @@ impl Bonnet {
         Self { paint: PAINTS[Dice::new(seed, 0x626f_6e6e, 0).pick(PAINTS.len())] }
     }
 
+    /// Marks the pixels that the bonnet hides, so that no work is spent on them.
+    pub fn hide(canvas: &mut Canvas) {
+        let (width, height) = (canvas.width, canvas.height as f32);
+        for column in 0..width {
+            for row in (edge(column, width) * height).max(0.0).ceil() as usize..canvas.height {
+                canvas.ground[row * width + column].depth = HIDDEN_DEPTH;
+            }
+        }
+    }
+
     /// Paints the bonnet: an arch that mirrors the sky at its far edge.
     pub fn draw(&self, canvas: &mut Canvas, light: &Light, sunlit: f32) {
-        let (width, height) = (canvas.width as f32, canvas.height as f32);
+        let height = canvas.height as f32;
         let body = light.on(self.paint, 0.5 * sunlit, 0.7);
         for column in 0..canvas.width {
-            let x = (column as f32 + 0.5) / width * 2.0 - 1.0;
-            // An arch, falling off steeply at the wings.
-            let edge = height * (1.0 - SHARE * (1.0 - 0.35 * x * x - 0.9 * smoothstep(0.72, 1.15, x.abs())));
+            let x = across(column, canvas.width);
+            let edge = height * edge(column, canvas.width);
             let ridge = 0.5 + 0.5 * smoothstep(0.05, 0.0, (x.abs() - 0.42).abs());
             for row in edge.max(0.0) as usize..canvas.height {
                 let cover = (row as f32 + 1.0 - edge).clamp(0.0, 1.0);
@@ -46,4 +55,15 @@ impl Bonnet {
             }
         }
     }
+}
+
+/// Place of a column across the picture, -1 to 1.
+fn across(column: usize, width: usize) -> f32 {
+    (column as f32 + 0.5) / width as f32 * 2.0 - 1.0
+}
+
+/// Where the bonnet begins in a column, as a share of the height: an arch that falls off steeply at the wings.
+fn edge(column: usize, width: usize) -> f32 {
+    let x = across(column, width);
+    1.0 - SHARE * (1.0 - 0.35 * x * x - 0.9 * smoothstep(0.72, 1.15, x.abs()))
 }

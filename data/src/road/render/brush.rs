@@ -159,11 +159,13 @@ impl Sprite {
                 if ground.depth < nearest {
                     continue;
                 }
-                let texel: Texel = std::array::from_fn(|k| {
-                    let top = upper[x0][k] + (upper[x1][k] - upper[x0][k]) * tx;
-                    let bottom = lower[x0][k] + (lower[x1][k] - lower[x0][k]) * tx;
-                    top + (bottom - top) * ty
-                });
+                let (a, b, c, d) = (upper[x0], upper[x1], lower[x0], lower[x1]);
+                let mut texel: Texel = [0.0; 4];
+                for k in 0..4 {
+                    let top = a[k] + (b[k] - a[k]) * tx;
+                    let bottom = c[k] + (d[k] - c[k]) * tx;
+                    texel[k] = top + (bottom - top) * ty;
+                }
                 let left = 1.0 - texel[3];
                 if left < 0.996 {
                     for k in 0..4 {

@@ -9,6 +9,9 @@ pub type Light4 = [f32; 4];
 /// Depth of a pixel that shows nothing nearer than the sky.
 pub const SKY_DEPTH: f32 = f32::INFINITY;
 
+/// Depth of a pixel that our own car hides.
+pub const HIDDEN_DEPTH: f32 = 0.0;
+
 /// What a pixel of ground shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Fragment {

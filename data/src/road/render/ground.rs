@@ -2,7 +2,7 @@
 
 use super::super::noise::{NoiseMap, hash, smoothstep, split};
 use super::super::style::{CentreLine, Country, Rgb, Style};
-use super::canvas::{Canvas, Fragment, Light4, SKY_DEPTH};
+use super::canvas::{Canvas, Fragment, HIDDEN_DEPTH, Light4, SKY_DEPTH};
 use super::light::Light;
 use super::shade::Shade;
 use super::texture::Texture;
@@ -103,7 +103,7 @@ impl Ground {
             east: frame.reference_s.rem_euclid(150.0 * 128.0) as f32,
         };
         for (fragment, light) in canvas.ground.iter().zip(&mut canvas.light) {
-            if fragment.depth < SKY_DEPTH {
+            if fragment.depth < SKY_DEPTH && fragment.depth > HIDDEN_DEPTH {
                 *light = self.shade(fragment, frame, &place);
             }
         }
@@ -166,7 +166,7 @@ impl Ground {
         let crack = (1.0 - crackle / crack_width).max(0.0) * (0.03 / crack_width).min(1.0);
         let seam = cover(f.left - 0.12, -0.02, 0.02, f.left_span);
         let (cell, within) = split(s / 16.0);
-        let dice = hash(self.seed, 0x7061_7463, cell as i64);
+        let dice = hash(self.seed, 0x7061_7463, (cell % (REPEAT_M as usize / 16)) as i64);
         let mut patch = 0.0;
         if (dice & 0xff) as f32 / 255.0 < 0.4 * age {
             let start = (dice >> 8 & 7) as f32;
@@ -187,7 +187,10 @@ impl Ground {
             white += cover(f.left.abs() - style.lane_m, -half, half, f.left_span);
         }
         if style.centre_line == CentreLine::DashedWhite {
-            white += cover(f.left, -half, half, f.left_span) * dashes(s, 4.0, f.s_span);
+            let centre = cover(f.left, -half, half, f.left_span);
+            if centre > 0.0 {
+                white += centre * dashes(s, 4.0, f.s_span);
+            }
         }
         white
     }
@@ -233,7 +236,7 @@ impl Ground {
     fn crop(&self, f: &Fragment, s: f32) -> usize {
         let side = i64::from(f.left > 0.0);
         let depth = i64::from(f.left.abs() > 48.0);
-        let cell = split(s / 128.0 + 0.3 * side as f32).0 as i64;
+        let cell = (split(s / 128.0 + 0.3 * side as f32).0 % (REPEAT_M as usize / 128)) as i64;
         (hash(self.seed, 0x6372_6f70 + 2 * depth as u64 + side as u64, cell) % 3) as usize
     }
 }

@@ -106,6 +106,7 @@ impl Renderer {
         let reference_s = view.s.floor();
         let Self { canvas, noise, light, .. } = self;
         canvas.clear();
+        Bonnet::hide(canvas);
         self.shade.prepare(view.s, reference_s, &self.scenery, &self.foliage, track, noise);
         self.terrain.draw(canvas, &view, track, noise, light.to_sun, reference_s);
         let frame = GroundFrame { light, noise, reference_s, time_s: moment.time_s as f32, shade: &self.shade };

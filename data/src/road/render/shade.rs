@@ -12,6 +12,8 @@ const ALONG: usize = 128;
 const ACROSS: usize = 128;
 /// Texels a metre.
 const PER_METRE: f32 = 4.0;
+/// Texels a metre along the road of each level.
+const SCALE: [f32; LEVELS] = [4.0, 2.0, 1.0, 0.5, 0.25];
 /// A tile at half, quarter ... the fineness along the road.
 const LEVELS: usize = 5;
 /// Tiles visible at once.
@@ -79,7 +81,7 @@ impl Shade {
         }
         let level = (((span * PER_METRE).max(1.0).to_bits() >> 23) as usize - 127).min(LEVELS - 1);
         let rows = ALONG >> level;
-        let x = ((along - number as f32 * TILE_M as f32) * PER_METRE / (1 << level) as f32 - 0.5).max(0.0);
+        let x = ((along - number as f32 * TILE_M as f32) * SCALE[level] - 0.5).max(0.0);
         let y = (left + 16.0) * PER_METRE - 0.5;
         let (x0, y0) = (x as i32 as usize, y as i32 as usize);
         let (tx, ty) = (x - x0 as f32, y - y0 as f32);

@@ -9,6 +9,8 @@ const SIDE: usize = 512;
 const LEVELS: usize = 10;
 /// Texels a metre of the finest level.
 const PER_METRE: f32 = 24.0;
+/// Texels a metre of each level.
+const SCALE: [f32; LEVELS] = halvings();
 
 /// The texture's light and dark, -1 to 1, over (metres along, metres left).
 pub struct Texture {
@@ -46,16 +48,26 @@ impl Texture {
     pub fn at(&self, along: f32, across: f32, along_span: f32, across_span: f32) -> f32 {
         let (a, b) = (level(along_span), level(across_span));
         let (width, height) = (SIDE >> a, SIDE >> b);
-        let texels = &self.levels[b * LEVELS + a];
-        let (x0, tx) = split((along + 512.0) * (PER_METRE / (1 << a) as f32));
-        let (y0, ty) = split((across + 512.0) * (PER_METRE / (1 << b) as f32));
-        let (x0, y0) = (x0 & (width - 1), y0 & (height - 1));
-        let (x1, y1) = ((x0 + 1) & (width - 1), (y0 + 1) & (height - 1));
-        let texel = |x: usize, y: usize| f32::from(texels[y * width + x]);
+        let texels = &self.levels[b * LEVELS + a][..];
+        let (x0, tx) = split((along + 512.0) * SCALE[a]);
+        let (y0, ty) = split((across + 512.0) * SCALE[b]);
+        let (x1, y1) = ((x0 + 1) & (width - 1), ((y0 + 1) & (height - 1)) * width);
+        let (x0, y0) = (x0 & (width - 1), (y0 & (height - 1)) * width);
+        let texel = |x: usize, y: usize| f32::from(texels[y + x]);
         let top = texel(x0, y0) + (texel(x1, y0) - texel(x0, y0)) * tx;
         let bottom = texel(x0, y1) + (texel(x1, y1) - texel(x0, y1)) * tx;
         (top + (bottom - top) * ty) * (1.0 / 127.0)
     }
+}
+
+const fn halvings() -> [f32; LEVELS] {
+    let mut scale = [PER_METRE; LEVELS];
+    let mut level = 1;
+    while level < LEVELS {
+        scale[level] = scale[level - 1] * 0.5;
+        level += 1;
+    }
+    scale
 }
 
 /// The level whose texels are about as wide as `span`.
