@@ -9,7 +9,7 @@ use crate::video;
 use crate::{DataError, Source};
 
 /// What `open` accepts, for error messages.
-const KNOWN: &str = "the folder of a recorded drive, a video file, camera:0, the URL of a stream (http, rtsp), or a \
+const KNOWN: &str = "the folder of a recorded drive, a video file, a ROS bag, camera:0, the URL of a stream (http, rtsp), or a \
                      built-in road such as road:7 or road:7,seconds=30,size=640x480,rate=20";
 
 /// Opens a source by the text that names it.
@@ -42,6 +42,9 @@ fn open_file(spec: &str, path: &Path) -> Result<Box<dyn Source>, DataError> {
             Some(folder) => formats::open_folder(spec, folder),
             None => video::open_with_csv(spec, path),
         };
+    }
+    if let Some(opened) = formats::open_container(spec, path) {
+        return opened;
     }
     if let Some(folder) = path.parent().filter(|_| formats::is_part(path)) {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use crate::folder::bad_file;
 use crate::{DataError, Source};
 
+mod bag;
 mod clock;
+mod comma2016;
 mod comma2k19;
 mod donkeycar;
 mod images;
 mod model_car;
 mod npy;
+mod ros_messages;
 mod simulator;
 mod sullychen;
 mod udacity;
@@ -35,6 +38,7 @@ const LAYOUTS: &[Layout] = &[
     Layout { looked_for: simulator::LOOKED_FOR, recognise: simulator::recognise, open: simulator::open },
     Layout { looked_for: sullychen::LOOKED_FOR, recognise: sullychen::recognise, open: sullychen::open },
     Layout { looked_for: comma2k19::LOOKED_FOR, recognise: comma2k19::recognise, open: comma2k19::open },
+    Layout { looked_for: comma2016::LOOKED_FOR, recognise: comma2016::recognise, open: comma2016::open },
     Layout { looked_for: images::LOOKED_FOR, recognise: images::recognise, open: images::open },
 ];
 
@@ -51,6 +55,15 @@ pub(crate) fn open_folder(name: &str, folder: &Path) -> Opened {
     match LAYOUTS.iter().find(|layout| (layout.recognise)(folder)) {
         Some(layout) => (layout.open)(name, folder),
         None => Err(unknown_layout(folder)),
+    }
+}
+
+/// Opens a file that is a whole recording, by its suffix; `None` if it has none of those suffixes.
+pub(crate) fn open_container(name: &str, path: &Path) -> Option<Opened> {
+    match path.extension()?.to_ascii_lowercase().to_str()? {
+        "bag" => Some(bag::open(name, path)),
+        "h5" | "hdf5" => Some(comma2016::open_drive(name, path)),
+        _ => None,
     }
 }
 
