@@ -1,0 +1,109 @@
+//! Keys: one table that both the window and its help read.
+
+use egui::{Key, Modifiers};
+
+use super::command::{Command, Lane, Overlay};
+use crate::pipeline::Pace;
+
+/// A key with what it does.
+pub struct KeyBinding {
+    /// The key.
+    pub key: Key,
+    /// Shift, control and so on; they must match exactly.
+    pub modifiers: Modifiers,
+    /// As the help writes it.
+    pub shown: &'static str,
+    /// What it does, in a few words.
+    pub meaning: &'static str,
+    /// What it asks for.
+    pub command: Command,
+}
+
+/// Every key, in the order of the help's page.
+pub fn bindings() -> Vec<KeyBinding> {
+    let plain = |key, shown, meaning, command| KeyBinding { key, modifiers: Modifiers::NONE, shown, meaning, command };
+    let shift = |key, shown, meaning, command| KeyBinding { key, modifiers: Modifiers::SHIFT, shown, meaning, command };
+    let ctrl = |key, shown, meaning, command| KeyBinding { key, modifiers: Modifiers::COMMAND, shown, meaning, command };
+    let overlay = |key, shown, overlay: Overlay| plain(key, shown, overlay.label(), Command::ToggleOverlay(overlay));
+    let theta = |key, shown, meaning, x, h| plain(key, shown, meaning, Command::NudgeThresholds(Lane::Main, x, h));
+    vec![
+        plain(Key::Space, "Space", "play or pause", Command::TogglePlay),
+        plain(Key::ArrowRight, "Right", "one frame on", Command::StepFrames(1)),
+        plain(Key::ArrowLeft, "Left", "one frame back", Command::StepFrames(-1)),
+        shift(Key::ArrowRight, "Shift Right", "one second on", Command::StepSeconds(1.0)),
+        shift(Key::ArrowLeft, "Shift Left", "one second back", Command::StepSeconds(-1.0)),
+        plain(Key::Home, "Home", "to the start", Command::Seek(0)),
+        plain(Key::End, "End", "to the end", Command::SeekEnd),
+        plain(Key::CloseBracket, "]", "faster", Command::ChangePace(1)),
+        plain(Key::OpenBracket, "[", "slower", Command::ChangePace(-1)),
+        plain(Key::P, "P", "real speed", Command::SetPace(Pace::Times(1.0))),
+        plain(Key::L, "L", "loop", Command::ToggleLoop),
+        plain(Key::I, "I", "range starts here", Command::MarkStart),
+        plain(Key::O, "O", "range ends here", Command::MarkEnd),
+        plain(Key::X, "X", "no range", Command::SetRange(None)),
+        plain(Key::E, "E", "export the range", Command::Export),
+        theta(Key::Equals, "=", "theta_x up: send fewer inputs", 1, 0),
+        theta(Key::Minus, "-", "theta_x down", -1, 0),
+        theta(Key::Quote, "'", "theta_h up: send fewer hidden units", 0, 1),
+        theta(Key::Semicolon, ";", "theta_h down", 0, -1),
+        plain(Key::R, "R", "the model's own thresholds", Command::ResetThresholds(Lane::Main)),
+        plain(Key::D, "D", "dense RNN beside it", Command::ToggleDense),
+        plain(Key::C, "C", "compare two settings", Command::ToggleCompare),
+        overlay(Key::Num1, "1", Overlay::PredictedPath),
+        overlay(Key::Num2, "2", Overlay::TruePath),
+        overlay(Key::Num3, "3", Overlay::Wheels),
+        overlay(Key::Num4, "4", Overlay::Crop),
+        overlay(Key::Num5, "5", Overlay::Saliency),
+        plain(Key::F, "F", "charts follow the frame", Command::ToggleFollow),
+        plain(Key::T, "T", "dark or light", Command::ToggleTheme),
+        plain(Key::H, "H", "health", Command::ToggleHealth),
+        ctrl(Key::O, "Ctrl O", "open a drive or a model", Command::ToggleOpen),
+        ctrl(Key::Q, "Ctrl Q", "quit", Command::Quit),
+        plain(Key::Escape, "Esc", "close what lies on top", Command::CloseTop),
+        plain(Key::Questionmark, "?", "these keys", Command::ToggleHelp),
+    ]
+}
+
+/// What the keys pressed since the last redraw ask for. Nothing while text is being typed, except Escape.
+pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
+    let typing = ctx.text_edit_focused();
+    ctx.input_mut(|input| {
+        bindings()
+            .into_iter()
+            .filter(|binding| !typing || binding.key == Key::Escape)
+            .filter(|binding| {
+                let any = Modifiers::SHIFT;
+                // Where `?` needs shift, some layouts report it with the key and some do not.
+                let question = binding.key == Key::Questionmark
+                    && (input.consume_key(any, Key::Slash) || input.consume_key(any, Key::Questionmark));
+                question || consume(input, binding)
+            })
+            .map(|binding| binding.command)
+            .collect()
+    })
+}
+
+/// `InputState::consume_key` takes extra shifts for granted; here they must match.
+fn consume(input: &mut egui::InputState, binding: &KeyBinding) -> bool {
+    let exact = input.events.iter().any(|event| {
+        matches!(event, egui::Event::Key { key, pressed: true, modifiers, .. }
+            if *key == binding.key && modifiers.matches_exact(binding.modifiers))
+    });
+    exact && input.consume_key(binding.modifiers, binding.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_bindings_share_a_key() {
+        let bindings = bindings();
+        for (place, a) in bindings.iter().enumerate() {
+            for b in &bindings[place + 1..] {
+                assert!((a.key, a.modifiers) != (b.key, b.modifiers), "{} and {}", a.meaning, b.meaning);
+                assert_ne!(a.shown, b.shown);
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Angles over time and the error below them, in step with the video.
+
+use egui::{Color32, Response, RichText, Ui, vec2};
+use egui_plot::{HLine, HoverPosition, Line, LineStyle, Plot, PlotPoints, PlotTransform, Span, VLine};
+
+use super::Panel;
+use crate::window::command::Command;
+use crate::window::history::{Sample, Stretch};
+use crate::window::text;
+use crate::window::theme::{self, Palette};
+use crate::window::view::View;
+
+/// Name of the time axis that all charts share.
+pub const TIME_AXIS: &str = "time axis";
+/// Seconds before and after the frame shown that a following chart covers.
+const SPAN_S: [f64; 2] = [20.0, 4.0];
+
+/// The stretch of time that following charts show.
+pub fn visible_time(view: &View) -> [f64; 2] {
+    let now = view.main.frame.as_ref().map_or(0.0, |frame| frame.time_s);
+    let start = (now - SPAN_S[0]).max(0.0);
+    [start, start + SPAN_S[0] + SPAN_S[1]]
+}
+
+/// The whole card.
+pub fn show(ui: &mut Ui, panel: &mut Panel) {
+    theme::card(ui).show(ui, |ui| {
+        legend(ui, panel);
+        let height = ui.available_height() - ui.spacing().item_spacing.y;
+        let angles = (0.66 * height).max(30.0);
+        angle_plot(ui, panel, angles);
+        error_plot(ui, panel, (height - angles).max(20.0));
+    });
+}
+
+/// Names of the curves with their error so far.
+fn legend(ui: &mut Ui, panel: &mut Panel) {
+    let colours = Palette::current(ui);
+    let rms = errors_rms(panel.view);
+    let degrees = |rms: Option<f64>| rms.map_or(String::new(), |rad| format!(" · RMS error {:.2}°", rad.to_degrees()));
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Steering wheel").strong());
+        key(ui, colours.truth, "driver", false);
+        key(ui, colours.delta, &format!("delta RNN{}", degrees(rms.delta)), false);
+        if panel.view.second.is_some() {
+            key(ui, colours.second, &format!("second{}", degrees(rms.second)), false);
+        }
+        if panel.settings.dense {
+            key(ui, colours.dense, &format!("dense RNN{}", degrees(rms.dense)), true);
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let hint = "Charts move with the frame. Drag or scroll a chart to look around; click it to jump. Key F";
+            if ui.selectable_label(panel.settings.follow, "Follow").on_hover_text(hint).clicked() {
+                panel.ask(Command::ToggleFollow);
+            }
+            let hint = "The dense RNN, same weights, beside the delta RNN: what is lost by sending less. Key D";
+            if ui.selectable_label(panel.settings.dense, "Dense RNN").on_hover_text(hint).clicked() {
+                panel.ask(Command::ToggleDense);
+            }
+        });
+    });
+}
+
+fn key(ui: &mut Ui, colour: Color32, words: &str, dashed: bool) {
+    let (rect, _) = ui.allocate_exact_size(vec2(16.0, 12.0), egui::Sense::hover());
+    let line = [rect.left_center(), rect.right_center()];
+    let stroke = egui::Stroke::new(2.2, colour);
+    if dashed {
+        ui.painter().extend(egui::Shape::dashed_line(&line, stroke, 4.0, 3.0));
+    } else {
+        ui.painter().line_segment(line, stroke);
+    }
+    ui.add_space(-4.0);
+    ui.label(RichText::new(words).small());
+}
+
+/// Root of the mean squared error over everything computed so far, in radians.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub struct RmsErrors {
+    /// The delta RNN's.
+    pub delta: Option<f64>,
+    /// The dense RNN's.
+    pub dense: Option<f64>,
+    /// The second setting's.
+    pub second: Option<f64>,
+}
+
+/// The errors of every curve against the driver's angle.
+pub fn errors_rms(view: &View) -> RmsErrors {
+    let rms = |pick: fn(&Sample) -> Option<f32>| {
+        let squares = view.history.iter().filter_map(|(_, sample)| {
+            let error = f64::from(pick(sample)?) - f64::from(sample.truth_rad?);
+            Some(error * error)
+        });
+        let (sum, count) = squares.fold((0.0, 0_u32), |(sum, count), square| (sum + square, count + 1));
+        (count > 0).then(|| (sum / f64::from(count)).sqrt())
+    };
+    RmsErrors { delta: rms(|s| s.delta_rad), dense: rms(|s| s.dense_rad), second: rms(|s| s.second_rad) }
+}
+
+/// A curve ready to be drawn.
+struct Curve {
+    name: &'static str,
+    stretches: Vec<Stretch>,
+    colour: Color32,
+    width: f32,
+    dashed: bool,
+}
+
+fn angle_plot(ui: &mut Ui, panel: &mut Panel, height: f32) {
+    let colours = Palette::current(ui);
+    let (time, columns) = (shown_time(ui, panel), ui.available_width() as usize);
+    let pick = |pick: fn(&Sample) -> Option<f32>| {
+        panel.view.history.curve(time, columns, move |sample| pick(sample).map(|rad| f64::from(rad).to_degrees()))
+    };
+    let truth = truth_curve(panel.view, time, columns);
+    let mut curves = vec![Curve { name: "driver", stretches: truth, colour: colours.truth, width: 1.8, dashed: false }];
+    if panel.settings.dense {
+        let stretches = pick(|s| s.dense_rad);
+        curves.push(Curve { name: "dense RNN", stretches, colour: colours.dense, width: 1.6, dashed: true });
+    }
+    if panel.view.second.is_some() {
+        let stretches = pick(|s| s.second_rad);
+        curves.push(Curve { name: "second", stretches, colour: colours.second, width: 1.6, dashed: false });
+    }
+    let stretches = pick(|s| s.delta_rad);
+    curves.push(Curve { name: "delta RNN", stretches, colour: colours.delta, width: 2.0, dashed: false });
+    let most = reach(&curves, 6.0);
+    plot(ui, panel, "angles", height, most, curves, false);
+}
+
+fn error_plot(ui: &mut Ui, panel: &mut Panel, height: f32) {
+    let colours = Palette::current(ui);
+    let (time, columns) = (shown_time(ui, panel), ui.available_width() as usize);
+    let error = |pick: fn(&Sample) -> Option<f32>| {
+        panel.view.history.curve(time, columns, move |sample| {
+            Some(f64::from(pick(sample)? - sample.truth_rad?).to_degrees())
+        })
+    };
+    let mut curves = Vec::new();
+    if panel.settings.dense {
+        let stretches = error(|s| s.dense_rad);
+        curves.push(Curve { name: "dense error", stretches, colour: colours.dense, width: 1.3, dashed: true });
+    }
+    if panel.view.second.is_some() {
+        let stretches = error(|s| s.second_rad);
+        curves.push(Curve { name: "second error", stretches, colour: colours.second, width: 1.3, dashed: false });
+    }
+    let stretches = error(|s| s.delta_rad);
+    curves.push(Curve { name: "error", stretches, colour: colours.delta, width: 1.6, dashed: false });
+    let most = reach(&curves, 4.0);
+    plot(ui, panel, "error", height, most, curves, true);
+}
+
+/// The driver's angle over the whole drive, also where nothing has been computed yet.
+fn truth_curve(view: &View, time_s: [f64; 2], columns: usize) -> Vec<Stretch> {
+    let Some(drive) = &view.drive else { return Vec::new() };
+    if drive.steering_true_rad.is_empty() || drive.times_s.len() != drive.steering_true_rad.len() {
+        return view.history.curve(time_s, columns, |s| s.truth_rad.map(|rad| f64::from(rad).to_degrees()));
+    }
+    let first = drive.times_s.partition_point(|&t| t < time_s[0]);
+    let end = drive.times_s.partition_point(|&t| t <= time_s[1]);
+    let mut stretches = vec![Stretch::new()];
+    for index in first..end {
+        match drive.steering_true_rad[index] {
+            Some(rad) => stretches.last_mut().into_iter().for_each(|open| {
+                open.push([drive.times_s[index], f64::from(rad).to_degrees()]);
+            }),
+            None if stretches.last().is_some_and(|open| !open.is_empty()) => stretches.push(Stretch::new()),
+            None => {}
+        }
+        let gap = drive.gaps.iter().any(|gap| gap.after_index == index);
+        if gap && stretches.last().is_some_and(|open| !open.is_empty()) {
+            stretches.push(Stretch::new());
+        }
+    }
+    let step = (time_s[1] - time_s[0]) / columns.max(1) as f64;
+    stretches.iter().filter(|stretch| !stretch.is_empty()).map(|stretch| crate::window::history::thin(stretch, step)).collect()
+}
+
+/// The stretch of time that the charts show, as they were last drawn.
+fn shown_time(ui: &Ui, panel: &Panel) -> [f64; 2] {
+    if panel.settings.follow {
+        return visible_time(panel.view);
+    }
+    ui.ctx().data(|data| data.get_temp(egui::Id::new("shown time"))).unwrap_or_else(|| visible_time(panel.view))
+}
+
+/// Half the height of a chart in degrees: rounded up, so that it does not twitch.
+fn reach(curves: &[Curve], least: f64) -> f64 {
+    let values = curves.iter().flat_map(|c| c.stretches.iter().flatten()).map(|point| point[1].abs());
+    let most = values.filter(|value| value.is_finite()).fold(least, f64::max);
+    let step = if most < 20.0 { 4.0 } else { 15.0 };
+    (1.05 * most / step).ceil() * step
+}
+
+fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curves: Vec<Curve>, time_labels: bool) {
+    let colours = Palette::current(ui);
+    let follow = panel.settings.follow;
+    let window = visible_time(panel.view);
+    let now = panel.view.main.frame.as_ref().map(|frame| frame.time_s);
+    let range = panel.view.range.map(|r| [panel.view.time_of(r.first), panel.view.time_of(r.end.saturating_sub(1))]);
+    let plot = Plot::new(name)
+        .height(height)
+        .link_axis(egui::Id::new(TIME_AXIS), [true, false])
+        .show_axes([time_labels, true])
+        .y_axis_min_width(34.0)
+        .y_axis_formatter(|mark, _| format!("{:.0}°", mark.value))
+        .x_axis_formatter(|mark, _| if mark.value < 0.0 { String::new() } else { text::clock(mark.value).trim_end_matches(".00").to_owned() })
+        .label_formatter(|position| {
+            let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) = position;
+            Some(format!("{} s\n{:.1}°", text::clock(position.x), position.y))
+        })
+        .allow_zoom([true, false])
+        .allow_drag([true, false])
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_double_click_reset(false)
+        .set_margin_fraction(vec2(0.0, 0.0));
+    let shown = plot.show(ui, |plot| {
+        if follow {
+            plot.set_plot_bounds_x(window[0]..=window[1]);
+        }
+        plot.set_plot_bounds_y(-most..=most);
+        if let Some([first, last]) = range {
+            plot.span(Span::new("", first..=last).fill(colours.dense.gamma_multiply(0.12)));
+        }
+        plot.hline(HLine::new("", 0.0).color(colours.edge).width(1.0));
+        for curve in curves {
+            for stretch in curve.stretches {
+                let line = Line::new(curve.name, PlotPoints::from(stretch)).color(curve.colour).width(curve.width);
+                plot.line(if curve.dashed { line.style(LineStyle::dashed_dense()) } else { line });
+            }
+        }
+        if let Some(now) = now {
+            plot.vline(VLine::new("now", now).color(colours.weak).width(1.0));
+        }
+        let bounds = plot.plot_bounds();
+        [bounds.min()[0], bounds.max()[0]]
+    });
+    if name == "angles" {
+        ui.ctx().data_mut(|data| data.insert_temp(egui::Id::new("shown time"), shown.inner));
+    }
+    let corner = shown.response.rect.left_top() + vec2(6.0, 2.0);
+    let words = if name == "angles" { "left" } else { "error" };
+    ui.painter().text(corner, egui::Align2::LEFT_TOP, words, egui::FontId::proportional(11.0), colours.weak);
+    shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Canvas, true, format!("{name} chart")));
+    handle(&shown.response, &shown.transform, panel);
+}
+
+/// Click jumps to that time; dragging or zooming stops the charts from following.
+pub fn handle(response: &Response, transform: &PlotTransform, panel: &mut Panel) {
+    if let (true, Some(at)) = (response.clicked(), response.interact_pointer_pos()) {
+        let time_s = transform.value_from_position(at).x;
+        panel.ask(Command::Seek(panel.view.index_at(time_s.max(0.0))));
+    }
+    let zoomed = response.hovered() && response.ctx.input(|input| input.zoom_delta() != 1.0 || input.smooth_scroll_delta().y != 0.0);
+    if panel.settings.follow && (response.dragged() || zoomed) {
+        panel.ask(Command::ToggleFollow);
+    }
+}

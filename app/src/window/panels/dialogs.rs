@@ -1,0 +1,152 @@
+//! What lies over the window: keys, health, opening by name, messages.
+
+use egui::{Align2, Context, RichText, ScrollArea, vec2};
+
+use super::{Panel, health};
+use crate::window::command::{Browse, Command, Lane};
+use crate::window::keys;
+use crate::window::theme::Palette;
+
+/// Which dialogs are open, and what is being typed.
+#[derive(Debug, Default)]
+pub struct Dialogs {
+    /// The list of keys.
+    pub help: bool,
+    /// The health details.
+    pub health: bool,
+    /// Opening by name.
+    pub open: bool,
+    /// The path or address being typed.
+    pub typed: String,
+}
+
+impl Dialogs {
+    /// Closes what lies on top; false if nothing does.
+    pub fn close_top(&mut self) -> bool {
+        for open in [&mut self.help, &mut self.open, &mut self.health] {
+            if std::mem::take(open) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Draws whatever is open.
+    pub fn show(&mut self, ctx: &Context, panel: &mut Panel) {
+        self.show_help(ctx);
+        self.show_health(ctx, panel);
+        self.show_open(ctx, panel);
+        notices(ctx, panel);
+    }
+
+    fn show_help(&mut self, ctx: &Context) {
+        let room = ctx.content_rect().size();
+        egui::Window::new("Keys")
+            .open(&mut self.help)
+            .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
+            .collapsible(false)
+            .resizable(false)
+            .show(ctx, |ui| {
+                ScrollArea::vertical().max_height(room.y - 90.0).show(ui, |ui| {
+                    let bindings = keys::bindings();
+                    let columns = if room.x > 700.0 { 3 } else { 1 };
+                    let rows = bindings.len().div_ceil(columns);
+                    egui::Grid::new("keys").num_columns(2 * columns).spacing([12.0, 5.0]).show(ui, |ui| {
+                        for row in 0..rows {
+                            for column in 0..columns {
+                                let Some(binding) = bindings.get(column * rows + row) else { continue };
+                                ui.label(RichText::new(binding.shown).monospace().strong());
+                                ui.label(binding.meaning);
+                            }
+                            ui.end_row();
+                        }
+                    });
+                    ui.separator();
+                    ui.label("Timeline: drag to seek, Shift-drag for a range. Charts: click to jump, drag and Ctrl-scroll to look around.");
+                });
+            });
+    }
+
+    fn show_health(&mut self, ctx: &Context, panel: &Panel) {
+        egui::Window::new("Health")
+            .open(&mut self.health)
+            .anchor(Align2::RIGHT_BOTTOM, vec2(-12.0, -36.0))
+            .collapsible(false)
+            .resizable(false)
+            .show(ctx, |ui| {
+                ScrollArea::vertical().max_height(420.0).show(ui, |ui| health::details(ui, panel));
+            });
+    }
+
+    fn show_open(&mut self, ctx: &Context, panel: &mut Panel) {
+        let mut open = self.open;
+        let mut done = false;
+        egui::Window::new("Open")
+            .open(&mut open)
+            .anchor(Align2::CENTER_CENTER, vec2(0.0, -40.0))
+            .collapsible(false)
+            .resizable(false)
+            .show(ctx, |ui| {
+                ui.set_width(460.0_f32.min(ctx.content_rect().width() - 60.0));
+                let caption = ui.label("A folder, a file, road:7, camera:0 or an address");
+                let field = egui::TextEdit::singleline(&mut self.typed).desired_width(f32::INFINITY);
+                let response = ui.add(field).labelled_by(caption.id);
+                if self.typed.is_empty() && !response.has_focus() {
+                    response.request_focus();
+                }
+                let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+                ui.horizontal_wrapped(|ui| {
+                    let named = !self.typed.trim().is_empty();
+                    if (ui.add_enabled(named, egui::Button::new("Open as drive")).clicked() || entered) && named {
+                        panel.ask(Command::OpenSource(self.typed.trim().to_owned()));
+                        done = true;
+                    }
+                    if ui.add_enabled(named, egui::Button::new("Open as model")).clicked() {
+                        panel.ask(Command::OpenModel(Lane::Main, self.typed.trim().into()));
+                        done = true;
+                    }
+                    if ui.button("Browse folders …").clicked() {
+                        panel.ask(Command::Browse(Browse::SourceFolder));
+                        done = true;
+                    }
+                    if ui.button("Browse files …").clicked() {
+                        panel.ask(Command::Browse(Browse::SourceFile));
+                        done = true;
+                    }
+                });
+                for recent in panel.settings.recent_sources.clone() {
+                    if ui.link(&recent).clicked() {
+                        panel.ask(Command::OpenSource(recent));
+                        done = true;
+                    }
+                }
+            });
+        self.open = open && !done;
+    }
+}
+
+/// Messages above the transport, newest below.
+fn notices(ctx: &Context, panel: &mut Panel) {
+    if panel.view.notices.is_empty() {
+        return;
+    }
+    let width = 520.0_f32.min(ctx.content_rect().width() - 24.0);
+    egui::Area::new(egui::Id::new("notices")).anchor(Align2::CENTER_TOP, vec2(0.0, 44.0)).show(ctx, |ui| {
+        ui.set_max_width(width);
+        let colours = Palette::current(ui);
+        let edge = if panel.view.notices.iter().any(|notice| notice.bad) { colours.warning } else { colours.dense };
+        let frame = egui::Frame::popup(ui.style()).stroke(egui::Stroke::new(1.5, edge));
+        frame.show(ui, |ui| {
+            for notice in panel.view.notices.clone() {
+                let sign = if notice.bad { RichText::new("▲").color(colours.warning) } else { RichText::new("ℹ").color(colours.dense) };
+                ui.horizontal_wrapped(|ui| {
+                    ui.label(sign);
+                    ui.label(notice.text);
+                });
+            }
+            if ui.small_button("Dismiss").clicked() {
+                panel.ask(Command::DismissNotices);
+            }
+        });
+    });
+}

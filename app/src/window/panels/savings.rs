@@ -1,0 +1,224 @@
+//! What the delta network saves: the figure to remember, and everything needed to believe it.
+
+use egui::{Align2, Color32, FontId, RichText, Ui, vec2};
+use egui_plot::{HLine, Line, LineStyle, Plot, PlotPoints, VLine};
+
+use super::Panel;
+use super::angles::{TIME_AXIS, visible_time};
+use crate::window::command::{Command, Lane};
+use crate::window::text;
+use crate::window::theme::{self, Palette};
+use crate::window::view::LaneView;
+
+/// The whole card; the chart takes what height is left above `reserve` points.
+pub fn show(ui: &mut Ui, panel: &mut Panel, chart_height: f32) {
+    theme::card(ui).show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        headlines(ui, panel);
+        if chart_height > 40.0 {
+            chart(ui, panel, chart_height);
+        }
+        table(ui, panel);
+        whole_network(ui, panel);
+    });
+}
+
+/// One headline for each setting.
+fn headlines(ui: &mut Ui, panel: &Panel) {
+    let colours = Palette::current(ui);
+    match &panel.view.second {
+        None => headline(ui, &panel.view.main, colours.delta, None),
+        Some(second) => {
+            ui.columns(2, |columns| {
+                headline(&mut columns[0], &panel.view.main, colours.delta, Some("shown"));
+                headline(&mut columns[1], second, colours.second, Some("second"));
+            });
+        }
+    }
+}
+
+fn headline(ui: &mut Ui, lane: &LaneView, colour: Color32, name: Option<&str>) {
+    let totals = lane.frame.as_ref().map(|frame| frame.totals);
+    let figure = totals.map_or("–".to_owned(), |t| text::times(t.macs_dense as f64, t.macs as f64));
+    let hint = "Multiply-accumulates of the dense RNN over those of the delta RNN, summed from the RNN's last cold start \
+                (its first frame, where everything is sent, and the warm-up count). Only the RNN: see the whole network below.";
+    ui.horizontal(|ui| {
+        let size = if name.is_some() { 34.0 } else { 46.0 };
+        let response = ui.label(RichText::new(&figure).font(theme::headline_font(size)).color(colour));
+        response.on_hover_text(hint);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 1.0;
+            ui.add_space(if name.is_some() { 3.0 } else { 8.0 });
+            let title = name.map_or("fewer RNN operations".to_owned(), |name| format!("fewer RNN operations · {name}"));
+            ui.label(RichText::new(title).strong().size(if name.is_some() { 13.0 } else { 17.0 }));
+            let now = lane.frame.as_ref().zip(lane.model.as_ref()).map_or_else(String::new, |(frame, model)| {
+                let dense = model.dense.macs as f64;
+                let recent = lane.recent_mean().map_or("–".to_owned(), |mean| text::times(dense, mean.macs));
+                format!("this frame {} · last 5 s {recent}", text::times(dense, frame.count.macs as f64))
+            });
+            let so_far = totals.map_or(String::new(), |t| format!("{} frames so far", text::grouped(t.steps)));
+            if name.is_some() {
+                ui.label(RichText::new(now).small().weak());
+            } else {
+                ui.label(RichText::new(format!("{so_far} · {now}")).small().weak());
+            }
+        });
+    });
+}
+
+/// MACs of every frame on a log axis, with the dense RNN's line.
+fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
+    let colours = Palette::current(ui);
+    let Some(model) = panel.view.main.model.clone() else { return };
+    let dense = (model.dense.macs.max(1) as f64).log10();
+    let follow = panel.settings.follow;
+    let (window, columns) = (visible_time(panel.view), ui.available_width() as usize);
+    let history = &panel.view.history;
+    // A frame that sent nothing has no logarithm: it is drawn at one multiply-accumulate.
+    let curve = |pick: fn(&crate::window::history::Sample) -> Option<u64>| {
+        history.curve(window, columns, move |sample| pick(sample).map(|macs| (macs.max(1) as f64).log10()))
+    };
+    let lines = [(curve(|s| s.macs), colours.delta, "delta RNN"), (curve(|s| s.second_macs), colours.second, "second setting")];
+    let floor = (0.3 * dense).min(1.0);
+    let now = panel.view.main.frame.as_ref().map(|frame| frame.time_s);
+    let plot = Plot::new("macs")
+        .height(height)
+        .link_axis(egui::Id::new(TIME_AXIS), [true, false])
+        .show_axes([false, true])
+        .show_grid([true, true])
+        .y_axis_min_width(34.0)
+        .y_grid_spacer(decades)
+        .y_axis_formatter(|mark, _| text::count(10_f64.powf(mark.value)).replace(".00", "").replace(".0", ""))
+        .label_formatter(|position| {
+            let (egui_plot::HoverPosition::NearDataPoint { position, .. }
+            | egui_plot::HoverPosition::Elsewhere { position }) = position;
+            Some(format!("{} s\n{} MACs", text::clock(position.x), text::count(10_f64.powf(position.y))))
+        })
+        .allow_zoom([true, false])
+        .allow_drag([true, false])
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .set_margin_fraction(vec2(0.0, 0.0));
+    let response = plot.show(ui, |plot| {
+        if follow {
+            plot.set_plot_bounds_x(window[0]..=window[1]);
+        }
+        plot.set_plot_bounds_y(floor..=dense + 0.45);
+        plot.hline(HLine::new("dense RNN", dense).color(colours.dense).width(1.5).style(LineStyle::dashed_dense()));
+        for (stretches, colour, name) in lines {
+            for stretch in stretches {
+                plot.line(Line::new(name, PlotPoints::from(stretch)).color(colour).width(1.4));
+            }
+        }
+        if let Some(now) = now {
+            plot.vline(VLine::new("now", now).color(colours.weak).width(1.0));
+        }
+    });
+    let corner = response.response.rect.right_top() + vec2(-6.0, 3.0);
+    let words = format!("dense {} MACs a frame", text::grouped(model.dense.macs));
+    ui.painter().text(corner, Align2::RIGHT_TOP, words, FontId::proportional(11.0), colours.dense);
+    super::angles::handle(&response.response, &response.transform, panel);
+    response.response.on_hover_cursor(egui::CursorIcon::PointingHand);
+}
+
+/// A grid line for each power of ten.
+fn decades(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
+    let (low, high) = (input.bounds.0.ceil() as i64, input.bounds.1.floor() as i64);
+    (low..=high).map(|power| egui_plot::GridMark { value: power as f64, step_size: 1.0 }).collect()
+}
+
+/// Means over the last five seconds, delta beside dense.
+fn table(ui: &mut Ui, panel: &mut Panel) {
+    let colours = Palette::current(ui);
+    let Some((model, mean)) = panel.view.main.model.clone().zip(panel.view.main.recent_mean()) else { return };
+    let second = panel.view.second.as_ref().and_then(LaneView::recent_mean);
+    let caption = |words: &str| RichText::new(words).small().color(colours.weak);
+    let mut ask_dense = false;
+    egui::Grid::new("savings").num_columns(5).spacing([14.0, 3.0]).show(ui, |ui| {
+        ui.label(caption("mean of the last 5 s"));
+        ui.label(caption("delta").color(colours.delta));
+        if second.is_some() {
+            ui.label(caption("second").color(colours.second));
+        }
+        ui.label(caption("dense").color(colours.dense));
+        ui.label(caption("less"));
+        ui.end_row();
+        let mut row = |name: &str, delta: f64, other: Option<f64>, dense: Option<f64>, show: fn(f64) -> String, hint: &str| {
+            ui.label(name).on_hover_text(hint);
+            ui.label(show(delta));
+            if second.is_some() {
+                ui.label(other.map_or("–".to_owned(), show));
+            }
+            match dense {
+                Some(dense) => {
+                    ui.label(show(dense));
+                    ui.label(RichText::new(text::times(dense, delta)).strong());
+                }
+                None => {
+                    ask_dense |= ui.small_button("run it").on_hover_text("Run the dense RNN beside it. Key D").clicked();
+                }
+            }
+            ui.end_row();
+        };
+        row(
+            "MACs a frame",
+            mean.macs,
+            second.map(|s| s.macs),
+            Some(model.dense.macs as f64),
+            text::count,
+            "Matrix-vector multiply-accumulates of the RNN, counted from the columns that were walked.",
+        );
+        row(
+            "Weights fetched",
+            mean.weight_bytes,
+            second.map(|s| s.weight_bytes),
+            Some(model.dense.weight_bytes as f64),
+            text::bytes,
+            "Bytes of RNN weights read from memory for a frame.",
+        );
+        row(
+            "RNN step, measured",
+            mean.delta_us,
+            second.map(|s| s.delta_us),
+            mean.dense_us,
+            text::micros,
+            "Time of the RNN step on this machine, now. Saved operations are not the same as saved time.",
+        );
+    });
+    if ask_dense {
+        panel.ask(Command::ToggleDense);
+    }
+}
+
+/// The share of the whole network, so that nobody is misled.
+fn whole_network(ui: &mut Ui, panel: &Panel) {
+    let Some((model, mean)) = panel.view.main.model.as_ref().zip(panel.view.main.recent_mean()) else { return };
+    let (cnn, dense) = (model.cnn_macs as f64, model.dense.macs as f64);
+    let whole = cnn + dense;
+    let saved = (dense - mean.macs) / whole;
+    let words = format!(
+        "Whole network: {} fewer operations. The CNN's {} MACs a frame stay; the RNN's {} are {} of all.",
+        text::percent(saved),
+        text::count(cnn),
+        text::count(dense),
+        text::percent(dense / whole),
+    );
+    ui.label(RichText::new(words).small().weak());
+}
+
+/// Columns sent in the newest frame, for tests and the raster's caption.
+pub fn sent_words(lane: &LaneView) -> Option<String> {
+    let (frame, model) = lane.frame.as_ref().zip(lane.model.as_ref())?;
+    Some(format!(
+        "this frame sent {} of {} inputs, {} of {} hidden",
+        frame.count.columns_x, model.inputs, frame.count.columns_h, model.hidden
+    ))
+}
+
+/// The lane whose figures a caption means.
+pub fn lane_name(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Main => "shown",
+        Lane::Second => "second",
+    }
+}

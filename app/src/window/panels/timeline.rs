@@ -1,0 +1,179 @@
+//! The whole drive on one line: its steering, its gaps, what has been computed, the chosen range, and where we are.
+
+use egui::{Align2, Color32, FontId, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+
+use super::Panel;
+use crate::pipeline::FrameRange;
+use crate::window::command::Command;
+use crate::window::text;
+use crate::window::theme::Palette;
+
+/// Draws the line and reads the mouse: drag to seek, shift-drag to choose a range.
+pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click_and_drag());
+    let line = Timeline { rect, duration_s: panel.view.duration_s().max(1e-6) };
+    let time = panel.view.main.frame.as_ref().map_or(0.0, |frame| frame.time_s);
+    response.widget_info(|| WidgetInfo {
+        value: Some(time),
+        ..WidgetInfo::labeled(Role::Slider, ui.is_enabled(), "Timeline")
+    });
+    if panel.view.drive.is_none() {
+        ui.painter().rect_filled(rect, 5.0, Palette::current(ui).well);
+        return;
+    }
+    line.paint(ui, panel);
+    line.handle(ui, &response, panel);
+    line.hover(ui, &response, panel);
+}
+
+struct Timeline {
+    rect: Rect,
+    duration_s: f64,
+}
+
+impl Timeline {
+    fn x(&self, time_s: f64) -> f32 {
+        self.rect.left() + (time_s / self.duration_s).clamp(0.0, 1.0) as f32 * self.rect.width()
+    }
+
+    fn time(&self, x: f32) -> f64 {
+        f64::from(((x - self.rect.left()) / self.rect.width().max(1.0)).clamp(0.0, 1.0)) * self.duration_s
+    }
+
+    fn paint(&self, ui: &Ui, panel: &Panel) {
+        let colours = Palette::current(ui);
+        let paint = ui.painter().with_clip_rect(self.rect);
+        paint.rect_filled(self.rect, 5.0, colours.well);
+        let view = panel.view;
+        if let Some(range) = view.range {
+            let area = self.stretch(view.time_of(range.first), view.time_of(range.end.saturating_sub(1)));
+            paint.rect_filled(area, 0.0, colours.dense.gamma_multiply(0.25));
+            for x in [area.left(), area.right()] {
+                paint.vline(x, self.rect.y_range(), Stroke::new(2.0, colours.dense));
+            }
+        }
+        self.steering(&paint, panel, colours.truth);
+        self.gaps(&paint, panel, colours.warning);
+        self.computed(&paint, panel, colours.delta);
+        if let Some(target) = view.jumping_to {
+            let x = self.x(view.time_of(target));
+            paint.vline(x, self.rect.y_range(), Stroke::new(1.5, colours.delta.gamma_multiply(0.5)));
+        }
+        if let Some(frame) = &view.main.frame {
+            let x = self.x(frame.time_s);
+            paint.vline(x, self.rect.y_range(), Stroke::new(2.0, colours.delta));
+            paint.circle_filled(pos2(x, self.rect.top() + 4.0), 4.0, colours.delta);
+        }
+        paint.rect_stroke(self.rect, 5.0, Stroke::new(1.0, colours.edge), egui::StrokeKind::Inside);
+    }
+
+    fn stretch(&self, from_s: f64, to_s: f64) -> Rect {
+        Rect::from_x_y_ranges(self.x(from_s)..=self.x(to_s).max(self.x(from_s) + 2.0), self.rect.y_range())
+    }
+
+    /// The driver's angle, left upward: lowest and highest of each pixel column.
+    fn steering(&self, paint: &egui::Painter, panel: &Panel, colour: Color32) {
+        let Some(drive) = &panel.view.drive else { return };
+        let known = drive.steering_true_rad.iter().flatten();
+        let most = known.fold(0.05_f32, |most, angle| most.max(angle.abs()));
+        let columns = self.rect.width().ceil() as usize + 1;
+        let mut spans = vec![[f32::MAX, f32::MIN]; columns];
+        for (time_s, angle) in drive.times_s.iter().zip(&drive.steering_true_rad) {
+            let Some(angle) = angle else { continue };
+            let column = (self.x(*time_s) - self.rect.left()) as usize;
+            if let Some(span) = spans.get_mut(column) {
+                *span = [span[0].min(*angle), span[1].max(*angle)];
+            }
+        }
+        let (middle, half) = (self.rect.center().y, 0.42 * self.rect.height());
+        paint.hline(self.rect.x_range(), middle, Stroke::new(1.0, colour.gamma_multiply(0.25)));
+        for (column, [low, high]) in spans.into_iter().enumerate().filter(|(_, span)| span[0] <= span[1]) {
+            let x = self.rect.left() + column as f32 + 0.5;
+            let (top, bottom) = (middle - half * high.max(0.0) / most, middle - half * low.min(0.0) / most);
+            paint.vline(x, top..=bottom, Stroke::new(1.0, colour.gamma_multiply(0.35)));
+            let (top, bottom) = (middle - half * high / most, middle - half * low / most);
+            paint.vline(x, top - 0.7..=bottom + 0.7, Stroke::new(1.0, colour.gamma_multiply(0.9)));
+        }
+    }
+
+    fn gaps(&self, paint: &egui::Painter, panel: &Panel, colour: Color32) {
+        let Some(drive) = &panel.view.drive else { return };
+        for gap in &drive.gaps {
+            let from = panel.view.time_of(gap.after_index);
+            let area = self.stretch(from, from + gap.seconds);
+            paint.rect_filled(area, 0.0, colour.gamma_multiply(0.30));
+            paint.vline(area.left(), self.rect.y_range(), Stroke::new(1.0, colour));
+        }
+    }
+
+    /// A strip along the bottom under every stretch that has been computed.
+    fn computed(&self, paint: &egui::Painter, panel: &Panel, colour: Color32) {
+        let mut run: Option<(usize, f64, f64)> = None;
+        let strip = |from: f64, to: f64| {
+            let mut area = self.stretch(from, to);
+            area.min.y = self.rect.bottom() - 3.0;
+            paint.rect_filled(area, 0.0, colour.gamma_multiply(0.8));
+        };
+        for (index, sample) in panel.view.history.iter().filter(|(_, sample)| sample.delta_rad.is_some()) {
+            run = match run {
+                Some((last, from, _)) if index <= last + 1 => Some((index, from, sample.time_s)),
+                old => {
+                    if let Some((_, from, to)) = old {
+                        strip(from, to);
+                    }
+                    Some((index, sample.time_s, sample.time_s))
+                }
+            };
+        }
+        if let Some((_, from, to)) = run {
+            strip(from, to);
+        }
+    }
+
+    fn handle(&self, ui: &Ui, response: &Response, panel: &mut Panel) {
+        let anchor = response.id.with("range from");
+        if response.drag_started() && ui.input(|input| input.modifiers.shift) {
+            let from = response.interact_pointer_pos().map_or(0.0, |at| self.time(at.x));
+            ui.ctx().data_mut(|data| data.insert_temp(anchor, from));
+        }
+        let choosing: Option<f64> = ui.ctx().data(|data| data.get_temp(anchor));
+        if let Some(at) = response.interact_pointer_pos() {
+            let index = panel.view.index_at(self.time(at.x));
+            match choosing {
+                Some(from) => {
+                    let other = panel.view.index_at(from);
+                    let range = FrameRange { first: index.min(other), end: index.max(other) + 1 };
+                    panel.ask(Command::SetRange(Some(range)));
+                }
+                None if response.clicked() || response.dragged() => {
+                    let already = panel.view.jumping_to == Some(index)
+                        || (panel.view.jumping_to.is_none() && panel.view.index() == index);
+                    if !already {
+                        panel.ask(Command::Seek(index));
+                    }
+                }
+                None => {}
+            }
+        }
+        if response.drag_stopped() {
+            ui.ctx().data_mut(|data| data.remove::<f64>(anchor));
+        }
+    }
+
+    fn hover(&self, ui: &Ui, response: &Response, panel: &Panel) {
+        let Some(at) = response.hover_pos() else { return };
+        let colours = Palette::current(ui);
+        let index = panel.view.index_at(self.time(at.x));
+        let truth = panel.view.drive.as_ref().and_then(|drive| drive.steering_true_rad.get(index).copied().flatten());
+        let angle = truth.map_or(String::new(), |rad| format!("   {}", text::steering(rad)));
+        let words = format!("{} s   frame {index}{angle}", text::clock(panel.view.time_of(index)));
+        ui.painter().vline(at.x, self.rect.y_range(), Stroke::new(1.0, colours.weak));
+        let left = at.x > self.rect.center().x;
+        let (anchor, shift) = if left { (Align2::RIGHT_TOP, -6.0) } else { (Align2::LEFT_TOP, 6.0) };
+        let corner = pos2(at.x + shift, self.rect.top() + 3.0);
+        let galley = ui.painter().layout_no_wrap(words, FontId::proportional(11.0), colours.text);
+        let plate = anchor.anchor_size(corner, galley.size());
+        ui.painter().rect_filled(plate.expand(3.0), 3.0, colours.card);
+        ui.painter().galley(plate.min, galley, colours.text);
+    }
+}

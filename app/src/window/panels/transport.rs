@@ -1,0 +1,111 @@
+//! Playing, stepping, pace, loop, range and export, below the timeline.
+
+use egui::{Response, RichText, Ui};
+
+use super::{Panel, timeline};
+use crate::pipeline::Pace;
+use crate::window::command::{Command, PACES, pace_label};
+use crate::window::icons::{Icon, icon_button};
+use crate::window::text;
+use crate::window::theme::{self, Palette};
+
+/// The whole card; `compact` leaves out what a small window has no room for.
+pub fn show(ui: &mut Ui, panel: &mut Panel, compact: bool) {
+    theme::card(ui).show(ui, |ui| {
+        timeline::show(ui, panel, if compact { 22.0 } else { 42.0 });
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = 2.0;
+            steps(ui, panel);
+            ui.add_space(8.0);
+            clock(ui, panel);
+            ui.add_space(8.0);
+            pace(ui, panel);
+            let looping = icon_button(ui, Icon::Loop, panel.settings.looping, "Loop", "Start again at the end. Key L");
+            ask(looping, panel, Command::ToggleLoop);
+            if !compact {
+                ui.separator();
+                compare(ui, panel);
+                ui.separator();
+                range(ui, panel);
+            }
+        });
+    });
+}
+
+fn ask(response: Response, panel: &mut Panel, command: Command) {
+    if response.clicked() {
+        panel.ask(command);
+    }
+}
+
+fn steps(ui: &mut Ui, panel: &mut Panel) {
+    let back = icon_button(ui, Icon::Jump { forward: false }, false, "Back one second", "One second back. Key Shift+Left");
+    ask(back, panel, Command::StepSeconds(-1.0));
+    let back = icon_button(ui, Icon::Step { forward: false }, false, "Back one frame", "One frame back. Key Left");
+    ask(back, panel, Command::StepFrames(-1));
+    let (icon, label) = if panel.view.playing { (Icon::Pause, "Pause") } else { (Icon::Play, "Play") };
+    let play = icon_button(ui, icon, true, label, &format!("{label}. Key Space"));
+    ask(play, panel, Command::TogglePlay);
+    let on = icon_button(ui, Icon::Step { forward: true }, false, "Forward one frame", "One frame on. Key Right");
+    ask(on, panel, Command::StepFrames(1));
+    let on = icon_button(ui, Icon::Jump { forward: true }, false, "Forward one second", "One second on. Key Shift+Right");
+    ask(on, panel, Command::StepSeconds(1.0));
+}
+
+fn clock(ui: &mut Ui, panel: &Panel) {
+    let time = panel.view.main.frame.as_ref().map_or(0.0, |frame| frame.time_s);
+    let words = match panel.view.frame_count() {
+        Some(_) => format!("{} / {}", text::clock(time), text::clock(panel.view.duration_s())),
+        None => format!("{} live", text::clock(time)),
+    };
+    ui.label(RichText::new(words).monospace());
+}
+
+fn pace(ui: &mut Ui, panel: &mut Panel) {
+    let current = panel.view.pace;
+    let label = if current == Pace::Unpaced { "max speed".to_owned() } else { format!("{} speed", pace_label(current)) };
+    let chosen = egui::ComboBox::from_id_salt("pace").width(92.0).selected_text(label).show_ui(ui, |ui| {
+        let mut chosen = None;
+        for pace in PACES {
+            if ui.selectable_label(pace == current, pace_label(pace)).clicked() {
+                chosen = Some(pace);
+            }
+        }
+        chosen
+    });
+    chosen.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, "Speed"));
+    if let Some(pace) = chosen.inner.flatten() {
+        panel.ask(Command::SetPace(pace));
+    }
+    chosen.response.on_hover_text("How fast the drive plays. Keys [ and ]");
+}
+
+fn compare(ui: &mut Ui, panel: &mut Panel) {
+    let hint = "A second setting of thresholds, or a second model, on the same drive. Key C";
+    let on = panel.view.second.is_some();
+    ask(ui.selectable_label(on, "Compare").on_hover_text(hint), panel, Command::ToggleCompare);
+}
+
+fn range(ui: &mut Ui, panel: &mut Panel) {
+    let colours = Palette::current(ui);
+    let hint = "The range starts at this frame. Key I. Shift-drag on the timeline chooses both ends.";
+    ask(ui.button("Start here").on_hover_text(hint), panel, Command::MarkStart);
+    ask(ui.button("End here").on_hover_text("The range ends at this frame. Key O"), panel, Command::MarkEnd);
+    let Some(range) = panel.view.range else { return };
+    let (from, to) = (panel.view.time_of(range.first), panel.view.time_of(range.end.saturating_sub(1)));
+    let words = format!(" {} to {} ", text::clock(from), text::clock(to));
+    ui.label(RichText::new(words).small().color(colours.dense));
+    ask(icon_button(ui, Icon::Close, false, "Clear range", "No range. Key X"), panel, Command::SetRange(None));
+    match &panel.view.export {
+        None => {
+            let hint = "Write the range as CSV and PNG frames, run with the thresholds set now. Key E";
+            ask(icon_button(ui, Icon::Export, false, "Export range", hint), panel, Command::Export);
+        }
+        Some(progress) => {
+            let share = progress.done as f32 / progress.total.max(1) as f32;
+            let words = format!("{} of {}", progress.done, progress.total);
+            ui.add(egui::ProgressBar::new(share).desired_width(110.0).text(words));
+            ask(icon_button(ui, Icon::Close, false, "Cancel export", "Stop writing"), panel, Command::CancelExport);
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Everything the panels read: plain data, brought up to date by the pipeline's events.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use deltasteer_data::{CameraGeometry, SourceInfo};
+use deltasteer_temporal::{StepCount, Thresholds};
+
+use super::command::Lane;
+use super::history::History;
+use super::sent::SentRing;
+use crate::pipeline::{Event, FrameRange, FrameResult, Pace, RunEnd};
+
+/// Frames that the raster remembers.
+pub const RASTER_FRAMES: usize = 400;
+/// Frames over which the live savings are averaged: five seconds at 20 Hz.
+pub const RECENT_FRAMES: usize = 100;
+/// Messages kept.
+const NOTICES: usize = 4;
+
+/// What the panels need to know of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelFacts {
+    /// The folder's name.
+    pub name: String,
+    /// Features that enter the RNN.
+    pub inputs: usize,
+    /// Units of the RNN.
+    pub hidden: usize,
+    /// The thresholds stored with the model.
+    pub thresholds: Thresholds,
+    /// The work of one dense step.
+    pub dense: StepCount,
+    /// Multiply-accumulates of the CNN for one frame.
+    pub cnn_macs: u64,
+}
+
+/// One setting: a model, its thresholds and what they last answered.
+#[derive(Debug)]
+pub struct LaneView {
+    /// The model in use.
+    pub model: Option<ModelFacts>,
+    /// The thresholds asked for; frames in flight may still carry the old ones.
+    pub thresholds: Thresholds,
+    /// The newest frame.
+    pub frame: Option<Arc<FrameResult>>,
+    /// The work of the newest frames in order of computation.
+    pub recent: VecDeque<Recent>,
+}
+
+/// The work of one frame's RNN step.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Recent {
+    /// Multiply-accumulates.
+    pub macs: f64,
+    /// Weight bytes fetched.
+    pub weight_bytes: f64,
+    /// Measured time of the delta step.
+    pub delta_us: f64,
+    /// Measured time of the dense step, while it runs.
+    pub dense_us: Option<f64>,
+}
+
+impl Default for LaneView {
+    fn default() -> Self {
+        Self { model: None, thresholds: Thresholds::ZERO, frame: None, recent: VecDeque::new() }
+    }
+}
+
+impl LaneView {
+    /// Means over the newest frames: five seconds at 20 Hz.
+    pub fn recent_mean(&self) -> Option<Recent> {
+        let frames = self.recent.len() as f64;
+        if self.recent.is_empty() {
+            return None;
+        }
+        let mean = |pick: fn(&Recent) -> f64| self.recent.iter().map(pick).sum::<f64>() / frames;
+        let timed: Vec<f64> = self.recent.iter().filter_map(|recent| recent.dense_us).collect();
+        Some(Recent {
+            macs: mean(|r| r.macs),
+            weight_bytes: mean(|r| r.weight_bytes),
+            delta_us: mean(|r| r.delta_us),
+            dense_us: (!timed.is_empty()).then(|| timed.iter().sum::<f64>() / timed.len() as f64),
+        })
+    }
+
+    /// Takes in a new frame.
+    fn push(&mut self, frame: &Arc<FrameResult>) {
+        if self.recent.len() == RECENT_FRAMES {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Recent {
+            macs: frame.count.macs as f64,
+            weight_bytes: frame.count.weight_bytes as f64,
+            delta_us: f64::from(frame.times.step_us_delta),
+            dense_us: frame.times.step_us_dense.map(f64::from),
+        });
+        self.frame = Some(frame.clone());
+    }
+
+    /// Forgets what was computed.
+    fn clear(&mut self) {
+        self.frame = None;
+        self.recent.clear();
+    }
+}
+
+/// Where a picture would be most sensitive: `[rows][columns]`, 0 to 1, over the crop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SaliencyMap {
+    /// The frame it was computed for.
+    pub index: usize,
+    /// Patches across.
+    pub columns: usize,
+    /// Patches down.
+    pub rows: usize,
+    /// Row after row; 1 is the patch that matters most.
+    pub values: Vec<f32>,
+    /// How far the angle moves when that patch is covered, in radians.
+    pub largest_rad: f32,
+    /// `x, y, width, height` of the crop in pixels of the frame.
+    pub crop: [usize; 4],
+}
+
+/// Progress of writing a range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExportProgress {
+    /// Frames written.
+    pub done: usize,
+    /// Frames to write.
+    pub total: usize,
+}
+
+/// What is wrong, or worth knowing, in plain words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// True if something is wrong.
+    pub bad: bool,
+    /// One sentence or two.
+    pub text: String,
+}
+
+/// Everything the panels read.
+#[derive(Debug)]
+pub struct View {
+    /// The source that is open.
+    pub drive: Option<Arc<SourceInfo>>,
+    /// The setting that is shown.
+    pub main: LaneView,
+    /// The setting that it is compared with, while it is.
+    pub second: Option<LaneView>,
+    /// What has been computed so far, by frame.
+    pub history: History,
+    /// What was sent lately.
+    pub sent: SentRing,
+    /// Frames flow.
+    pub playing: bool,
+    /// How fast.
+    pub pace: Pace,
+    /// The chosen range.
+    pub range: Option<FrameRange>,
+    /// The pipeline waits at the end.
+    pub ended: Option<RunEnd>,
+    /// Nothing will come any more until a source is opened.
+    pub stopped: bool,
+    /// A jump is being warmed up for: the frame asked for.
+    pub jumping_to: Option<usize>,
+    /// A source or model is being opened.
+    pub opening: Option<String>,
+    /// The part of the frame that the CNN sees: `x, y, width, height` in pixels.
+    pub crop: Option<[usize; 4]>,
+    /// The newest saliency map.
+    pub saliency: Option<Arc<SaliencyMap>>,
+    /// Progress of writing a range.
+    pub export: Option<ExportProgress>,
+    /// Newest last.
+    pub notices: VecDeque<Notice>,
+    /// Frames a second that came in lately.
+    pub frames_per_second: f32,
+    /// Redraws a second lately.
+    pub redraws_per_second: f32,
+    /// The user's own horizon as a share of the frame's height.
+    pub horizon: Option<f32>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            drive: None,
+            main: LaneView::default(),
+            second: None,
+            history: History::default(),
+            sent: SentRing::default(),
+            playing: false,
+            pace: Pace::Times(1.0),
+            range: None,
+            ended: None,
+            stopped: false,
+            jumping_to: None,
+            opening: None,
+            crop: None,
+            saliency: None,
+            export: None,
+            notices: VecDeque::new(),
+            frames_per_second: 0.0,
+            redraws_per_second: 0.0,
+            horizon: None,
+        }
+    }
+}
+
+impl View {
+    /// The setting of `lane`, if it is there.
+    pub fn lane(&self, lane: Lane) -> Option<&LaneView> {
+        match lane {
+            Lane::Main => Some(&self.main),
+            Lane::Second => self.second.as_ref(),
+        }
+    }
+
+    /// Takes in one event of `lane`'s pipeline. Models are told apart by the caller: [`View::use_model`].
+    pub fn apply(&mut self, lane: Lane, event: &Event) {
+        match (lane, event) {
+            (Lane::Main, Event::Frame(frame)) => self.push_main(frame),
+            (Lane::Second, Event::Frame(frame)) => self.push_second(frame),
+            (Lane::Main, Event::Opened(info)) => self.open(info.clone()),
+            (Lane::Main, Event::Ended(end)) => {
+                self.playing = false;
+                self.jumping_to = None;
+                self.ended = Some(end.clone());
+            }
+            (_, Event::Refused { command, reason }) => {
+                self.opening = None;
+                self.jumping_to = None;
+                self.say(true, format!("{command}: {reason}"));
+            }
+            (_, Event::Failed(failure)) => {
+                if lane == Lane::Main {
+                    self.stopped = true;
+                    self.playing = false;
+                    self.opening = None;
+                    self.jumping_to = None;
+                }
+                self.say(true, format!("The {} stage stopped: {}", failure.stage, failure.message));
+            }
+            (Lane::Second, Event::Opened(_) | Event::Ended(_)) | (_, Event::ModelReady(_)) => {}
+        }
+    }
+
+    /// A model is in use from the next frame on.
+    pub fn use_model(&mut self, lane: Lane, facts: ModelFacts, thresholds: Thresholds) {
+        self.opening = None;
+        let view = match lane {
+            Lane::Main => &mut self.main,
+            Lane::Second => self.second.get_or_insert_default(),
+        };
+        if lane == Lane::Main {
+            self.sent = SentRing::new(facts.inputs, facts.hidden, RASTER_FRAMES);
+        }
+        view.clear();
+        view.thresholds = thresholds;
+        view.model = Some(facts);
+    }
+
+    /// Adds a message.
+    pub fn say(&mut self, bad: bool, text: impl Into<String>) {
+        let notice = Notice { bad, text: text.into() };
+        self.notices.retain(|old| *old != notice);
+        if self.notices.len() == NOTICES {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(notice);
+    }
+
+    /// Index of the frame shown.
+    pub fn index(&self) -> usize {
+        self.main.frame.as_ref().map_or(0, |frame| frame.index)
+    }
+
+    /// Frames in the drive, if it has an end.
+    pub fn frame_count(&self) -> Option<usize> {
+        self.drive.as_ref().and_then(|drive| drive.frame_count)
+    }
+
+    /// Seconds from the first frame to frame `index`.
+    pub fn time_of(&self, index: usize) -> f64 {
+        let Some(drive) = &self.drive else { return 0.0 };
+        let by_rate = index as f64 / drive.rate_hz.max(f64::MIN_POSITIVE);
+        drive.times_s.get(index).copied().unwrap_or(by_rate)
+    }
+
+    /// The frame nearest to `time_s`.
+    pub fn index_at(&self, time_s: f64) -> usize {
+        let Some(drive) = &self.drive else { return 0 };
+        let after = if drive.times_s.is_empty() {
+            (time_s * drive.rate_hz).round().max(0.0) as usize
+        } else {
+            let after = drive.times_s.partition_point(|&t| t < time_s);
+            let nearer_before = after > 0
+                && (after == drive.times_s.len() || time_s - drive.times_s[after - 1] < drive.times_s[after] - time_s);
+            after - usize::from(nearer_before)
+        };
+        drive.frame_count.map_or(after, |count| after.min(count.saturating_sub(1)))
+    }
+
+    /// Length of the drive in seconds.
+    pub fn duration_s(&self) -> f64 {
+        match self.frame_count() {
+            Some(count) => self.time_of(count.saturating_sub(1)),
+            None => self.main.frame.as_ref().map_or(0.0, |frame| frame.time_s),
+        }
+    }
+
+    /// The camera, with the user's horizon if one was set.
+    pub fn camera(&self) -> Option<CameraGeometry> {
+        let drive = self.drive.as_ref()?;
+        let mut camera = drive.camera;
+        if let Some(horizon) = self.horizon {
+            camera.horizon_row = horizon * drive.height as f32;
+        }
+        Some(camera)
+    }
+
+    fn open(&mut self, info: Arc<SourceInfo>) {
+        for note in info.notes.iter().take(2) {
+            self.say(false, note.clone());
+        }
+        *self = Self {
+            drive: Some(info),
+            main: LaneView { frame: None, recent: VecDeque::new(), ..std::mem::take(&mut self.main) },
+            second: self.second.take().map(|second| LaneView { frame: None, recent: VecDeque::new(), ..second }),
+            sent: SentRing::new(self.sent.inputs(), self.sent.units() - self.sent.inputs(), RASTER_FRAMES),
+            playing: self.playing,
+            pace: self.pace,
+            notices: std::mem::take(&mut self.notices),
+            ..Self::default()
+        };
+    }
+
+    fn push_main(&mut self, frame: &Arc<FrameResult>) {
+        if self.jumping_to.is_some_and(|target| target <= frame.index) {
+            self.jumping_to = None;
+        }
+        self.ended = None;
+        self.stopped = false;
+        let sample = self.history.entry(frame.index);
+        sample.time_s = frame.time_s;
+        sample.truth_rad = frame.steering_true_rad;
+        sample.delta_rad = Some(frame.steering_rad);
+        if frame.steering_dense_rad.is_some() {
+            sample.dense_rad = frame.steering_dense_rad;
+        }
+        sample.macs = Some(frame.count.macs);
+        self.sent.push(frame.index, &frame.sent_x, &frame.sent_h);
+        self.main.push(frame);
+    }
+
+    fn push_second(&mut self, frame: &Arc<FrameResult>) {
+        let Some(second) = &mut self.second else { return };
+        second.push(frame);
+        let sample = self.history.entry(frame.index);
+        sample.time_s = frame.time_s;
+        sample.truth_rad = frame.steering_true_rad;
+        sample.second_rad = Some(frame.steering_rad);
+        sample.second_macs = Some(frame.count.macs);
+    }
+}
