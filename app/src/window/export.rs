@@ -1,0 +1,202 @@
+//! Writes a range of the drive as CSV and PNG frames, on a thread of its own, with a pipeline of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use deltasteer_temporal::Thresholds;
+
+use super::engine::Wake;
+use super::view::ExportProgress;
+use crate::model::Model;
+use crate::pipeline::{Event, FrameRange, FrameResult, Pipeline, Settings, WARM_UP_FRAMES};
+
+/// What to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// As `deltasteer_data::open` names it.
+    pub source: String,
+    /// The model folder.
+    pub model: PathBuf,
+    /// The thresholds to run with.
+    pub thresholds: Thresholds,
+    /// Frames to write.
+    pub range: FrameRange,
+    /// The folder that the result's folder is made in.
+    pub into: PathBuf,
+}
+
+/// How it goes.
+pub enum News {
+    /// So many frames are done.
+    Progress(ExportProgress),
+    /// The finished folder.
+    Done(PathBuf),
+    /// Why nothing was written.
+    Failed(String),
+}
+
+/// A running export. Dropping it stops it and leaves no half-written folder.
+pub struct Export {
+    news: Receiver<News>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Export {
+    /// Starts writing.
+    pub fn start(request: Request, wake: Wake) -> std::io::Result<Self> {
+        let (tell, news) = unbounded();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let stop = cancelled.clone();
+        std::thread::Builder::new().name("export".to_owned()).spawn(move || {
+            let teller = Teller { tell, wake };
+            match write(&request, &teller, &stop) {
+                Ok(folder) => teller.tell(News::Done(folder)),
+                Err(error) => teller.tell(News::Failed(format!("{error:#}"))),
+            }
+        })?;
+        Ok(Self { news, cancelled })
+    }
+
+    /// The next message that is there already.
+    pub fn poll(&self) -> Option<News> {
+        self.news.try_recv().ok()
+    }
+}
+
+impl Drop for Export {
+    fn drop(&mut self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Teller {
+    tell: Sender<News>,
+    wake: Wake,
+}
+
+impl Teller {
+    fn tell(&self, news: News) {
+        let _ = self.tell.send(news);
+        (self.wake)();
+    }
+}
+
+/// Runs the range and writes it into a folder that gets its final name when it is complete.
+fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Result<PathBuf> {
+    let FrameRange { first, end } = request.range;
+    if first >= end {
+        bail!("the range {first}..{end} holds no frame");
+    }
+    let model = Arc::new(Model::load(&request.model)?);
+    let source = deltasteer_data::open(&request.source)?;
+    let final_name = free_name(&request.into, &request.source, request.range)?;
+    let beside = tempfile::Builder::new()
+        .prefix(".deltasteer-export-")
+        .tempdir_in(&request.into)
+        .with_context(|| request.into.display().to_string())?;
+    let frames = beside.path().join("frames");
+    std::fs::create_dir(&frames).with_context(|| frames.display().to_string())?;
+    let mut table = csv::Writer::from_path(beside.path().join("angles.csv"))?;
+    table.write_record(COLUMNS)?;
+    let settings = Settings {
+        thresholds: Some(request.thresholds),
+        shadow_dense: true,
+        range: Some(FrameRange { first: first.saturating_sub(WARM_UP_FRAMES), end }),
+        pace: None,
+        playing: true,
+        wake: None,
+    };
+    let pipeline = Pipeline::start(source, model, settings)?;
+    let mut done = 0;
+    while let Some(event) = pipeline.next_event() {
+        if stop.load(Ordering::Relaxed) {
+            bail!("stopped; nothing was written");
+        }
+        match event {
+            Event::Frame(frame) if frame.index >= first => {
+                table.write_record(row(&frame))?;
+                write_png(&frames.join(format!("{:06}.png", frame.index)), &frame)?;
+                done += 1;
+                teller.tell(News::Progress(ExportProgress { done, total: end - first }));
+            }
+            Event::Ended(_) => break,
+            Event::Refused { command, reason } => bail!("{command}: {reason}"),
+            Event::Failed(failure) => bail!("{failure}"),
+            Event::Frame(_) | Event::Opened(_) | Event::ModelReady(_) => {}
+        }
+    }
+    if done == 0 {
+        bail!("frames {first} to {end} hold nothing that can be read; nothing was written");
+    }
+    table.flush()?;
+    drop(table);
+    std::fs::rename(beside.keep(), &final_name).with_context(|| final_name.display().to_string())?;
+    Ok(final_name)
+}
+
+const COLUMNS: [&str; 10] = [
+    "frame",
+    "time_s",
+    "steering_true_rad",
+    "steering_delta_rad",
+    "steering_dense_rad",
+    "theta_x",
+    "theta_h",
+    "columns_sent",
+    "macs",
+    "weight_bytes",
+];
+
+fn row(frame: &FrameResult) -> [String; 10] {
+    let known = |value: Option<f32>| value.map_or(String::new(), |value| value.to_string());
+    [
+        frame.index.to_string(),
+        format!("{:.6}", frame.time_s),
+        known(frame.steering_true_rad),
+        frame.steering_rad.to_string(),
+        known(frame.steering_dense_rad),
+        frame.thresholds.theta_x.to_string(),
+        frame.thresholds.theta_h.to_string(),
+        (frame.count.columns_x + frame.count.columns_h).to_string(),
+        frame.count.macs.to_string(),
+        frame.count.weight_bytes.to_string(),
+    ]
+}
+
+fn write_png(path: &Path, frame: &FrameResult) -> anyhow::Result<()> {
+    let (width, height) = (frame.image.width as u32, frame.image.height as u32);
+    image::save_buffer(path, &frame.image.pixels, width, height, image::ExtendedColorType::Rgb8)
+        .with_context(|| path.display().to_string())
+}
+
+/// A folder name that is not taken yet.
+fn free_name(into: &Path, source: &str, range: FrameRange) -> anyhow::Result<PathBuf> {
+    let drive: String = super::panels::top::short(source)
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
+        .collect();
+    let stem = format!("{drive}-frames-{}-{}", range.first, range.end - 1);
+    let names = std::iter::once(stem.clone()).chain((2..1000).map(|number| format!("{stem}-{number}")));
+    names.map(|name| into.join(name)).find(|path| !path.exists()).with_context(|| {
+        format!("{}: a thousand exports of these frames are there already", into.display())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_never_takes_the_place_of_an_older_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let range = FrameRange { first: 3, end: 8 };
+        let first = free_name(folder.path(), "road:7,seconds=3", range).unwrap();
+        assert_eq!(first, folder.path().join("road-7-seconds-3-frames-3-7"));
+        std::fs::create_dir(&first).unwrap();
+        let second = free_name(folder.path(), "road:7,seconds=3", range).unwrap();
+        assert_eq!(second, folder.path().join("road-7-seconds-3-frames-3-7-2"));
+    }
+}

@@ -1,0 +1,84 @@
+//! Where the panels go, from a stamp of 300 by 200 points to a wall.
+
+use egui::{CentralPanel, Frame, Margin, Panel as EguiPanel, Rect, Ui, UiBuilder, vec2};
+
+use super::panels::{Panel, angles, health, neurons, picture, savings, thresholds, top, transport};
+
+/// Space between cards.
+const GAP: f32 = 6.0;
+
+/// Makes everything larger on screens with more points than the layout is drawn for, so that it stays readable there.
+pub fn scale_to_screen(ctx: &egui::Context) {
+    ctx.options_mut(|options| options.zoom_with_keyboard = false);
+    let zoom = ctx.zoom_factor();
+    let native = ctx.viewport_rect().size() * zoom;
+    let wanted = (native.x / 1920.0).min(native.y / 1080.0).clamp(1.0, 3.0);
+    if (wanted - zoom).abs() > 0.04 {
+        ctx.set_zoom_factor(wanted);
+    }
+}
+
+/// All panels.
+pub fn show(ui: &mut Ui, panel: &mut Panel) {
+    let room = ui.available_size();
+    let compact = room.x < 760.0 || room.y < 460.0;
+    let side = |margin: i8| Frame::new().inner_margin(Margin::symmetric(GAP as i8, margin));
+    if !compact {
+        EguiPanel::top("top").frame(side(5)).show_separator_line(false).show(ui, |ui| top::show(ui, panel));
+        EguiPanel::bottom("health").frame(side(2)).show_separator_line(false).show(ui, |ui| health::strip(ui, panel));
+    }
+    EguiPanel::bottom("transport").frame(side(2)).show_separator_line(false).show(ui, |ui| {
+        transport::show(ui, panel, compact);
+    });
+    CentralPanel::default().frame(side(2)).show(ui, |ui| {
+        if compact { small(ui, panel) } else { large(ui, panel) }
+    });
+}
+
+/// Only the frame; where there is width for it, the savings beside it.
+fn small(ui: &mut Ui, panel: &mut Panel) {
+    let room = ui.available_rect_before_wrap();
+    let beside = if room.width() > 620.0 { 300.0 } else { 0.0 };
+    place(ui, Rect::from_min_max(room.min, room.max - vec2(beside, 0.0)), |ui| picture::show(ui, panel, false));
+    if beside > 0.0 {
+        let rect = Rect::from_min_max(egui::pos2(room.right() - beside + GAP, room.top()), room.max);
+        place(ui, rect, |ui| {
+            egui::ScrollArea::vertical().show(ui, |ui| {
+                savings::show(ui, panel, 0.0);
+                ui.add_space(GAP);
+                thresholds::show(ui, panel);
+            });
+        });
+    }
+}
+
+/// The frame over the angles on the left; savings, thresholds and raster on the right.
+fn large(ui: &mut Ui, panel: &mut Panel) {
+    let room = ui.available_rect_before_wrap();
+    let right_width = (0.40 * room.width()).clamp(360.0, 720.0);
+    let split = room.right() - right_width;
+    let angles_height = (0.36 * room.height()).clamp(130.0, 420.0);
+    let border = room.bottom() - angles_height;
+    let left = Rect::from_min_max(room.min, egui::pos2(split - GAP, border - GAP));
+    place(ui, left, |ui| picture::show(ui, panel, true));
+    let below = Rect::from_min_max(egui::pos2(room.left(), border), egui::pos2(split - GAP, room.bottom()));
+    place(ui, below, |ui| angles::show(ui, panel));
+    let right = Rect::from_min_max(egui::pos2(split, room.top()), room.max);
+    place(ui, right, |ui| {
+        ui.spacing_mut().item_spacing.y = 4.0;
+        savings::show(ui, panel, (0.16 * room.height()).clamp(56.0, 190.0));
+        ui.add_space(GAP - 4.0);
+        thresholds::show(ui, panel);
+        ui.add_space(GAP - 4.0);
+        if ui.available_height() > 60.0 {
+            neurons::show(ui, panel);
+        }
+    });
+}
+
+/// A child that fills `rect` and is cut off at its edge.
+fn place(ui: &mut Ui, rect: Rect, add: impl FnOnce(&mut Ui)) {
+    let mut child = ui.new_child(UiBuilder::new().max_rect(rect));
+    child.shrink_clip_rect(rect.expand(1.0));
+    add(&mut child);
+}

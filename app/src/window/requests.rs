@@ -1,0 +1,294 @@
+//! What the window does about each request.
+
+use std::path::PathBuf;
+
+use deltasteer_temporal::Thresholds;
+
+use super::command::{Browse, Command, Lane, PACES};
+use super::engine::Start;
+use super::export;
+use super::shell::Window;
+use crate::pipeline::{self, FrameRange, Pace};
+
+/// How far one key press moves theta_x, and theta_h.
+const NUDGE: [f32; 2] = [0.05, 0.02];
+
+impl Window {
+    /// Carries out one request.
+    pub fn perform(&mut self, ctx: &egui::Context, command: Command) {
+        match command {
+            Command::TogglePlay => self.toggle_play(),
+            Command::StepFrames(frames) => self.step_frames(frames),
+            Command::StepSeconds(seconds) => {
+                let target = self.view.time_of(self.view.index()) + seconds;
+                self.seek(self.view.index_at(target.max(0.0)));
+            }
+            Command::Seek(index) => self.seek(index),
+            Command::SeekEnd => self.seek(self.view.frame_count().map_or(0, |count| count.saturating_sub(1))),
+            Command::SetPace(pace) => self.set_pace(pace),
+            Command::ChangePace(steps) => {
+                let place = PACES.iter().position(|&pace| pace == self.view.pace).unwrap_or(3) as i32;
+                self.set_pace(PACES[(place + steps).clamp(0, PACES.len() as i32 - 1) as usize]);
+            }
+            Command::ToggleLoop => {
+                self.settings.looping = !self.settings.looping;
+                self.send_loop();
+            }
+            Command::SetThresholds(lane, thresholds) => self.set_thresholds(lane, thresholds),
+            Command::NudgeThresholds(lane, x, h) => self.nudge(lane, x, h),
+            Command::ResetThresholds(lane) => {
+                if let Some(model) = self.view.lane(lane).and_then(|view| view.model.as_ref()) {
+                    self.set_thresholds(lane, model.thresholds);
+                }
+            }
+            Command::OpenSource(source) => self.open_source(source),
+            Command::OpenModel(lane, folder) => self.open_model(lane, folder),
+            Command::ToggleDense => {
+                self.settings.dense = !self.settings.dense;
+                self.send(Lane::Main, pipeline::Command::ShadowDense(self.settings.dense));
+            }
+            Command::ToggleCompare => self.toggle_compare(),
+            Command::MarkStart => self.mark(true),
+            Command::MarkEnd => self.mark(false),
+            Command::SetRange(range) => self.set_range(range),
+            Command::Export => self.start_export(),
+            Command::CancelExport => {
+                self.export = None;
+                self.view.export = None;
+            }
+            Command::ToggleOverlay(overlay) => {
+                self.settings.toggle(overlay);
+                self.update_saliency();
+            }
+            Command::ToggleTheme => {
+                self.settings.dark = !self.settings.dark;
+                self.apply_theme(ctx);
+            }
+            Command::ToggleHelp => self.dialogs.help = !self.dialogs.help,
+            Command::ToggleHealth => self.dialogs.health = !self.dialogs.health,
+            Command::ToggleOpen => self.dialogs.open = !self.dialogs.open,
+            Command::ToggleFollow => self.settings.follow = !self.settings.follow,
+            Command::CloseTop => {
+                if !self.dialogs.close_top() {
+                    self.view.notices.clear();
+                }
+            }
+            Command::DismissNotices => self.view.notices.clear(),
+            Command::Browse(what) => self.browse(what),
+            Command::SetHorizon(horizon) => {
+                self.view.horizon = Some(horizon);
+                if let Some(drive) = &self.view.drive {
+                    self.settings.horizons.insert(drive.name.clone(), horizon);
+                }
+            }
+            Command::Say(text) => self.view.say(true, text),
+            Command::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
+
+    /// Passes a request to a lane's pipeline; nobody to take it is no fault while a source is still being opened.
+    fn send(&mut self, lane: Lane, command: pipeline::Command) -> bool {
+        self.engine.send(lane, command)
+    }
+
+    /// Passes a request to both pipelines, so that they stay in step.
+    fn send_both(&mut self, command: pipeline::Command) {
+        if self.view.second.is_some() {
+            self.send(Lane::Second, command.clone());
+        }
+        self.send(Lane::Main, command);
+    }
+
+    fn toggle_play(&mut self) {
+        if self.view.main.frame.is_none() {
+            return;
+        }
+        if self.view.playing {
+            self.view.playing = false;
+            self.send_both(pipeline::Command::Pause);
+        } else {
+            let last = self.view.frame_count().is_some_and(|count| self.view.index() + 1 >= count);
+            if last {
+                self.seek(self.view.range.map_or(0, |range| range.first));
+            }
+            self.view.playing = true;
+            self.view.ended = None;
+            self.send_both(pipeline::Command::Play);
+        }
+        self.set_saliency_pace();
+    }
+
+    fn step_frames(&mut self, frames: i64) {
+        self.view.playing = false;
+        if frames < 0 {
+            // The frame asked for last counts, so that fast presses add up.
+            let from = self.view.jumping_to.unwrap_or_else(|| self.view.index());
+            self.send_both(pipeline::Command::Pause);
+            self.seek(from.saturating_sub(frames.unsigned_abs() as usize));
+        } else {
+            self.send_both(pipeline::Command::Step(frames));
+        }
+    }
+
+    fn seek(&mut self, index: usize) {
+        let live = self.view.drive.as_ref().is_some_and(|drive| drive.live);
+        if live {
+            return self.view.say(false, "A live feed cannot be sought; record it first.");
+        }
+        let index = self.view.frame_count().map_or(index, |count| index.min(count.saturating_sub(1)));
+        self.view.jumping_to = Some(index);
+        self.send_both(pipeline::Command::Seek(index));
+    }
+
+    fn set_pace(&mut self, pace: Pace) {
+        self.view.pace = pace;
+        self.send_both(pipeline::Command::Speed(pace));
+    }
+
+    fn nudge(&mut self, lane: Lane, x: i32, h: i32) {
+        let Some(view) = self.view.lane(lane) else { return };
+        let step = |value: f32, steps: i32, size: f32| ((value / size).round() + steps as f32).max(0.0) * size;
+        let mut next = view.thresholds;
+        if x != 0 {
+            next.theta_x = step(next.theta_x, x, NUDGE[0]);
+        }
+        if h != 0 {
+            next.theta_h = step(next.theta_h, h, NUDGE[1]);
+        }
+        self.set_thresholds(lane, next);
+    }
+
+    fn set_thresholds(&mut self, lane: Lane, thresholds: Thresholds) {
+        if let Err(error) = thresholds.check() {
+            return self.view.say(true, error.to_string());
+        }
+        match lane {
+            Lane::Main => self.view.main.thresholds = thresholds,
+            Lane::Second => match &mut self.view.second {
+                Some(second) => second.thresholds = thresholds,
+                None => return,
+            },
+        }
+        if !self.send(lane, pipeline::Command::SetThresholds(thresholds)) && !self.view.stopped {
+            self.view.say(true, "The new thresholds were not taken: too many requests are waiting.");
+        }
+    }
+
+    fn open_source(&mut self, source: String) {
+        self.view.opening = Some(format!("Opening {source} …"));
+        if self.view.stopped || self.view.drive.is_none() {
+            let start = Start { source, ..self.start_of(Lane::Main) };
+            self.start(Lane::Main, start);
+        } else {
+            self.stop_compare();
+            self.send(Lane::Main, pipeline::Command::OpenSource(source));
+        }
+    }
+
+    fn open_model(&mut self, lane: Lane, folder: PathBuf) {
+        self.view.opening = Some(format!("Loading {} …", folder.display()));
+        let running = match lane {
+            Lane::Main => !self.view.stopped && self.view.drive.is_some(),
+            Lane::Second => self.view.second.as_ref().is_some_and(|second| second.model.is_some()),
+        };
+        if running {
+            self.send(lane, pipeline::Command::SwitchModel(folder));
+        } else {
+            let start = Start { model: folder, thresholds: None, ..self.start_of(lane) };
+            self.start(lane, start);
+        }
+    }
+
+    fn toggle_compare(&mut self) {
+        if self.view.second.is_some() {
+            return self.stop_compare();
+        }
+        let own = self.view.main.model.as_ref().map_or(Thresholds::ZERO, |model| model.thresholds);
+        let current = self.view.main.thresholds;
+        // Something to compare with at once: the model's own setting, or else a more frugal one.
+        let other = if current == own {
+            Thresholds { theta_x: 1.5 * own.theta_x + 0.1, theta_h: 1.5 * own.theta_h + 0.05 }
+        } else {
+            own
+        };
+        self.view.second = Some(super::view::LaneView { thresholds: other, ..Default::default() });
+        let start = Start { thresholds: Some(other), dense: false, ..self.start_of(Lane::Main) };
+        self.start(Lane::Second, start);
+    }
+
+    /// Ends a comparison.
+    pub(super) fn stop_compare(&mut self) {
+        self.engine.stop(Lane::Second);
+        self.view.second = None;
+        self.view.history.clear_second();
+    }
+
+    fn mark(&mut self, start: bool) {
+        let here = self.view.index();
+        let last = self.view.frame_count().unwrap_or(here + 1);
+        let old = self.view.range.unwrap_or(FrameRange { first: 0, end: last });
+        let range = if start {
+            FrameRange { first: here, end: if old.end > here { old.end } else { last } }
+        } else {
+            FrameRange { first: old.first.min(here), end: here + 1 }
+        };
+        self.set_range(Some(range));
+    }
+
+    fn set_range(&mut self, range: Option<FrameRange>) {
+        self.view.range = range;
+        if self.settings.looping {
+            self.send_loop();
+        }
+    }
+
+    /// Tells the pipelines what to repeat.
+    pub(super) fn send_loop(&mut self) {
+        let Some(count) = self.view.frame_count() else { return };
+        let whole = FrameRange { first: 0, end: count };
+        let range = self.settings.looping.then(|| self.view.range.unwrap_or(whole));
+        self.send_both(pipeline::Command::Loop(range));
+    }
+
+    fn start_export(&mut self) {
+        let (Some(range), Some(drive)) = (self.view.range, &self.view.drive) else {
+            return self.view.say(false, "Choose a range first: I and O, or Shift-drag on the timeline.");
+        };
+        if drive.live {
+            return self.view.say(false, "A live feed cannot be exported; record it first.");
+        }
+        let request = export::Request {
+            source: self.current.source.clone(),
+            model: self.current.model.clone(),
+            thresholds: self.view.main.thresholds,
+            range,
+            into: self.export_folder.clone(),
+        };
+        let total = range.end - range.first;
+        match export::Export::start(request, self.wake.clone()) {
+            Ok(export) => {
+                self.export = Some(export);
+                self.view.export = Some(super::view::ExportProgress { done: 0, total });
+            }
+            Err(error) => self.view.say(true, format!("Export: {error}")),
+        }
+    }
+
+    /// Asks the system for a path, on a thread of its own.
+    fn browse(&mut self, what: Browse) {
+        let (answer, wake) = (self.browsed.0.clone(), self.wake.clone());
+        let spawned = std::thread::Builder::new().name("file-dialog".to_owned()).spawn(move || {
+            let dialog = rfd::FileDialog::new();
+            let path = match what {
+                Browse::SourceFolder => dialog.set_title("Open a drive").pick_folder(),
+                Browse::SourceFile => dialog.set_title("Open a drive").pick_file(),
+                Browse::ModelFolder(_) => dialog.set_title("Open a model folder").pick_folder(),
+            };
+            let _ = answer.send((what, path));
+            wake();
+        });
+        if let Err(error) = spawned {
+            self.view.say(true, format!("The system's dialog did not open: {error}"));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Occlusion saliency: grey out one patch of the crop after another and see how far the CNN's own angle moves.
+//!
+//! It runs on a thread of its own and rests twice as long as it works while frames flow, so that the main path keeps
+//! its time. The CNN's single-frame angle is used, because the RNN's depends on all frames before.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use deltasteer_data::RgbImage;
+use deltasteer_perception::Perception;
+
+use super::engine::Wake;
+use super::view::SaliencyMap;
+use crate::model::Model;
+
+/// Patches across and down the crop.
+const COLUMNS: usize = 14;
+/// See [`COLUMNS`].
+const ROWS: usize = 6;
+
+/// A frame to look at.
+struct Job {
+    index: usize,
+    image: Arc<RgbImage>,
+}
+
+/// The thread's owner. Dropping it ends the thread after the patch in hand.
+pub struct Saliency {
+    jobs: Sender<Job>,
+    waiting: Receiver<Job>,
+    maps: Receiver<Result<SaliencyMap, String>>,
+    hurried: Arc<AtomicBool>,
+}
+
+impl Saliency {
+    /// Starts the thread with a CNN of its own.
+    pub fn start(model: Arc<Model>, wake: Wake) -> std::io::Result<Self> {
+        let (jobs, waiting) = bounded::<Job>(1);
+        let (done, maps) = bounded(2);
+        let hurried = Arc::new(AtomicBool::new(false));
+        let (work, busy) = (waiting.clone(), hurried.clone());
+        std::thread::Builder::new().name("saliency".to_owned()).spawn(move || {
+            let mut perception = match model.perception() {
+                Ok(perception) => perception,
+                Err(error) => {
+                    let _ = done.send(Err(format!("{error:#}")));
+                    return wake();
+                }
+            };
+            for job in &work {
+                let result = map(&mut perception, &job, &busy).map_err(|error| error.to_string());
+                if done.send(result).is_err() {
+                    return;
+                }
+                wake();
+            }
+        })?;
+        Ok(Self { jobs, waiting, maps, hurried })
+    }
+
+    /// Asks for the map of a frame; one that still waits is given up for it.
+    pub fn ask(&self, index: usize, image: &Arc<RgbImage>) {
+        let mut job = Job { index, image: image.clone() };
+        while let Err(TrySendError::Full(back)) = self.jobs.try_send(job) {
+            let _ = self.waiting.try_recv();
+            job = back;
+        }
+    }
+
+    /// While frames flow the thread rests between patches.
+    pub fn set_playing(&self, playing: bool) {
+        self.hurried.store(!playing, Ordering::Relaxed);
+    }
+
+    /// The newest map, or what went wrong; `None` if there is no news.
+    pub fn poll(&self) -> Option<Result<SaliencyMap, String>> {
+        let mut newest = None;
+        loop {
+            match self.maps.try_recv() {
+                Ok(map) => newest = Some(map),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return newest,
+            }
+        }
+    }
+}
+
+fn map(perception: &mut Perception, job: &Job, hurried: &AtomicBool) -> anyhow::Result<SaliencyMap> {
+    let (width, height) = (job.image.width, job.image.height);
+    let crop = perception.crop_rect(width, height);
+    let mut features = vec![0.0; perception.feature_count()];
+    let mut angle = |pixels: &[u8]| -> anyhow::Result<f32> {
+        perception.features(pixels, width, height, &mut features)?;
+        Ok(perception.single_frame_steering_rad(&features))
+    };
+    let whole = angle(&job.image.pixels)?;
+    let grey = mean_colour(&job.image, crop);
+    let mut values = Vec::with_capacity(COLUMNS * ROWS);
+    let mut covered = job.image.pixels.clone();
+    for row in 0..ROWS {
+        for column in 0..COLUMNS {
+            let started = Instant::now();
+            let patch = patch(crop, column, row);
+            fill(&mut covered, width, patch, |_| grey);
+            values.push((angle(&covered)? - whole).abs());
+            fill(&mut covered, width, patch, |at| [job.image.pixels[at], job.image.pixels[at + 1], job.image.pixels[at + 2]]);
+            if !hurried.load(Ordering::Relaxed) {
+                std::thread::sleep((2 * started.elapsed()).min(Duration::from_millis(100)));
+            }
+        }
+    }
+    let largest_rad = values.iter().copied().fold(0.0, f32::max);
+    if largest_rad > 0.0 {
+        values.iter_mut().for_each(|value| *value /= largest_rad);
+    }
+    Ok(SaliencyMap { index: job.index, columns: COLUMNS, rows: ROWS, values, largest_rad, crop })
+}
+
+/// `x0, y0, x1, y1` of a patch: twice as wide and high as its cell, so that neighbours overlap.
+fn patch(crop: [usize; 4], column: usize, row: usize) -> [usize; 4] {
+    let side = |start: usize, length: usize, cell: usize, cells: usize| {
+        let step = length as f32 / cells as f32;
+        let from = (cell as f32 - 0.5) * step;
+        let to = (cell as f32 + 1.5) * step;
+        (start + from.max(0.0) as usize, start + (to as usize).min(length))
+    };
+    let (x0, x1) = side(crop[0], crop[2], column, COLUMNS);
+    let (y0, y1) = side(crop[1], crop[3], row, ROWS);
+    [x0, y0, x1, y1]
+}
+
+/// Sets every pixel of a patch; `colour` is told where the pixel's three bytes lie.
+fn fill(pixels: &mut [u8], width: usize, [x0, y0, x1, y1]: [usize; 4], colour: impl Fn(usize) -> [u8; 3]) {
+    for y in y0..y1 {
+        for x in x0..x1 {
+            let at = 3 * (y * width + x);
+            pixels[at..at + 3].copy_from_slice(&colour(at));
+        }
+    }
+}
+
+fn mean_colour(image: &RgbImage, [x, y, w, h]: [usize; 4]) -> [u8; 3] {
+    let mut sums = [0_u64; 3];
+    for row in y..y + h {
+        let start = 3 * (row * image.width + x);
+        for pixel in image.pixels[start..start + 3 * w].chunks_exact(3) {
+            for (sum, value) in sums.iter_mut().zip(pixel) {
+                *sum += u64::from(*value);
+            }
+        }
+    }
+    sums.map(|sum| (sum / ((w * h) as u64).max(1)) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_cover_the_crop_and_stay_within_it() {
+        let crop = [10, 20, 141, 67];
+        let mut hits = vec![0_u32; 200 * 100];
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                let [x0, y0, x1, y1] = patch(crop, column, row);
+                assert!(x0 >= 10 && y0 >= 20 && x1 <= 151 && y1 <= 87 && x0 < x1 && y0 < y1);
+                (y0..y1).for_each(|y| (x0..x1).for_each(|x| hits[y * 200 + x] += 1));
+            }
+        }
+        for y in 20..87 {
+            assert!((10..151).all(|x| hits[y * 200 + x] > 0), "row {y} is not covered");
+        }
+    }
+
+    #[test]
+    fn covering_and_uncovering_leaves_the_picture_as_it_was() {
+        let image = RgbImage { width: 8, height: 4, pixels: (0..96).collect() };
+        let mut pixels = image.pixels.clone();
+        fill(&mut pixels, 8, [2, 1, 5, 3], |_| [0; 3]);
+        assert_ne!(pixels, image.pixels);
+        fill(&mut pixels, 8, [2, 1, 5, 3], |at| [image.pixels[at], image.pixels[at + 1], image.pixels[at + 2]]);
+        assert_eq!(pixels, image.pixels);
+        assert_eq!(mean_colour(&image, [0, 0, 1, 1]), [0, 1, 2]);
+    }
+}

@@ -1,0 +1,346 @@
+//! The window itself: collects news, reads keys, lays out the panels, carries out what they ask for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use egui::Theme;
+
+use super::command::{Browse, Command, Lane, Overlay};
+use super::engine::{Engine, News, Start, Wake};
+use super::export::{self, Export};
+use super::keys;
+use super::layout;
+use super::panels::Panel;
+use super::panels::dialogs::Dialogs;
+use super::rate::Rate;
+use super::saliency::Saliency;
+use super::settings::Settings;
+use super::textures::Textures;
+use super::theme;
+use super::view::{ModelFacts, View};
+use crate::model::Model;
+use crate::pipeline::{self, Event};
+
+/// Everything behind one window.
+pub struct Window {
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) view: View,
+    pub(super) settings: Settings,
+    pub(super) dialogs: Dialogs,
+    pub(super) export: Option<Export>,
+    /// Where exports go.
+    pub(super) export_folder: PathBuf,
+    /// What the main pipeline runs on.
+    pub(super) current: Start,
+    pub(super) wake: Wake,
+    pub(super) browsed: (Sender<(Browse, Option<PathBuf>)>, Receiver<(Browse, Option<PathBuf>)>),
+    settings_path: Option<PathBuf>,
+    textures: Textures,
+    saliency: Option<Saliency>,
+    model: Option<Arc<Model>>,
+    frames: Rate,
+    redraws: Rate,
+    theme_applied: bool,
+}
+
+impl Window {
+    /// A window that opens `start` at once. Choices are read from `settings_path` and written there at the end.
+    pub fn new(engine: Box<dyn Engine>, start: Start, settings_path: Option<PathBuf>, wake: Wake) -> Self {
+        let (settings, trouble) = settings_path.as_deref().map(Settings::load).unwrap_or_default();
+        let mut view = View { pace: start.pace, ..View::default() };
+        if let Some(trouble) = trouble {
+            view.say(true, trouble);
+        }
+        let mut window = Self {
+            engine,
+            view,
+            settings,
+            dialogs: Dialogs::default(),
+            export: None,
+            export_folder: PathBuf::from("."),
+            current: start.clone(),
+            wake,
+            browsed: unbounded(),
+            settings_path,
+            textures: Textures::default(),
+            saliency: None,
+            model: None,
+            frames: Rate::default(),
+            redraws: Rate::default(),
+            theme_applied: false,
+        };
+        let start = Start { dense: window.settings.dense, ..start };
+        window.view.opening = Some(format!("Opening {} …", start.source));
+        window.start(Lane::Main, start);
+        window
+    }
+
+    /// The choices, to be changed before the first redraw.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
+    /// What the panels show.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The choices.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Exports go into this folder.
+    pub fn set_export_folder(&mut self, folder: PathBuf) {
+        self.export_folder = folder;
+    }
+
+    /// One redraw: news in, panels out, requests carried out.
+    pub fn ui(&mut self, ui: &mut egui::Ui) {
+        let ctx = ui.ctx().clone();
+        if !self.theme_applied {
+            self.theme_applied = true;
+            theme::install(&ctx);
+            self.apply_theme(&ctx);
+        }
+        self.redraws.tick(Instant::now());
+        self.collect();
+        let mut commands = keys::pressed(&ctx);
+        commands.extend(dropped(&ctx));
+        self.textures.update(&ctx, &self.view);
+        let mut panel =
+            Panel { view: &self.view, settings: &self.settings, textures: &self.textures, out: &mut commands };
+        layout::show(ui, &mut panel);
+        self.dialogs.show(&ctx, &mut panel);
+        if !commands.is_empty() {
+            // What they change is not painted yet.
+            ctx.request_repaint();
+        }
+        for command in commands {
+            self.perform(&ctx, command);
+        }
+        if self.view.playing {
+            // Redraws come with the frames; these only keep the wheels and the rate's figures moving.
+            ctx.request_repaint_after(std::time::Duration::from_millis(33));
+        }
+    }
+
+    /// Takes in all news from the threads.
+    pub fn collect(&mut self) {
+        while let Some(news) = self.engine.poll() {
+            match news {
+                News::Event(lane, event) => self.take(lane, &event),
+                News::NotStarted(lane, message) => {
+                    self.view.opening = None;
+                    if lane == Lane::Second {
+                        self.stop_compare();
+                    } else {
+                        self.view.stopped = true;
+                    }
+                    self.view.say(true, message);
+                }
+            }
+        }
+        self.collect_saliency();
+        self.collect_export();
+        while let Ok((what, path)) = self.browsed.1.try_recv() {
+            self.browsed_path(what, path);
+        }
+        let now = Instant::now();
+        self.view.frames_per_second = self.frames.per_second(now);
+        self.view.redraws_per_second = self.redraws.per_second(now);
+    }
+
+    fn take(&mut self, lane: Lane, event: &Event) {
+        self.view.apply(lane, event);
+        match event {
+            Event::Frame(frame) if lane == Lane::Main => {
+                self.frames.tick(Instant::now());
+                if let Some(saliency) = self.saliency.as_ref().filter(|_| self.settings.shows(Overlay::Saliency)) {
+                    saliency.ask(frame.index, &frame.image);
+                }
+            }
+            Event::Opened(info) if lane == Lane::Main => {
+                self.current.source = info.name.clone();
+                self.settings.remember_source(&info.name);
+                self.view.horizon = self.settings.horizons.get(&info.name).copied();
+                self.send_loop();
+                self.update_crop();
+            }
+            Event::ModelReady(model) => self.use_model(lane, model),
+            _ => {}
+        }
+    }
+
+    fn use_model(&mut self, lane: Lane, model: &Arc<Model>) {
+        let facts = ModelFacts::of(model);
+        let asked = match lane {
+            Lane::Main if self.view.main.model.is_none() => self.current.thresholds,
+            Lane::Main => None,
+            Lane::Second => self.view.second.as_ref().filter(|s| s.model.is_none()).map(|s| s.thresholds),
+        };
+        let thresholds = asked.unwrap_or(facts.thresholds);
+        self.view.use_model(lane, facts, thresholds);
+        if lane == Lane::Main {
+            self.current.model = model.folder().to_owned();
+            self.settings.remember_model(&model.folder().display().to_string());
+            self.model = Some(model.clone());
+            self.saliency = None;
+            self.update_saliency();
+            self.update_crop();
+        }
+    }
+
+    fn update_crop(&mut self) {
+        let sizes = self.view.drive.as_ref().map(|drive| (drive.width, drive.height));
+        self.view.crop = self.model.as_ref().zip(sizes).map(|(model, (w, h))| model.config().perception.crop_rect(w, h));
+    }
+
+    /// Starts or stops the saliency thread, as the overlay's switch says.
+    pub(super) fn update_saliency(&mut self) {
+        if !self.settings.shows(Overlay::Saliency) {
+            self.saliency = None;
+            self.view.saliency = None;
+            return;
+        }
+        if let (None, Some(model)) = (&self.saliency, &self.model) {
+            match Saliency::start(model.clone(), self.wake.clone()) {
+                Ok(saliency) => self.saliency = Some(saliency),
+                Err(error) => self.view.say(true, format!("Saliency: {error}")),
+            }
+        }
+        self.set_saliency_pace();
+        if let Some((saliency, frame)) = self.saliency.as_ref().zip(self.view.main.frame.as_ref()) {
+            saliency.ask(frame.index, &frame.image);
+        }
+    }
+
+    /// The saliency thread rests more while frames flow.
+    pub(super) fn set_saliency_pace(&self) {
+        if let Some(saliency) = &self.saliency {
+            saliency.set_playing(self.view.playing);
+        }
+    }
+
+    fn collect_saliency(&mut self) {
+        match self.saliency.as_ref().and_then(Saliency::poll) {
+            Some(Ok(map)) => self.view.saliency = Some(Arc::new(map)),
+            Some(Err(message)) => self.view.say(true, format!("Saliency: {message}")),
+            None => {}
+        }
+    }
+
+    fn collect_export(&mut self) {
+        while let Some(news) = self.export.as_ref().and_then(Export::poll) {
+            match news {
+                export::News::Progress(progress) => self.view.export = Some(progress),
+                export::News::Done(folder) => {
+                    self.view.say(false, format!("Exported to {}", folder.display()));
+                    (self.export, self.view.export) = (None, None);
+                }
+                export::News::Failed(message) => {
+                    self.view.say(true, format!("Export: {message}"));
+                    (self.export, self.view.export) = (None, None);
+                }
+            }
+        }
+    }
+
+    fn browsed_path(&mut self, what: Browse, path: Option<PathBuf>) {
+        let Some(path) = path else {
+            let hint = "Nothing was chosen. If no dialog appeared, this system has none: type the path instead (Ctrl+O).";
+            return self.view.say(false, hint);
+        };
+        let ctx = egui::Context::default();
+        match what {
+            Browse::SourceFolder | Browse::SourceFile => {
+                self.perform(&ctx, Command::OpenSource(path.display().to_string()));
+            }
+            Browse::ModelFolder(lane) => self.perform(&ctx, Command::OpenModel(lane, path)),
+        }
+    }
+
+    /// What a new pipeline of `lane` would start with: the source and place of now.
+    pub(super) fn start_of(&self, lane: Lane) -> Start {
+        let thresholds = self.view.lane(lane).map(|view| view.thresholds);
+        Start {
+            thresholds,
+            pace: self.view.pace,
+            playing: self.view.playing,
+            dense: self.settings.dense && lane == Lane::Main,
+            seek: self.view.index(),
+            ..self.current.clone()
+        }
+    }
+
+    /// Starts a lane's pipeline off the UI thread.
+    pub(super) fn start(&mut self, lane: Lane, start: Start) {
+        if lane == Lane::Main {
+            self.view.playing = start.playing;
+            self.view.stopped = false;
+            self.current = start.clone();
+        }
+        self.engine.start(lane, start);
+        let _: Option<pipeline::Command> = None;
+    }
+
+    /// Makes the chosen theme the window's.
+    pub(super) fn apply_theme(&self, ctx: &egui::Context) {
+        ctx.set_theme(if self.settings.dark { Theme::Dark } else { Theme::Light });
+    }
+
+    /// Writes the choices; a failure is told on standard error, since the window may be gone.
+    pub fn save_settings(&mut self, ctx: &egui::Context) {
+        let Some(path) = &self.settings_path else { return };
+        let size = ctx.viewport_rect().size() * ctx.zoom_factor();
+        if size.x >= 200.0 && size.y >= 150.0 {
+            self.settings.size_points = [size.x, size.y];
+        }
+        if let Err(error) = self.settings.save(path) {
+            eprintln!("the window's settings were not saved: {error:#}");
+        }
+    }
+}
+
+impl ModelFacts {
+    /// The facts of a loaded model.
+    pub fn of(model: &Model) -> Self {
+        let rnn = model.rnn();
+        Self {
+            name: model.name(),
+            inputs: rnn.inputs(),
+            hidden: rnn.hidden(),
+            thresholds: model.thresholds(),
+            dense: rnn.dense_count(),
+            cnn_macs: model.config().perception.macs_per_frame(),
+        }
+    }
+}
+
+/// Folders and files dropped on the window: a model folder is known by its config.
+fn dropped(ctx: &egui::Context) -> Vec<Command> {
+    let files = ctx.input(|input| input.raw.dropped_files.clone());
+    let paths = files.into_iter().filter_map(|file| file.path);
+    paths
+        .map(|path| {
+            if path.join("config.json").is_file() && path.join("model.safetensors").is_file() {
+                Command::OpenModel(Lane::Main, path)
+            } else {
+                Command::OpenSource(path.display().to_string())
+            }
+        })
+        .collect()
+}
+
+impl eframe::App for Window {
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        layout::scale_to_screen(ui.ctx());
+        Window::ui(self, ui);
+        if ui.ctx().input(|input| input.viewport().close_requested()) {
+            let ctx = ui.ctx().clone();
+            self.save_settings(&ctx);
+        }
+    }
+}
