@@ -21,7 +21,7 @@ use super::textures::Textures;
 use super::theme;
 use super::view::{ModelFacts, View};
 use crate::model::Model;
-use crate::pipeline::{self, Event};
+use crate::pipeline::Event;
 
 /// Everything behind one window.
 pub struct Window {
@@ -283,7 +283,6 @@ impl Window {
             self.current = start.clone();
         }
         self.engine.start(lane, start);
-        let _: Option<pipeline::Command> = None;
     }
 
     /// Makes the chosen theme the window's.
@@ -310,11 +309,10 @@ impl ModelFacts {
         let rnn = model.rnn();
         Self {
             name: model.name(),
-            inputs: rnn.inputs(),
-            hidden: rnn.hidden(),
+            inputs: rnn.config.inputs,
+            hidden: rnn.config.hidden,
             thresholds: model.thresholds(),
-            dense: rnn.dense_count(),
-            cnn_macs: model.config().perception.macs_per_frame(),
+            dense: rnn.packed.dense_count(),
         }
     }
 }

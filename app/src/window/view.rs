@@ -31,8 +31,6 @@ pub struct ModelFacts {
     pub thresholds: Thresholds,
     /// The work of one dense step.
     pub dense: StepCount,
-    /// Multiply-accumulates of the CNN for one frame.
-    pub cnn_macs: u64,
 }
 
 /// One setting: a model, its thresholds and what they last answered.

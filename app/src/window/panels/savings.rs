@@ -192,8 +192,9 @@ fn table(ui: &mut Ui, panel: &mut Panel) {
 
 /// The share of the whole network, so that nobody is misled.
 fn whole_network(ui: &mut Ui, panel: &Panel) {
-    let Some((model, mean)) = panel.view.main.model.as_ref().zip(panel.view.main.recent_mean()) else { return };
-    let (cnn, dense) = (model.cnn_macs as f64, model.dense.macs as f64);
+    let lane = &panel.view.main;
+    let Some(((model, frame), mean)) = lane.model.as_ref().zip(lane.frame.as_ref()).zip(lane.recent_mean()) else { return };
+    let (cnn, dense) = (frame.cnn_work.macs_dense as f64, model.dense.macs as f64);
     let whole = cnn + dense;
     let saved = (dense - mean.macs) / whole;
     let words = format!(
