@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Steering-wheel angles from a car camera's video, by a network that computes only with what changed.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ pub enum Command {
     Info(InfoArgs),
     /// The built-in road through its shipped model, live
     Demo(DemoArgs),
+    /// A drive in a window; or a picture of that window, without a display
+    View(ViewArgs),
     /// Train a model on drives
     #[command(subcommand)]
     Train(TrainCommand),
@@ -97,6 +99,89 @@ pub struct DemoArgs {
     /// Model folder; without it models/road
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
+    /// In the terminal, even where a window could be opened
+    #[arg(long)]
+    pub terminal: bool,
+}
+
+/// `view`.
+#[derive(Debug, Args)]
+pub struct ViewArgs {
+    /// A dataset folder, or road:SEED for the built-in road
+    pub source: String,
+    /// Model folder; without it the shipped model that fits the source
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Threshold of the features, in their standard deviations, instead of the model's own
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub theta_x: Option<f32>,
+    /// Threshold of the hidden state, instead of the model's own
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub theta_h: Option<f32>,
+    /// Start here, in seconds from the first frame
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub at: Option<f64>,
+    /// Open paused
+    #[arg(long)]
+    pub paused: bool,
+    /// Pace of the recording: 0.1 to 10, or max
+    #[arg(long, value_name = "TIMES", default_value = "1", value_parser = parse_speed)]
+    pub speed: f32,
+    /// Paint the window into this PNG instead of opening it
+    #[arg(long, value_name = "FILE.png")]
+    pub screenshot: Option<PathBuf>,
+    /// Size of the picture in pixels
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = parse_size, requires = "screenshot")]
+    pub size: [usize; 2],
+    /// Colours of the picture
+    #[arg(long, value_enum, default_value_t = Theme::Dark, requires = "screenshot")]
+    pub theme: Theme,
+    /// Overlays of the picture, separated by commas
+    #[arg(long, value_name = "NAMES", value_enum, value_delimiter = ',', requires = "screenshot",
+          default_values_t = [OverlayName::Predicted, OverlayName::True, OverlayName::Wheels])]
+    pub overlays: Vec<OverlayName>,
+    /// Show a second pair of thresholds beside the first in the picture
+    #[arg(long, requires = "screenshot")]
+    pub compare: bool,
+}
+
+/// Colours of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Theme {
+    /// Light on dark.
+    Dark,
+    /// Dark on light.
+    Light,
+}
+
+/// What can be drawn over a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OverlayName {
+    /// The path that the network steers along
+    Predicted,
+    /// The path that the driver steered along
+    True,
+    /// A steering wheel for each
+    Wheels,
+    /// What the CNN sees
+    Crop,
+    /// Where covering the picture moves the angle
+    Saliency,
+}
+
+/// `1280x720`.
+fn parse_size(text: &str) -> Result<[usize; 2], String> {
+    let sides = text.split_once(['x', 'X']).and_then(|(w, h)| Some([w.parse().ok()?, h.parse().ok()?]));
+    sides.ok_or_else(|| "expected WIDTHxHEIGHT, such as 1280x720".to_owned())
+}
+
+/// Times the recording's own pace; infinite for as fast as it goes.
+fn parse_speed(text: &str) -> Result<f32, String> {
+    if text == "max" {
+        return Ok(f32::INFINITY);
+    }
+    let speed = text.parse::<f32>().ok().filter(|speed| (0.05..=100.0).contains(speed));
+    speed.ok_or_else(|| "expected a number from 0.05 to 100, or max".to_owned())
 }
 
 /// `backbone`.

@@ -20,3 +20,4 @@ pub mod session;
 pub mod step_time;
 pub mod terminal;
 pub mod training;
+pub mod window;

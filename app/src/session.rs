@@ -55,7 +55,11 @@ pub fn load_model(folder: Option<&Path>, source: &str) -> anyhow::Result<Model> 
     }
 }
 
-fn check_threshold(option: &str, value: Option<f32>) -> anyhow::Result<()> {
+/// Refuses a threshold that is negative or not finite, and names the option.
+///
+/// # Errors
+/// See above.
+pub fn check_threshold(option: &str, value: Option<f32>) -> anyhow::Result<()> {
     match value {
         Some(value) if !value.is_finite() || value < 0.0 => {
             bail!("{option} is {value}; expected a finite number of zero or more")

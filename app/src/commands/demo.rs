@@ -10,6 +10,7 @@ use crate::drive::interrupted;
 use crate::pipeline::{Event, FrameResult, Pace, Pipeline, Settings};
 use crate::session::Session;
 use crate::terminal::{Screen, View};
+use crate::window::{self, Place, Start};
 
 /// Runs `demo`.
 ///
@@ -20,6 +21,9 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
         bail!("--seconds is {}; expected a number above zero", args.seconds);
     }
     let source = format!("road:{},seconds={}", args.seed, args.seconds);
+    if !args.terminal && window_shown(args, &source)? {
+        return Ok(());
+    }
     let drive = DriveArgs { source, model: args.model.clone(), theta_x: None, theta_h: None, from: None, to: None };
     let session = Session::open(&drive)?;
     let settings = Settings {
@@ -51,6 +55,28 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
         println!("{}", line(&frame));
     }
     Ok(())
+}
+
+/// Opens the window and returns true when it has been closed; says why there is none and returns false otherwise.
+fn window_shown(args: &DemoArgs, source: &str) -> anyhow::Result<bool> {
+    let model = args.model.clone().map_or_else(|| crate::model::shipped(source), Ok)?;
+    let start = Start {
+        source: source.to_owned(),
+        model,
+        theta_x: None,
+        theta_h: None,
+        dense: true,
+        pace: Pace::Times(1.0),
+        playing: true,
+        place: Place::Frame(0),
+    };
+    match window::run_view(start) {
+        Ok(()) => Ok(true),
+        Err(error) => {
+            eprintln!("{error:#}; showing the drive in the terminal");
+            Ok(false)
+        }
+    }
 }
 
 /// Passes every frame to `show` until the drive ends or Ctrl-C comes; hands back the last one.

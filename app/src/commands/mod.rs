@@ -6,6 +6,7 @@ mod info;
 mod replay;
 mod summary;
 mod train;
+mod view;
 
 use crate::cli::{Cli, Command};
 
@@ -20,6 +21,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Info(args) => info::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Train(command) => train::run(&command),
+        Command::View(args) => view::run(&args),
         _ => anyhow::bail!("not in this build yet"),
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use deltasteer_data::SourceInfo;
 use deltasteer_temporal::Thresholds;
 
 use super::command::Lane;
@@ -21,7 +22,9 @@ pub struct Start {
     /// The model folder.
     pub model: PathBuf,
     /// `None`: as stored with the model.
-    pub thresholds: Option<Thresholds>,
+    pub theta_x: Option<f32>,
+    /// `None`: as stored with the model.
+    pub theta_h: Option<f32>,
     /// The dense RNN beside it.
     pub dense: bool,
     /// How fast.
@@ -29,7 +32,38 @@ pub struct Start {
     /// Whether frames flow at once.
     pub playing: bool,
     /// The first frame to show.
-    pub seek: usize,
+    pub place: Place,
+}
+
+/// A place in a drive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Place {
+    /// By the frame's index.
+    Frame(usize),
+    /// By seconds from the first frame.
+    Seconds(f64),
+}
+
+impl Start {
+    /// The thresholds that this start means for a model with thresholds `own`.
+    pub fn thresholds(&self, own: Thresholds) -> Thresholds {
+        Thresholds { theta_x: self.theta_x.unwrap_or(own.theta_x), theta_h: self.theta_h.unwrap_or(own.theta_h) }
+    }
+
+    /// The same start with these thresholds, or with the model's own.
+    pub fn with_thresholds(self, thresholds: Option<Thresholds>) -> Self {
+        Self { theta_x: thresholds.map(|t| t.theta_x), theta_h: thresholds.map(|t| t.theta_h), ..self }
+    }
+}
+
+impl Place {
+    /// The frame's index in a source.
+    fn index(self, info: &SourceInfo) -> usize {
+        match self {
+            Self::Frame(index) => index,
+            Self::Seconds(time_s) => info.times_s.partition_point(|&t| t < time_s),
+        }
+    }
 }
 
 /// One message to the window.
@@ -140,17 +174,18 @@ impl Engine for Pipelines {
 fn bring_up(start: &Start, wake: Wake) -> anyhow::Result<Pipeline> {
     let model = Arc::new(Model::load(&start.model)?);
     let source = deltasteer_data::open(&start.source)?;
+    let index = start.place.index(source.info());
     let settings = Settings {
-        thresholds: start.thresholds,
+        thresholds: Some(start.thresholds(model.thresholds())),
         shadow_dense: start.dense,
         range: None,
         pace: Some(start.pace),
-        playing: start.playing && start.seek == 0,
+        playing: start.playing && index == 0,
         wake: Some(wake),
     };
     let pipeline = Pipeline::start(source, model, settings)?;
-    if start.seek > 0 {
-        pipeline.send(Command::Seek(start.seek));
+    if index > 0 {
+        pipeline.send(Command::Seek(index));
         if start.playing {
             pipeline.send(Command::Play);
         }

@@ -28,4 +28,6 @@ mod textures;
 mod theme;
 pub mod view;
 
+pub use command::Overlay;
+pub use engine::{Place, Start};
 pub use run::{Screenshot, has_display, run_view, screenshot};

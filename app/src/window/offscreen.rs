@@ -23,7 +23,8 @@ struct Texture {
 impl Offscreen {
     /// Takes in new and changed textures. Removed ones are let go by [`Offscreen::free`] after painting.
     pub fn update(&mut self, delta: &TexturesDelta) {
-        for (id, change) in &delta.set {
+        let changes = delta.set.iter().flat_map(|(id, changes)| changes.iter().map(move |change| (id, change)));
+        for (id, change) in changes {
             let ImageData::Color(image) = &change.image;
             match change.pos {
                 None => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use deltasteer_temporal::Thresholds;
 
 use super::command::{Browse, Command, Lane, PACES};
-use super::engine::Start;
+use super::engine::{Place, Start};
 use super::export;
 use super::shell::Window;
 use crate::pipeline::{self, FrameRange, Pace};
@@ -177,7 +177,7 @@ impl Window {
     fn open_source(&mut self, source: String) {
         self.view.opening = Some(format!("Opening {source} …"));
         if self.view.stopped || self.view.drive.is_none() {
-            let start = Start { source, ..self.start_of(Lane::Main) };
+            let start = Start { source, place: Place::Frame(0), ..self.start_of(Lane::Main) };
             self.start(Lane::Main, start);
         } else {
             self.stop_compare();
@@ -194,7 +194,7 @@ impl Window {
         if running {
             self.send(lane, pipeline::Command::SwitchModel(folder));
         } else {
-            let start = Start { model: folder, thresholds: None, ..self.start_of(lane) };
+            let start = Start { model: folder, ..self.start_of(lane).with_thresholds(None) };
             self.start(lane, start);
         }
     }
@@ -212,7 +212,7 @@ impl Window {
             own
         };
         self.view.second = Some(super::view::LaneView { thresholds: other, ..Default::default() });
-        let start = Start { thresholds: Some(other), dense: false, ..self.start_of(Lane::Main) };
+        let start = Start { dense: false, ..self.start_of(Lane::Main).with_thresholds(Some(other)) };
         self.start(Lane::Second, start);
     }
 

@@ -1,14 +1,15 @@
 //! Opening the window, and painting it into a file without one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use egui::{Color32, Pos2, RawInput, Rect, ViewportBuilder, vec2};
+use egui::{Pos2, RawInput, Rect, ViewportBuilder, vec2};
 
-use super::engine::{Pipelines, Start, Wake};
+use super::command::{Command, Overlay};
+use super::engine::{Pipelines, Place, Start, Wake};
 use super::offscreen::Offscreen;
 use super::settings::Settings;
 use super::shell::Window;
@@ -84,8 +85,10 @@ pub struct Screenshot {
     pub size: [usize; 2],
     /// Dark or light.
     pub dark: bool,
-    /// Overlays to switch on besides the usual ones, by their label.
-    pub overlays: Vec<String>,
+    /// The overlays that are on.
+    pub overlays: Vec<Overlay>,
+    /// A second setting beside the first.
+    pub compare: bool,
 }
 
 /// Seconds before the moment of a screenshot that are run, so that its charts are full.
@@ -107,15 +110,13 @@ pub fn screenshot(start: Start, picture: &Screenshot) -> anyhow::Result<()> {
         let _ = news.send(());
     });
     let engine = Pipelines::new(wake.clone())?;
-    let start = Start { pace: Pace::Unpaced, playing: false, seek: 0, ..start };
+    let start = Start { pace: Pace::Unpaced, playing: false, place: Place::Frame(0), ..start };
     let mut window = Window::new(Box::new(engine), start, None, wake);
     window.settings_mut().dark = picture.dark;
-    for label in &picture.overlays {
-        window.settings_mut().overlays.insert(label.clone());
-    }
+    window.settings_mut().overlays = picture.overlays.iter().map(|overlay| overlay.label().to_owned()).collect();
     let ctx = egui::Context::default();
     let mut painter = Headless { ctx, offscreen: Offscreen::default(), size: picture.size, started: Instant::now() };
-    run_to(&mut window, &painter.ctx, picture.at_s, &woken)?;
+    run_to(&mut window, &painter.ctx, picture.at_s, picture.compare, &woken)?;
     let mut image = None;
     // Several passes: sizes settle, animations end, the raster learns how many rows it has.
     for _ in 0..6 {
@@ -128,28 +129,45 @@ pub fn screenshot(start: Start, picture: &Screenshot) -> anyhow::Result<()> {
 }
 
 /// Runs the pipeline to the frame at `at_s`, with the seconds before it.
-fn run_to(window: &mut Window, ctx: &egui::Context, at_s: f64, woken: &mpsc::Receiver<()>) -> anyhow::Result<()> {
+fn run_to(
+    window: &mut Window,
+    ctx: &egui::Context,
+    at_s: f64,
+    compare: bool,
+    woken: &mpsc::Receiver<()>,
+) -> anyhow::Result<()> {
     wait(window, woken, |window| window.view().main.frame.is_some())?;
     let duration_s = window.view().duration_s();
     if !(0.0..=duration_s + 1e-6).contains(&at_s) && window.view().frame_count().is_some() {
         bail!("--at {at_s}: the drive is {duration_s:.2} s long");
     }
+    if compare {
+        window.perform(ctx, Command::ToggleCompare);
+        wait(window, woken, |window| window.view().second.as_ref().is_none_or(|second| second.frame.is_some()))?;
+    }
     let target = window.view().index_at(at_s);
     let from = window.view().index_at((at_s - BEFORE_S).max(0.0));
     if from > 0 {
-        window.perform(ctx, super::command::Command::Seek(from));
-        wait(window, woken, |window| window.view().index() == from || window.view().index() > from)?;
+        window.perform(ctx, Command::Seek(from));
+        wait(window, woken, |window| both_at(window, from))?;
     }
     let steps = target.saturating_sub(window.view().index());
     if steps > 0 {
-        window.perform(ctx, super::command::Command::StepFrames(steps as i64));
-        wait(window, woken, |window| window.view().index() >= target || window.view().ended.is_some())?;
+        window.perform(ctx, Command::StepFrames(steps as i64));
+        wait(window, woken, |window| both_at(window, target) || window.view().ended.is_some())?;
     }
-    let salient = window.settings().shows(super::command::Overlay::Saliency);
+    let salient = window.settings().shows(Overlay::Saliency);
     wait(window, woken, |window| {
         let index = window.view().index();
         !salient || window.view().saliency.as_ref().is_some_and(|map| map.index == index)
     })
+}
+
+/// Whether every setting has come to a frame.
+fn both_at(window: &Window, index: usize) -> bool {
+    let view = window.view();
+    let second = view.second.as_ref().map(|second| second.frame.as_ref().map_or(0, |frame| frame.index));
+    view.index() >= index && second.is_none_or(|second| second >= index)
 }
 
 /// Takes in news until `done`.
@@ -207,34 +225,15 @@ impl Headless {
     }
 }
 
-/// `1280x720` as typed.
-///
-/// # Errors
-/// Says what was expected.
-pub fn parse_size(text: &str) -> Result<[usize; 2], String> {
-    let sides = text.split_once(['x', 'X', '×']).and_then(|(w, h)| Some([w.trim().parse().ok()?, h.trim().parse().ok()?]));
-    sides.ok_or_else(|| format!("{text:?} is no size; expected WIDTHxHEIGHT, such as 1280x720"))
-}
-
-/// Where a screenshot goes must be a file name that can be written.
-pub fn check_file(path: &Path) -> anyhow::Result<()> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some(extension) if extension.eq_ignore_ascii_case("png") => Ok(()),
-        _ => bail!("--screenshot {}: expected a name that ends in .png", path.display()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_or_refused_with_an_example() {
-        assert_eq!(parse_size("1280x720"), Ok([1280, 720]));
-        for text in ["", "1280", "x", "12.5x3", "-3x4", "axb"] {
-            assert!(parse_size(text).unwrap_err().contains("1280x720"), "{text:?}");
-        }
-        assert!(check_file(Path::new("a/b.PNG")).is_ok() && check_file(Path::new("b.jpg")).is_err());
-        let _ = Color32::WHITE;
+    fn the_icon_is_drawn_in_two_colours() {
+        let icon = icon();
+        assert_eq!(icon.rgba.len(), 4 * 64 * 64);
+        let accents = icon.rgba.chunks_exact(4).filter(|p| *p == Palette::of(egui::Theme::Dark).delta.to_array()).count();
+        assert!((200..2000).contains(&accents), "{accents}");
     }
 }

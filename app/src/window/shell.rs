@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use egui::Theme;
 
 use super::command::{Browse, Command, Lane, Overlay};
-use super::engine::{Engine, News, Start, Wake};
+use super::engine::{Engine, News, Place, Start, Wake};
 use super::export::{self, Export};
 use super::keys;
 use super::layout;
@@ -176,12 +176,12 @@ impl Window {
 
     fn use_model(&mut self, lane: Lane, model: &Arc<Model>) {
         let facts = ModelFacts::of(model);
-        let asked = match lane {
-            Lane::Main if self.view.main.model.is_none() => self.current.thresholds,
-            Lane::Main => None,
-            Lane::Second => self.view.second.as_ref().filter(|s| s.model.is_none()).map(|s| s.thresholds),
+        let own = facts.thresholds;
+        let thresholds = match lane {
+            Lane::Main if self.view.main.model.is_none() => self.current.thresholds(own),
+            Lane::Main => own,
+            Lane::Second => self.view.second.as_ref().filter(|s| s.model.is_none()).map_or(own, |s| s.thresholds),
         };
-        let thresholds = asked.unwrap_or(facts.thresholds);
         self.view.use_model(lane, facts, thresholds);
         if lane == Lane::Main {
             self.current.model = model.folder().to_owned();
@@ -264,14 +264,16 @@ impl Window {
 
     /// What a new pipeline of `lane` would start with: the source and place of now.
     pub(super) fn start_of(&self, lane: Lane) -> Start {
-        let thresholds = self.view.lane(lane).map(|view| view.thresholds);
+        // Before the first model came up, what the command line said still stands.
+        let known = self.view.lane(lane).filter(|view| view.model.is_some()).map(|view| view.thresholds);
+        let current = self.current.clone();
+        let start = if known.is_some() { current.with_thresholds(known) } else { current };
         Start {
-            thresholds,
             pace: self.view.pace,
             playing: self.view.playing,
             dense: self.settings.dense && lane == Lane::Main,
-            seek: self.view.index(),
-            ..self.current.clone()
+            place: Place::Frame(self.view.index()),
+            ..start
         }
     }
 

@@ -183,7 +183,7 @@ fn shown_time(ui: &Ui, panel: &Panel) -> [f64; 2] {
     if panel.settings.follow {
         return visible_time(panel.view);
     }
-    ui.ctx().data(|data| data.get_temp(egui::Id::new("shown time"))).unwrap_or_else(|| visible_time(panel.view))
+    ui.ctx().data(|data| data.get_temp(egui::Id::unique("shown time"))).unwrap_or_else(|| visible_time(panel.view))
 }
 
 /// Half the height of a chart in degrees: rounded up, so that it does not twitch.
@@ -202,7 +202,7 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
     let range = panel.view.range.map(|r| [panel.view.time_of(r.first), panel.view.time_of(r.end.saturating_sub(1))]);
     let plot = Plot::new(name)
         .height(height)
-        .link_axis(egui::Id::new(TIME_AXIS), [true, false])
+        .link_axis(egui::Id::unique(TIME_AXIS), [true, false])
         .show_axes([time_labels, true])
         .y_axis_min_width(34.0)
         .y_axis_formatter(|mark, _| format!("{:.0}°", mark.value))
@@ -239,7 +239,7 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
         [bounds.min()[0], bounds.max()[0]]
     });
     if name == "angles" {
-        ui.ctx().data_mut(|data| data.insert_temp(egui::Id::new("shown time"), shown.inner));
+        ui.ctx().data_mut(|data| data.insert_temp(egui::Id::unique("shown time"), shown.inner));
     }
     let corner = shown.response.rect.left_top() + vec2(6.0, 2.0);
     let words = if name == "angles" { "left" } else { "error" };

@@ -131,7 +131,7 @@ fn notices(ctx: &Context, panel: &mut Panel) {
         return;
     }
     let width = 520.0_f32.min(ctx.content_rect().width() - 24.0);
-    egui::Area::new(egui::Id::new("notices")).anchor(Align2::CENTER_TOP, vec2(0.0, 44.0)).show(ctx, |ui| {
+    egui::Area::new(egui::Id::unique("notices")).anchor(Align2::CENTER_TOP, vec2(0.0, 44.0)).show(ctx, |ui| {
         ui.set_max_width(width);
         let colours = Palette::current(ui);
         let edge = if panel.view.notices.iter().any(|notice| notice.bad) { colours.warning } else { colours.dense };

@@ -83,7 +83,7 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let now = panel.view.main.frame.as_ref().map(|frame| frame.time_s);
     let plot = Plot::new("macs")
         .height(height)
-        .link_axis(egui::Id::new(TIME_AXIS), [true, false])
+        .link_axis(egui::Id::unique(TIME_AXIS), [true, false])
         .show_axes([false, true])
         .show_grid([true, true])
         .y_axis_min_width(34.0)

@@ -66,15 +66,16 @@ const H_HINT: &str = "A hidden unit is sent only when it has moved by this much 
 
 fn theta(ui: &mut Ui, panel: &mut Panel, value: &mut f32, most: f32, name: &str, label: &str, hint: &str) {
     ui.horizontal(|ui| {
-        let caption = ui.add_sized([66.0, 18.0], egui::Label::new(label));
+        ui.add_sized([66.0, 18.0], egui::Label::new(label));
         ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(40.0);
         let refused = std::cell::Cell::new(None);
         let slider = Slider::new(value, 0.0..=most)
             .clamping(egui::SliderClamping::Edits)
             .fixed_decimals(3)
             .custom_parser(|text| parse(text).map_err(|words| refused.set(Some(words))).ok());
-        let response = ui.add(slider).on_hover_text(hint).labelled_by(caption.id);
-        response.widget_info(|| egui::WidgetInfo::slider(ui.is_enabled(), f64::from(most), name));
+        let response = ui.add(slider).on_hover_text(hint);
+        let shown = f64::from(*value);
+        response.widget_info(|| egui::WidgetInfo::slider(ui.is_enabled(), shown, name));
         if let Some(words) = refused.take() {
             panel.ask(Command::Say(format!("{name}: {words}")));
         }

@@ -13,7 +13,7 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, steering_rad: Option<f32>, colou
     let ink = if steering_rad.is_some() { colour } else { colours.weak.gamma_multiply(0.5) };
     let shown = steering_rad.filter(|angle| angle.is_finite()).unwrap_or(0.0);
     let turned =
-        ui.ctx().animate_value_with_time(ui.id().with(("wheel", caption)), shown, if steering_rad.is_some() { 0.08 } else { 0.0 });
+        ui.ctx().animate_value_with_time(ui.scope_id().with(("wheel", caption)), shown, if steering_rad.is_some() { 0.08 } else { 0.0 });
     // On screen y points down, so a turn to the left is a negative rotation.
     let direction = |angle: f32| -> Vec2 { vec2((angle - turned).sin(), -(angle - turned).cos()) };
     paint.circle_stroke(centre, radius, Stroke::new(0.17 * radius, ink.gamma_multiply(0.9)));

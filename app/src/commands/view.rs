@@ -1,0 +1,56 @@
+//! `view`: the window on a drive, or a picture of it.
+
+use anyhow::bail;
+
+use crate::cli::{OverlayName, Theme, ViewArgs};
+use crate::model;
+use crate::pipeline::Pace;
+use crate::session::check_threshold;
+use crate::window::{self, Overlay, Place, Screenshot, Start};
+
+/// Runs `view`.
+///
+/// # Errors
+/// In words for the user.
+pub fn run(args: &ViewArgs) -> anyhow::Result<()> {
+    check_threshold("--theta-x", args.theta_x)?;
+    check_threshold("--theta-h", args.theta_h)?;
+    let at_s = args.at.unwrap_or(0.0);
+    if !(at_s.is_finite() && at_s >= 0.0) {
+        bail!("--at is {at_s}; expected seconds from the first frame, zero or more");
+    }
+    let model = match &args.model {
+        Some(folder) => folder.clone(),
+        None => model::shipped(&args.source)?,
+    };
+    let start = Start {
+        source: args.source.clone(),
+        model,
+        theta_x: args.theta_x,
+        theta_h: args.theta_h,
+        dense: true,
+        pace: if args.speed.is_finite() { Pace::Times(args.speed) } else { Pace::Unpaced },
+        playing: !args.paused,
+        place: Place::Seconds(at_s),
+    };
+    let Some(file) = &args.screenshot else { return window::run_view(start) };
+    let picture = Screenshot {
+        file: file.clone(),
+        at_s,
+        size: args.size,
+        dark: args.theme == Theme::Dark,
+        overlays: args.overlays.iter().copied().map(overlay).collect(),
+        compare: args.compare,
+    };
+    window::screenshot(start, &picture)
+}
+
+fn overlay(name: OverlayName) -> Overlay {
+    match name {
+        OverlayName::Predicted => Overlay::PredictedPath,
+        OverlayName::True => Overlay::TruePath,
+        OverlayName::Wheels => Overlay::Wheels,
+        OverlayName::Crop => Overlay::Crop,
+        OverlayName::Saliency => Overlay::Saliency,
+    }
+}

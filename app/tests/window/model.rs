@@ -1,0 +1,43 @@
+//! A model with the project's own trunk and random layers behind it: it steers badly, but it is a whole model.
+
+use std::path::Path;
+
+use deltasteer::model::{ModelConfig, ModelParts};
+use deltasteer_perception::{NamedTensor, PerceptionConfig, Storage, from_safetensors, to_safetensors};
+use deltasteer_temporal::{GruWeights, Head, TemporalConfig, Thresholds, to_safetensors as rnn_to_safetensors};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+/// Features and hidden units of the test model.
+pub const INPUTS: usize = 48;
+/// See [`INPUTS`].
+pub const HIDDEN: usize = 24;
+
+/// Writes the model folder.
+pub fn write(folder: &Path) {
+    let perception = PerceptionConfig { feature_count: INPUTS, ..PerceptionConfig::default() };
+    let mut temporal = TemporalConfig::new(INPUTS, HIDDEN);
+    temporal.thresholds = Thresholds { theta_x: 0.4, theta_h: 0.1 };
+    let trunk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/trunk/efficientnet-lite0.safetensors");
+    let mut tensors = from_safetensors(&std::fs::read(trunk).expect("the trunk's weights")).expect("a trunk");
+    let mut rng = StdRng::seed_from_u64(5);
+    let pooled = perception.pooled_count();
+    let mut random = |count: usize, scale: f32| -> Vec<f32> {
+        (0..count).map(|_| scale * rng.random_range(-1.0..1.0_f32)).collect()
+    };
+    tensors.extend([
+        NamedTensor::new("feature.weight", &[INPUTS, pooled], random(INPUTS * pooled, 0.05)),
+        NamedTensor::new("feature.bias", &[INPUTS], random(INPUTS, 0.1)),
+        NamedTensor::new("feature.std", &[INPUTS], vec![0.6; INPUTS]),
+        NamedTensor::new("single_frame.weight", &[1, INPUTS], random(INPUTS, 0.05)),
+        NamedTensor::new("single_frame.bias", &[1], vec![0.0]),
+    ]);
+    let mut parts = ModelParts {
+        config: ModelConfig { perception, temporal: Some(temporal.clone()), training: serde_json::Value::Null },
+        tensors: to_safetensors(&tensors, Storage::F32).expect("tensors"),
+    };
+    let gru = GruWeights::random(INPUTS, HIDDEN, &mut StdRng::seed_from_u64(6)).expect("a GRU");
+    let head = Head { weight: random(HIDDEN, 0.5), bias: 0.0 };
+    parts.merge(&rnn_to_safetensors(&gru, &head, &temporal, &[]).expect("the RNN's tensors")).expect("one file");
+    parts.save(folder).expect("a model folder");
+}
