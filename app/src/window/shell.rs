@@ -322,7 +322,7 @@ impl ModelFacts {
 /// Folders and files dropped on the window: a model folder is known by its config.
 fn dropped(ctx: &egui::Context) -> Vec<Command> {
     let files = ctx.input(|input| input.raw.dropped_files.clone());
-    let paths = files.into_iter().filter_map(|file| file.path);
+    let paths = files.into_iter().map(|file| file.path().to_owned()).filter(|path| !path.as_os_str().is_empty());
     paths
         .map(|path| {
             if path.join("config.json").is_file() && path.join("model.safetensors").is_file() {
