@@ -314,7 +314,7 @@ impl ModelFacts {
             inputs: rnn.config.inputs,
             hidden: rnn.config.hidden,
             thresholds: model.thresholds(),
-            dense: rnn.packed.dense_count(),
+            dense: *rnn.packed.dense_count(),
         }
     }
 }

@@ -83,6 +83,7 @@ impl Palette {
 
 /// Gives both themes of `ctx` their colours, type sizes and spacing.
 pub fn install(ctx: &egui::Context) {
+    ctx.set_fonts(fonts());
     for theme in [Theme::Dark, Theme::Light] {
         ctx.style_mut_of(theme, |style| {
             style.visuals = visuals(theme);
@@ -102,6 +103,16 @@ pub fn install(ctx: &egui::Context) {
             style.interaction.tooltip_delay = 0.25;
         });
     }
+}
+
+/// egui's own fonts, with the monospace one also standing in for signs that the proportional ones lack.
+fn fonts() -> egui::FontDefinitions {
+    let mut fonts = egui::FontDefinitions::default();
+    let stand_in = fonts.families.get(&FontFamily::Monospace).and_then(|names| names.first().cloned());
+    if let Some(family) = fonts.families.get_mut(&FontFamily::Proportional) {
+        family.extend(stand_in);
+    }
+    fonts
 }
 
 fn visuals(theme: Theme) -> Visuals {

@@ -204,6 +204,7 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
         .height(height)
         .link_axis(egui::Id::unique(TIME_AXIS), [true, false])
         .show_axes([time_labels, true])
+        .grid_color(colours.edge)
         .y_axis_min_width(34.0)
         .y_axis_formatter(|mark, _| format!("{:.0}°", mark.value))
         .x_axis_formatter(|mark, _| if mark.value < 0.0 { String::new() } else { text::clock(mark.value).trim_end_matches(".00").to_owned() })

@@ -240,10 +240,11 @@ impl Canvas<'_> {
         let count = wheels.len() as f32;
         match side {
             Some(side) => {
-                let radius = (0.36 * side.width()).min(side.height() / count / 2.9).clamp(16.0, 66.0);
-                let pitch = side.height() / count;
+                let pitch = (side.height() / count).min(190.0);
+                let radius = (0.40 * side.width()).min(wheel::radius_for(pitch - 8.0)).clamp(12.0, 64.0);
+                let first = side.center().y - 0.5 * count * pitch;
                 for (place, (angle, colour, caption)) in wheels.into_iter().enumerate() {
-                    let middle = side.top() + (place as f32 + 0.5) * pitch;
+                    let middle = first + (place as f32 + 0.5) * pitch;
                     let top = middle - 0.5 * wheel::height(radius);
                     let centre = pos2(side.center().x + 3.0, top + 1.1 * radius);
                     wheel::draw(self.ui, centre, radius, angle, colour, caption);

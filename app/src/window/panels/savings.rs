@@ -5,7 +5,7 @@ use egui_plot::{HLine, Line, LineStyle, Plot, PlotPoints, VLine};
 
 use super::Panel;
 use super::angles::{TIME_AXIS, visible_time};
-use crate::window::command::{Command, Lane};
+use crate::window::command::Command;
 use crate::window::text;
 use crate::window::theme::{self, Palette};
 use crate::window::view::LaneView;
@@ -86,6 +86,7 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
         .link_axis(egui::Id::unique(TIME_AXIS), [true, false])
         .show_axes([false, true])
         .show_grid([true, true])
+        .grid_color(colours.edge)
         .y_axis_min_width(34.0)
         .y_grid_spacer(decades)
         .y_axis_formatter(|mark, _| text::count(10_f64.powf(mark.value)).replace(".00", "").replace(".0", ""))
@@ -114,8 +115,9 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
             plot.vline(VLine::new("now", now).color(colours.weak).width(1.0));
         }
     });
-    let corner = response.response.rect.right_top() + vec2(-6.0, 3.0);
-    let words = format!("dense {} MACs a frame", text::grouped(model.dense.macs));
+    let line = response.transform.position_from_point(&egui_plot::PlotPoint::new(0.0, dense));
+    let corner = egui::pos2(response.response.rect.right() - 6.0, line.y + 2.0);
+    let words = format!("dense: {} MACs a frame", text::grouped(model.dense.macs));
     ui.painter().text(corner, Align2::RIGHT_TOP, words, FontId::proportional(11.0), colours.dense);
     super::angles::handle(&response.response, &response.transform, panel);
     response.response.on_hover_cursor(egui::CursorIcon::PointingHand);
@@ -214,12 +216,4 @@ pub fn sent_words(lane: &LaneView) -> Option<String> {
         "this frame sent {} of {} inputs, {} of {} hidden",
         frame.count.columns_x, model.inputs, frame.count.columns_h, model.hidden
     ))
-}
-
-/// The lane whose figures a caption means.
-pub fn lane_name(lane: Lane) -> &'static str {
-    match lane {
-        Lane::Main => "shown",
-        Lane::Second => "second",
-    }
 }

@@ -56,7 +56,7 @@ pub fn short(name: &str) -> &str {
 
 fn source_menu(ui: &mut Ui, panel: &mut Panel) {
     let name = panel.view.drive.as_ref().map_or("no drive", |drive| short(&drive.name)).to_owned();
-    let menu = ui.menu_button(format!("Drive: {name} ⏷"), |ui| {
+    let menu = ui.menu_button(format!("Drive: {name} ▾"), |ui| {
         ui.set_min_width(240.0);
         if ui.button("Open folder …").clicked() {
             panel.ask(Command::Browse(Browse::SourceFolder));
@@ -85,7 +85,7 @@ fn source_menu(ui: &mut Ui, panel: &mut Panel) {
 
 fn model_menu(ui: &mut Ui, panel: &mut Panel) {
     let name = panel.view.main.model.as_ref().map_or("no model", |model| &model.name).to_owned();
-    let menu = ui.menu_button(format!("Model: {name} ⏷"), |ui| {
+    let menu = ui.menu_button(format!("Model: {name} ▾"), |ui| {
         ui.set_min_width(240.0);
         if ui.button("Open model folder …").clicked() {
             panel.ask(Command::Browse(Browse::ModelFolder(Lane::Main)));

@@ -5,6 +5,9 @@ use egui::{Align2, Color32, FontId, Pos2, Stroke, Ui, Vec2, vec2};
 use crate::window::text;
 use crate::window::theme::Palette;
 
+/// Room for the two lines below a wheel.
+const CAPTION_HEIGHT: f32 = 40.0;
+
 /// Draws a wheel with its centre at `centre`; positive angles turn it to the left, as the driver sees it.
 /// `caption` names whose angle it is.
 pub fn draw(ui: &Ui, centre: Pos2, radius: f32, steering_rad: Option<f32>, colour: Color32, caption: &str) {
@@ -28,9 +31,9 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, steering_rad: Option<f32>, colou
         [centre + 0.90 * radius * top, centre + 1.10 * radius * top],
         Stroke::new(0.16 * radius, colours.card),
     );
-    let size = (0.30 * radius).clamp(9.0, 15.0);
+    let size = (0.30 * radius).clamp(9.0, 13.0);
     let angle = steering_rad.map_or_else(|| "–".to_owned(), text::steering);
-    let below = centre + vec2(0.0, 1.18 * radius);
+    let below = centre + vec2(0.0, 1.1 * radius + 4.0);
     paint.text(below, Align2::CENTER_TOP, angle, FontId::proportional(1.15 * size), colours.text);
     paint.text(
         below + vec2(0.0, 1.35 * size),
@@ -43,5 +46,10 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, steering_rad: Option<f32>, colou
 
 /// Height that a wheel of this radius needs with its captions.
 pub fn height(radius: f32) -> f32 {
-    2.1 * radius + 2.6 * (0.30 * radius).clamp(9.0, 15.0) + 6.0
+    2.2 * radius + CAPTION_HEIGHT
+}
+
+/// The largest radius that fits into a height with its captions.
+pub fn radius_for(height: f32) -> f32 {
+    (height - CAPTION_HEIGHT) / 2.2
 }
