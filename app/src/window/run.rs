@@ -117,6 +117,7 @@ pub fn screenshot(start: Start, picture: &Screenshot) -> anyhow::Result<()> {
     let ctx = egui::Context::default();
     let mut painter = Headless { ctx, offscreen: Offscreen::default(), size: picture.size, started: Instant::now() };
     run_to(&mut window, &painter.ctx, picture.at_s, picture.compare, &woken)?;
+    window.perform(&painter.ctx, Command::DismissNotices);
     let mut image = None;
     // Several passes: sizes settle, animations end, the raster learns how many rows it has.
     for _ in 0..6 {

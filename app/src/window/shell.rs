@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use egui::Theme;
@@ -43,6 +43,7 @@ pub struct Window {
     frames: Rate,
     redraws: Rate,
     theme_applied: bool,
+    next_fade: Option<Duration>,
 }
 
 impl Window {
@@ -70,6 +71,7 @@ impl Window {
             frames: Rate::default(),
             redraws: Rate::default(),
             theme_applied: false,
+            next_fade: None,
         };
         let start = Start { dense: window.settings.dense, ..start };
         window.view.opening = Some(format!("Opening {} …", start.source));
@@ -121,9 +123,12 @@ impl Window {
         for command in commands {
             self.perform(&ctx, command);
         }
+        if let Some(wait) = self.next_fade {
+            ctx.request_repaint_after(wait);
+        }
         if self.view.playing {
             // Redraws come with the frames; these only keep the wheels and the rate's figures moving.
-            ctx.request_repaint_after(std::time::Duration::from_millis(33));
+            ctx.request_repaint_after(Duration::from_millis(33));
         }
     }
 
@@ -149,6 +154,7 @@ impl Window {
             self.browsed_path(what, path);
         }
         let now = Instant::now();
+        self.next_fade = self.view.fade_notices(now);
         self.view.frames_per_second = self.frames.per_second(now);
         self.view.redraws_per_second = self.redraws.per_second(now);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use deltasteer_data::{CameraGeometry, SourceInfo};
 use deltasteer_temporal::{StepCount, Thresholds};
@@ -15,6 +16,8 @@ use crate::pipeline::{Event, FrameRange, FrameResult, Pace, RunEnd};
 pub const RASTER_FRAMES: usize = 400;
 /// Frames over which the live savings are averaged: five seconds at 20 Hz.
 pub const RECENT_FRAMES: usize = 100;
+/// Messages that are no fault stay this long.
+const GOOD_NEWS_STAYS: Duration = Duration::from_secs(7);
 /// Messages kept.
 const NOTICES: usize = 4;
 
@@ -132,7 +135,9 @@ pub struct ExportProgress {
 /// What is wrong, or worth knowing, in plain words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// True if something is wrong.
+    /// When it came.
+    pub since: Instant,
+    /// True if something is wrong: it stays until it is dismissed.
     pub bad: bool,
     /// One sentence or two.
     pub text: String,
@@ -262,12 +267,19 @@ impl View {
 
     /// Adds a message.
     pub fn say(&mut self, bad: bool, text: impl Into<String>) {
-        let notice = Notice { bad, text: text.into() };
-        self.notices.retain(|old| *old != notice);
+        let notice = Notice { since: Instant::now(), bad, text: text.into() };
+        self.notices.retain(|old| old.text != notice.text);
         if self.notices.len() == NOTICES {
             self.notices.pop_front();
         }
         self.notices.push_back(notice);
+    }
+
+    /// Takes away good news that everybody has read. How long until the next is due, if there is one.
+    pub fn fade_notices(&mut self, now: Instant) -> Option<Duration> {
+        self.notices.retain(|notice| notice.bad || now.duration_since(notice.since) < GOOD_NEWS_STAYS);
+        let good = self.notices.iter().filter(|notice| !notice.bad);
+        good.map(|notice| GOOD_NEWS_STAYS.saturating_sub(now.duration_since(notice.since))).min()
     }
 
     /// Index of the frame shown.

@@ -180,6 +180,7 @@ fn raising_theta_saves_more_on_the_next_frame() {
     let (before, macs_before) = macs(&bench);
     let slider = bench.harness.get_by_label("theta_x");
     let rect = slider.rect();
+    eprintln!("slider {rect:?} {:?}", slider);
     let right = rect.left_center() + vec2(0.5 * rect.width(), 0.0);
     bench.harness.drag_at(right);
     bench.harness.step();
@@ -217,8 +218,8 @@ fn overlays_switch_by_label() {
 #[test]
 fn a_chosen_range_is_exported_whole() {
     let mut bench = Bench::ready();
-    bench.click("Export range");
-    assert!(bench.said().contains("range"), "{}", bench.said());
+    bench.press(Key::E, Modifiers::NONE);
+    assert!(bench.said().contains("Choose a range first"), "{}", bench.said());
     bench.ask(Command::SetRange(Some(FrameRange { first: 30, end: 36 })));
     bench.harness.step();
     bench.click("Export range");

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use deltasteer::model::{ModelConfig, ModelParts};
 use deltasteer_perception::{NamedTensor, PerceptionConfig, Storage, from_safetensors, to_safetensors};
-use deltasteer_temporal::{GruWeights, Head, TemporalConfig, Thresholds, to_safetensors as rnn_to_safetensors};
+use deltasteer_temporal::weights::to_safetensors as rnn_to_safetensors;
+use deltasteer_temporal::{GruWeights, Head, TemporalConfig, Thresholds};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

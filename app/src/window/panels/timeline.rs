@@ -78,12 +78,22 @@ impl Timeline {
         let most = known.fold(0.05_f32, |most, angle| most.max(angle.abs()));
         let columns = self.rect.width().ceil() as usize + 1;
         let mut spans = vec![[f32::MAX, f32::MIN]; columns];
-        for (time_s, angle) in drive.times_s.iter().zip(&drive.steering_true_rad) {
-            let Some(angle) = angle else { continue };
-            let column = (self.x(*time_s) - self.rect.left()) as usize;
-            if let Some(span) = spans.get_mut(column) {
-                *span = [span[0].min(*angle), span[1].max(*angle)];
+        let mut before: Option<(usize, f32)> = None;
+        for (index, (time_s, angle)) in drive.times_s.iter().zip(&drive.steering_true_rad).enumerate() {
+            let Some(angle) = *angle else {
+                before = None;
+                continue;
+            };
+            let column = ((self.x(*time_s) - self.rect.left()) as usize).min(columns - 1);
+            // Where a drive is short, several columns lie between two frames.
+            let (from, start) = before.filter(|(from, _)| *from < column).unwrap_or((column, angle));
+            for between in from..=column {
+                let share = (between - from) as f32 / (column - from).max(1) as f32;
+                let value = if between == column { angle } else { start + share * (angle - start) };
+                spans[between] = [spans[between][0].min(value), spans[between][1].max(value)];
             }
+            let gap = drive.gaps.iter().any(|gap| gap.after_index == index);
+            before = (!gap).then_some((column, angle));
         }
         let (middle, half) = (self.rect.center().y, 0.42 * self.rect.height());
         paint.hline(self.rect.x_range(), middle, Stroke::new(1.0, colour.gamma_multiply(0.25)));
