@@ -124,8 +124,7 @@ impl Row {
 impl Drive {
     /// Error figures of the angle that `angle` picks; `None` without labels.
     pub fn errors(&self, angle: impl Fn(&Row) -> f32) -> Option<ErrorFigures> {
-        let pairs: Vec<_> =
-            self.rows.iter().filter_map(|row| Some((angle(row), row.steering_true_rad?))).collect();
+        let pairs: Vec<_> = self.rows.iter().filter_map(|row| Some((angle(row), row.steering_true_rad?))).collect();
         ErrorFigures::of(&pairs)
     }
 
@@ -147,9 +146,7 @@ impl Drive {
 /// A bar on standard error; with an unknown length it only counts. Nothing is drawn where no terminal listens.
 pub fn progress_bar(length: Option<usize>) -> ProgressBar {
     let (bar, template) = match length {
-        Some(length) => {
-            (ProgressBar::new(length as u64), "{bar:40.cyan/blue} {pos}/{len} {per_sec} {eta} left  {msg}")
-        }
+        Some(length) => (ProgressBar::new(length as u64), "{bar:40.cyan/blue} {pos}/{len} {per_sec} {eta} left  {msg}"),
         None => (ProgressBar::no_length(), "{spinner} {pos} {per_sec}  {msg}"),
     };
     // A template that cannot be read leaves the bar in its plain style.

@@ -55,9 +55,8 @@ impl ErrorFigures {
 
 impl BandError {
     fn of(pairs: &[(f32, f32)], from_deg: f64, to_deg: f64, band_deg: &'static str) -> Self {
-        let inside = || {
-            pairs.iter().filter(|(_, truth)| (from_deg..to_deg).contains(&f64::from(truth.abs()).to_degrees()))
-        };
+        let inside =
+            || pairs.iter().filter(|(_, truth)| (from_deg..to_deg).contains(&f64::from(truth.abs()).to_degrees()));
         let rmse_rad = root_mean_square(inside().map(|&(predicted, truth)| f64::from(predicted) - f64::from(truth)));
         Self { band_deg, frames: inside().count(), rmse_rad }
     }

@@ -57,7 +57,10 @@ impl Model {
         let parts = ModelParts::load(folder)?;
         let weights = folder.join(WEIGHTS);
         let Some(temporal) = &parts.config.temporal else {
-            bail!("{}: field temporal is missing: the RNN is not trained yet (train rnn)", folder.join(CONFIG).display());
+            bail!(
+                "{}: field temporal is missing: the RNN is not trained yet (train rnn)",
+                folder.join(CONFIG).display()
+            );
         };
         if temporal.inputs != parts.config.perception.feature_count {
             bail!(

@@ -24,7 +24,13 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
 fn print_source(info: &SourceInfo) {
     println!("{}: {}", info.name, info.format);
     let frames = info.frame_count.map_or("unknown".to_owned(), |count| count.to_string());
-    println!("frames   {frames}, {}x{}, {:.2} Hz{}", info.width, info.height, info.rate_hz, if info.live { ", live" } else { "" });
+    println!(
+        "frames   {frames}, {}x{}, {:.2} Hz{}",
+        info.width,
+        info.height,
+        info.rate_hz,
+        if info.live { ", live" } else { "" }
+    );
     if let (Some(first), Some(last)) = (info.times_s.first(), info.times_s.last()) {
         println!("time     {:.3} s from the first frame to the last", last - first);
     }

@@ -27,7 +27,8 @@ const HEADER: [&str; 9] = [
 /// # Errors
 /// In words for the user.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
-    let mut table = args.csv.as_deref().map(|path| OutputFile::create(path).map(csv::Writer::from_writer)).transpose()?;
+    let mut table =
+        args.csv.as_deref().map(|path| OutputFile::create(path).map(csv::Writer::from_writer)).transpose()?;
     let session = Session::open(&args.drive)?;
     let (info, model) = (session.info.clone(), session.model.clone());
     if let Some(table) = &mut table {

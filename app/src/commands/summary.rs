@@ -35,7 +35,12 @@ fn print_errors(info: &SourceInfo, drive: &Drive) {
     println!("error        RMSE rad  MAE rad    EVA   (over {} labelled frames)", delta.frames);
     let line = |name: &str, figures: &ErrorFigures| {
         let eva = figures.eva.map_or("-".to_owned(), |eva| format!("{eva:.3}"));
-        println!("  {name:<11}{:8.4} {:8.4} {eva:>6}{}", figures.rmse_rad, figures.mae_rad, own_unit(info, figures.rmse_rad));
+        println!(
+            "  {name:<11}{:8.4} {:8.4} {eva:>6}{}",
+            figures.rmse_rad,
+            figures.mae_rad,
+            own_unit(info, figures.rmse_rad)
+        );
     };
     line("delta GRU", &delta);
     if let Some(dense) = drive.errors(|row| row.steering_dense_rad) {

@@ -78,11 +78,7 @@ mod tests {
     #[test]
     fn each_cell_shows_the_mean_of_its_pixels() {
         // Two columns: black and white above, red and red below.
-        let image = RgbImage {
-            width: 2,
-            height: 2,
-            pixels: vec![0, 0, 0, 255, 255, 255, 255, 0, 0, 255, 0, 0],
-        };
+        let image = RgbImage { width: 2, height: 2, pixels: vec![0, 0, 0, 255, 255, 255, 255, 0, 0, 255, 0, 0] };
         let mut out = String::new();
         draw(&image, 1, 1, Colours::True, &mut out);
         assert!(out.starts_with("\x1b[38;2;127;127;127m\x1b[48;2;255;0;0m▀"), "{out:?}");

@@ -39,7 +39,8 @@ impl Parts {
         settings: &DriveSettings,
     ) -> anyhow::Result<Self> {
         let open = |names: &[String]| names.iter().map(|name| Part::open(name)).collect::<anyhow::Result<Vec<_>>>();
-        let mut parts = Self { training: open(training)?, validation: open(validation)?, cache, settings: settings.clone() };
+        let mut parts =
+            Self { training: open(training)?, validation: open(validation)?, cache, settings: settings.clone() };
         parts.fill()?;
         Ok(parts)
     }
@@ -169,9 +170,8 @@ fn thinned(pooled: &Pooled, inputs: usize) -> Vec<f16> {
 
 /// Rows after which time jumps: unreadable frames, and the recording's own gaps.
 fn gaps(part: &Part, pooled: &Pooled) -> Vec<usize> {
-    let jump = |pair: &[u32]| {
-        pair[1] != pair[0] + 1 || part.info.gaps.iter().any(|gap| gap.after_index == pair[0] as usize)
-    };
+    let jump =
+        |pair: &[u32]| pair[1] != pair[0] + 1 || part.info.gaps.iter().any(|gap| gap.after_index == pair[0] as usize);
     pooled.index.windows(2).enumerate().filter(|(_, pair)| jump(pair)).map(|(row, _)| row).collect()
 }
 

@@ -63,11 +63,7 @@ pub struct Phase {
 
 impl Default for RnnRecipe {
     fn default() -> Self {
-        Self {
-            drives: DriveSettings::default(),
-            features: 32,
-            phases: vec![Phase::default()],
-        }
+        Self { drives: DriveSettings::default(), features: 32, phases: vec![Phase::default()] }
     }
 }
 
@@ -133,7 +129,9 @@ mod tests {
 
     #[test]
     fn unknown_fields_and_wrong_values_are_named() {
-        for (text, named) in [("phases.0.rnn.hiden=3", "hiden"), ("phases.7.rnn.hidden=3", "holds 1"), ("phases.0.rnn.hidden=x", "x")] {
+        for (text, named) in
+            [("phases.0.rnn.hiden=3", "hiden"), ("phases.7.rnn.hidden=3", "holds 1"), ("phases.0.rnn.hidden=x", "x")]
+        {
             let message = format!("{:#}", set(&[text]).unwrap_err());
             assert!(message.contains(named) && message.contains(text), "{message}");
         }

@@ -180,9 +180,10 @@ fn free_name(into: &Path, source: &str, range: FrameRange) -> anyhow::Result<Pat
         .collect();
     let stem = format!("{drive}-frames-{}-{}", range.first, range.end - 1);
     let names = std::iter::once(stem.clone()).chain((2..1000).map(|number| format!("{stem}-{number}")));
-    names.map(|name| into.join(name)).find(|path| !path.exists()).with_context(|| {
-        format!("{}: a thousand exports of these frames are there already", into.display())
-    })
+    names
+        .map(|name| into.join(name))
+        .find(|path| !path.exists())
+        .with_context(|| format!("{}: a thousand exports of these frames are there already", into.display()))
 }
 
 #[cfg(test)]

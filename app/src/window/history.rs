@@ -71,12 +71,7 @@ impl History {
     }
 
     /// The curve of `pick` within `time_s`, thinned to about `columns` pixels; broken where frames are missing.
-    pub fn curve(
-        &self,
-        time_s: [f64; 2],
-        columns: usize,
-        pick: impl Fn(&Sample) -> Option<f64>,
-    ) -> Vec<Stretch> {
+    pub fn curve(&self, time_s: [f64; 2], columns: usize, pick: impl Fn(&Sample) -> Option<f64>) -> Vec<Stretch> {
         let mut stretches = Vec::new();
         let mut open = Stretch::new();
         let mut last_index = None;

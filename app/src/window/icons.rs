@@ -90,10 +90,8 @@ fn draw(ui: &Ui, icon: Icon, rect: Rect, ink: Color32) {
         Icon::Export => {
             paint.line_segment([at(rect, 0.5, 0.0), at(rect, 0.5, 0.62)], line);
             paint.line(vec![at(rect, 0.22, 0.36), at(rect, 0.5, 0.66), at(rect, 0.78, 0.36)], line);
-            paint.line(
-                vec![at(rect, 0.04, 0.66), at(rect, 0.04, 1.0), at(rect, 0.96, 1.0), at(rect, 0.96, 0.66)],
-                line,
-            );
+            paint
+                .line(vec![at(rect, 0.04, 0.66), at(rect, 0.04, 1.0), at(rect, 0.96, 1.0), at(rect, 0.96, 0.66)], line);
         }
         Icon::Close => {
             paint.line_segment([at(rect, 0.15, 0.15), at(rect, 0.85, 0.85)], line);

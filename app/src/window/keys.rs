@@ -23,7 +23,8 @@ pub struct KeyBinding {
 pub fn bindings() -> Vec<KeyBinding> {
     let plain = |key, shown, meaning, command| KeyBinding { key, modifiers: Modifiers::NONE, shown, meaning, command };
     let shift = |key, shown, meaning, command| KeyBinding { key, modifiers: Modifiers::SHIFT, shown, meaning, command };
-    let ctrl = |key, shown, meaning, command| KeyBinding { key, modifiers: Modifiers::COMMAND, shown, meaning, command };
+    let ctrl =
+        |key, shown, meaning, command| KeyBinding { key, modifiers: Modifiers::COMMAND, shown, meaning, command };
     let overlay = |key, shown, overlay: Overlay| plain(key, shown, overlay.label(), Command::ToggleOverlay(overlay));
     let theta = |key, shown, meaning, x, h| plain(key, shown, meaning, Command::NudgeThresholds(Lane::Main, x, h));
     vec![

@@ -30,9 +30,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
     EguiPanel::bottom("transport").frame(side(2)).show_separator_line(false).show(ui, |ui| {
         transport::show(ui, panel, compact);
     });
-    CentralPanel::default().frame(side(2)).show(ui, |ui| {
-        if compact { small(ui, panel) } else { large(ui, panel) }
-    });
+    CentralPanel::default().frame(side(2)).show(ui, |ui| if compact { small(ui, panel) } else { large(ui, panel) });
 }
 
 /// Only the frame; where there is width for it, the savings beside it.

@@ -176,7 +176,12 @@ impl Texture {
         let (left, top) = (x.floor(), y.floor());
         let (right_share, low_share) = (x - left, y - top);
         let (left, top) = (left as i64, top as i64);
-        let corners = [self.texel(left, top), self.texel(left + 1, top), self.texel(left, top + 1), self.texel(left + 1, top + 1)];
+        let corners = [
+            self.texel(left, top),
+            self.texel(left + 1, top),
+            self.texel(left, top + 1),
+            self.texel(left + 1, top + 1),
+        ];
         std::array::from_fn(|channel| {
             let upper = corners[0][channel] * (1.0 - right_share) + corners[1][channel] * right_share;
             let lower = corners[2][channel] * (1.0 - right_share) + corners[3][channel] * right_share;
@@ -194,7 +199,8 @@ mod tests {
     fn picture(draw: impl Fn(&egui::Painter)) -> RgbaImage {
         let ctx = egui::Context::default();
         ctx.tessellation_options_mut(|options| options.feathering = false);
-        let input = RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, vec2(20.0, 20.0))), ..RawInput::default() };
+        let input =
+            RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, vec2(20.0, 20.0))), ..RawInput::default() };
         let output = ctx.run_ui(input, |ui| draw(ui.painter()));
         let mut offscreen = Offscreen::default();
         offscreen.update(&output.textures_delta);
@@ -222,7 +228,8 @@ mod tests {
     fn a_picture_keeps_its_texels() {
         let image = picture(|paint| {
             let colours = vec![Color32::RED, Color32::GREEN, Color32::BLUE, Color32::WHITE];
-            let texture = paint.ctx().load_texture("t", ColorImage::new([2, 2], colours), egui::TextureOptions::NEAREST);
+            let texture =
+                paint.ctx().load_texture("t", ColorImage::new([2, 2], colours), egui::TextureOptions::NEAREST);
             let whole = Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0));
             paint.image(texture.id(), Rect::from_min_size(Pos2::ZERO, vec2(20.0, 20.0)), whole, Color32::WHITE);
             std::mem::forget(texture);

@@ -234,7 +234,8 @@ mod tests {
     fn the_icon_is_drawn_in_two_colours() {
         let icon = icon();
         assert_eq!(icon.rgba.len(), 4 * 64 * 64);
-        let accents = icon.rgba.chunks_exact(4).filter(|p| *p == Palette::of(egui::Theme::Dark).delta.to_array()).count();
+        let accents =
+            icon.rgba.chunks_exact(4).filter(|p| *p == Palette::of(egui::Theme::Dark).delta.to_array()).count();
         assert!((200..2000).contains(&accents), "{accents}");
     }
 }

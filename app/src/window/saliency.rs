@@ -104,7 +104,9 @@ fn map(perception: &mut Perception, job: &Job, hurried: &AtomicBool) -> anyhow::
             let patch = patch(crop, column, row);
             fill(&mut covered, width, patch, |_| grey);
             values.push((angle(&covered)? - whole).abs());
-            fill(&mut covered, width, patch, |at| [job.image.pixels[at], job.image.pixels[at + 1], job.image.pixels[at + 2]]);
+            fill(&mut covered, width, patch, |at| {
+                [job.image.pixels[at], job.image.pixels[at + 1], job.image.pixels[at + 2]]
+            });
             if !hurried.load(Ordering::Relaxed) {
                 std::thread::sleep((2 * started.elapsed()).min(Duration::from_millis(100)));
             }

@@ -201,7 +201,8 @@ impl Window {
 
     fn update_crop(&mut self) {
         let sizes = self.view.drive.as_ref().map(|drive| (drive.width, drive.height));
-        self.view.crop = self.model.as_ref().zip(sizes).map(|(model, (w, h))| model.config().perception.crop_rect(w, h));
+        self.view.crop =
+            self.model.as_ref().zip(sizes).map(|(model, (w, h))| model.config().perception.crop_rect(w, h));
     }
 
     /// Starts or stops the saliency thread, as the overlay's switch says.
@@ -256,7 +257,8 @@ impl Window {
 
     fn browsed_path(&mut self, what: Browse, path: Option<PathBuf>) {
         let Some(path) = path else {
-            let hint = "Nothing was chosen. If no dialog appeared, this system has none: type the path instead (Ctrl+O).";
+            let hint =
+                "Nothing was chosen. If no dialog appeared, this system has none: type the path instead (Ctrl+O).";
             return self.view.say(false, hint);
         };
         let ctx = egui::Context::default();

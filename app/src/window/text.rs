@@ -86,7 +86,11 @@ pub fn clock(time_s: f64) -> String {
     let hundredths = (time_s * 100.0).round() as u64;
     let (minutes, rest) = (hundredths / 6000, hundredths % 6000);
     let seconds = format!("{:02}.{:02}", rest / 100, rest % 100);
-    if minutes < 60 { format!("{minutes}:{seconds}") } else { format!("{}:{:02}:{seconds}", minutes / 60, minutes % 60) }
+    if minutes < 60 {
+        format!("{minutes}:{seconds}")
+    } else {
+        format!("{}:{:02}:{seconds}", minutes / 60, minutes % 60)
+    }
 }
 
 /// A share in per cent, with enough digits to tell it from nothing and from everything.

@@ -77,7 +77,8 @@ impl Textures {
         self.raster_of = Some(now);
         let held = ring.columns().len();
         let fresh = before.map_or(u64::MAX, |b| now.pushed.saturating_sub(b.pushed));
-        let same_form = before.is_some_and(|b| RasterState { pushed: now.pushed, ..b } == now && b.pushed <= now.pushed);
+        let same_form =
+            before.is_some_and(|b| RasterState { pushed: now.pushed, ..b } == now && b.pushed <= now.pushed);
         let colours = Palette::of(now.theme);
         if !same_form || fresh > held as u64 || self.raster.is_none() {
             let image = ColorImage::filled([ring.capacity(), rows], Color32::TRANSPARENT);

@@ -180,7 +180,6 @@ fn raising_theta_saves_more_on_the_next_frame() {
     let (before, macs_before) = macs(&bench);
     let slider = bench.harness.get_by_label("theta_x");
     let rect = slider.rect();
-    eprintln!("slider {rect:?} {:?}", slider);
     let right = rect.left_center() + vec2(0.5 * rect.width(), 0.0);
     bench.harness.drag_at(right);
     bench.harness.step();
@@ -195,6 +194,18 @@ fn raising_theta_saves_more_on_the_next_frame() {
     bench.until("the model's own threshold", |window| {
         window.view().main.frame.as_ref().is_some_and(|frame| frame.thresholds.theta_x == before)
     });
+}
+
+#[test]
+fn a_threshold_typed_as_text_is_refused_in_words() {
+    let mut bench = Bench::ready();
+    let before = bench.window().view().main.thresholds;
+    bench.click("theta_x value");
+    bench.harness.get_by_label("theta_x value").type_text("much");
+    bench.harness.step();
+    bench.press(Key::Enter, Modifiers::NONE);
+    bench.until("a message", |window| window.view().notices.iter().any(|n| n.bad && n.text.contains("theta_x")));
+    assert_eq!(bench.window().view().main.thresholds, before);
 }
 
 #[test]
@@ -260,11 +271,15 @@ fn two_settings_run_side_by_side() {
 fn a_wrong_folder_is_refused_in_words_and_the_drive_goes_on() {
     let mut bench = Bench::ready();
     bench.ask(Command::OpenSource("/no/such/drive".to_owned()));
-    bench.until("the refusal", |window| window.view().notices.iter().any(|n| n.bad && n.text.contains("/no/such/drive")));
+    bench.until("the refusal", |window| {
+        window.view().notices.iter().any(|n| n.bad && n.text.contains("/no/such/drive"))
+    });
     bench.click("Forward one frame");
     bench.until("frame 1", |window| window.view().index() == 1);
     bench.ask(Command::OpenModel(deltasteer::window::command::Lane::Main, PathBuf::from("/no/such/model")));
-    bench.until("the refusal", |window| window.view().notices.iter().any(|n| n.bad && n.text.contains("/no/such/model")));
+    bench.until("the refusal", |window| {
+        window.view().notices.iter().any(|n| n.bad && n.text.contains("/no/such/model"))
+    });
     bench.click("Forward one frame");
     bench.until("frame 2", |window| window.view().index() == 2);
     bench.click("Dismiss");

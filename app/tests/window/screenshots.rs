@@ -35,7 +35,9 @@ fn a_screenshot_has_its_size_its_theme_and_the_frame() {
         assert_eq!([image.width() as usize, image.height() as usize], size);
         let colours: std::collections::HashSet<_> = image.pixels().map(|pixel| pixel.0).collect();
         assert!(colours.len() > 2000, "a frame has many colours; found {}", colours.len());
-        lightness.push(image.pixels().map(|pixel| u64::from(pixel.0[1])).sum::<u64>() / u64::from(image.width() * image.height()));
+        lightness.push(
+            image.pixels().map(|pixel| u64::from(pixel.0[1])).sum::<u64>() / u64::from(image.width() * image.height()),
+        );
     }
     assert!(lightness[1] > lightness[0] + 60, "dark and light: {lightness:?}");
     let late = Screenshot {

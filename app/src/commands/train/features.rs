@@ -37,26 +37,26 @@ pub fn run(args: &TrainFeaturesArgs) -> anyhow::Result<()> {
     let bar = progress_bar(Some(recipe.features.steps as usize));
     let checkpoint = checkpoints.phase("features");
     let control = Control { checkpoint: Some(&checkpoint), interrupt: Some(interrupted()) };
-    let trained =
-        train_features(&training, &validation, basis.components(), &recipe.features, control, |progress| {
-            bar.set_position(progress.step);
-            if let Some(validation) = progress.validation {
-                say(
-                    &bar,
-                    &format!(
-                        "step {:6}  loss {:.5} rad^2  validation {:.4} rad  change {:.3}",
-                        progress.step, progress.loss, validation.rmse_rad, validation.change
-                    ),
-                );
-            }
-        })?;
+    let trained = train_features(&training, &validation, basis.components(), &recipe.features, control, |progress| {
+        bar.set_position(progress.step);
+        if let Some(validation) = progress.validation {
+            say(
+                &bar,
+                &format!(
+                    "step {:6}  loss {:.5} rad^2  validation {:.4} rad  change {:.3}",
+                    progress.step, progress.loss, validation.rmse_rad, validation.change
+                ),
+            );
+        }
+    })?;
     bar.finish_and_clear();
     if !trained.finished {
         bail!("interrupted; the same command goes on from {}", checkpoint.display());
     }
     let std = deviations(&trained.layer, &training);
     let layer = [trained.layer.tensors(&basis, &std), trained.head.tensors(&std)].concat();
-    let figures = trained.best.map_or(Value::Null, |best| json!({ "validation_rmse_rad": best.rmse_rad, "step": best.step }));
+    let figures =
+        trained.best.map_or(Value::Null, |best| json!({ "validation_rmse_rad": best.rmse_rad, "step": best.step }));
     let config =
         ModelConfig { perception: config, temporal: None, training: with_entry(Value::Null, entry(&recipe, figures)?) };
     let mut parts = ModelParts { config, tensors: trunk };

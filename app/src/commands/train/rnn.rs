@@ -43,7 +43,9 @@ pub fn run(args: &TrainRnnArgs) -> anyhow::Result<()> {
     match (&args.features, &args.trunk) {
         (Some(folder), None) => frozen(args, &recipe, folder),
         (None, Some(from)) => together(args, &recipe, from),
-        _ => bail!("expected either --features DIR (frozen features) or --trunk FILE (train the feature layer as well)"),
+        _ => {
+            bail!("expected either --features DIR (frozen features) or --trunk FILE (train the feature layer as well)")
+        }
     }
 }
 
@@ -166,12 +168,14 @@ fn save(
     model: &mut ModelParts,
     trained: Option<&Trained>,
 ) -> anyhow::Result<()> {
-    let (trained, phase) = trained.zip(recipe.phases.last()).context("the recipe has no phase; expected at least one")?;
+    let (trained, phase) =
+        trained.zip(recipe.phases.last()).context("the recipe has no phase; expected at least one")?;
     let (gru, head, config) = trained.to_model(&phase.rnn)?;
     model.merge(&weights::to_safetensors(&gru, &head, &config, &[])?)?;
-    let figures = trained.best.as_ref().map_or(Value::Null, |best| {
-        json!({ "validation_rmse_rad": best.rmse_rad, "validation_savings": best.savings, "step": best.step })
-    });
+    let figures = trained.best.as_ref().map_or(
+        Value::Null,
+        |best| json!({ "validation_rmse_rad": best.rmse_rad, "validation_savings": best.savings, "step": best.step }),
+    );
     model.config.temporal = Some(config);
     model.config.training = with_entry(model.config.training.take(), entry(recipe, figures)?);
     model.save(&args.common.out)?;

@@ -133,9 +133,10 @@ fn error_plot(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let colours = Palette::current(ui);
     let (time, columns) = (shown_time(ui, panel), ui.available_width() as usize);
     let error = |pick: fn(&Sample) -> Option<f32>| {
-        panel.view.history.curve(time, columns, move |sample| {
-            Some(f64::from(pick(sample)? - sample.truth_rad?).to_degrees())
-        })
+        panel
+            .view
+            .history
+            .curve(time, columns, move |sample| Some(f64::from(pick(sample)? - sample.truth_rad?).to_degrees()))
     };
     let mut curves = Vec::new();
     if panel.settings.dense {
@@ -175,7 +176,11 @@ fn truth_curve(view: &View, time_s: [f64; 2], columns: usize) -> Vec<Stretch> {
         }
     }
     let step = (time_s[1] - time_s[0]) / columns.max(1) as f64;
-    stretches.iter().filter(|stretch| !stretch.is_empty()).map(|stretch| crate::window::history::thin(stretch, step)).collect()
+    stretches
+        .iter()
+        .filter(|stretch| !stretch.is_empty())
+        .map(|stretch| crate::window::history::thin(stretch, step))
+        .collect()
 }
 
 /// The stretch of time that the charts show, as they were last drawn.
@@ -207,7 +212,9 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
         .grid_color(colours.edge)
         .y_axis_min_width(34.0)
         .y_axis_formatter(|mark, _| format!("{:.0}°", mark.value))
-        .x_axis_formatter(|mark, _| if mark.value < 0.0 { String::new() } else { text::clock(mark.value).trim_end_matches(".00").to_owned() })
+        .x_axis_formatter(|mark, _| {
+            if mark.value < 0.0 { String::new() } else { text::clock(mark.value).trim_end_matches(".00").to_owned() }
+        })
         .label_formatter(|position| {
             let (HoverPosition::NearDataPoint { position, .. } | HoverPosition::Elsewhere { position }) = position;
             Some(format!("{} s\n{:.1}°", text::clock(position.x), position.y))
@@ -255,7 +262,8 @@ pub fn handle(response: &Response, transform: &PlotTransform, panel: &mut Panel)
         let time_s = transform.value_from_position(at).x;
         panel.ask(Command::Seek(panel.view.index_at(time_s.max(0.0))));
     }
-    let zoomed = response.hovered() && response.ctx.input(|input| input.zoom_delta() != 1.0 || input.smooth_scroll_delta().y != 0.0);
+    let zoomed = response.hovered()
+        && response.ctx.input(|input| input.zoom_delta() != 1.0 || input.smooth_scroll_delta().y != 0.0);
     if panel.settings.follow && (response.dragged() || zoomed) {
         panel.ask(Command::ToggleFollow);
     }

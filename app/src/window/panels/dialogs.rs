@@ -138,7 +138,11 @@ fn notices(ctx: &Context, panel: &mut Panel) {
         let frame = egui::Frame::popup(ui.style()).stroke(egui::Stroke::new(1.5, edge));
         frame.show(ui, |ui| {
             for notice in panel.view.notices.clone() {
-                let sign = if notice.bad { RichText::new("▲").color(colours.warning) } else { RichText::new("●").color(colours.dense) };
+                let sign = if notice.bad {
+                    RichText::new("▲").color(colours.warning)
+                } else {
+                    RichText::new("●").color(colours.dense)
+                };
                 ui.horizontal_wrapped(|ui| {
                     ui.label(sign);
                     ui.label(notice.text);

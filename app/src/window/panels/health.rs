@@ -22,7 +22,8 @@ pub fn troubles(view: &View) -> Vec<String> {
         troubles.push(format!("{} live frames were dropped because newer ones had come.", frame.dropped));
     }
     if frame.totals.refused > 0 {
-        troubles.push(format!("{} frames had features that are not finite; the RNN refused them.", frame.totals.refused));
+        troubles
+            .push(format!("{} frames had features that are not finite; the RNN refused them.", frame.totals.refused));
     }
     if let Some(health) = &frame.health {
         if health.stale {
@@ -43,7 +44,9 @@ fn slow(view: &View) -> Option<String> {
     let crate::pipeline::Pace::Times(factor) = view.pace else { return None };
     let wanted = factor * view.drive.as_ref()?.rate_hz as f32;
     let slow = view.playing && view.frames_per_second > 0.0 && view.frames_per_second < 0.85 * wanted;
-    slow.then(|| format!("{:.0} of {wanted:.0} frames a second: this machine is too slow for that pace.", view.frames_per_second))
+    slow.then(|| {
+        format!("{:.0} of {wanted:.0} frames a second: this machine is too slow for that pace.", view.frames_per_second)
+    })
 }
 
 /// The line at the bottom.

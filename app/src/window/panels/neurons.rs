@@ -98,9 +98,9 @@ impl Raster<'_> {
         let unit = (share * self.ring.units() as f32) as usize;
         ui.painter().hline(self.rect.x_range(), at.y, Stroke::new(1.0, colours.weak.gamma_multiply(0.5)));
         let rate = text::percent(self.ring.rate(unit));
-        let frame = self.frame_at(at.x).map_or(String::new(), |index| {
-            format!("\nframe {index} ({} s)", text::clock(panel.view.time_of(index)))
-        });
+        let frame = self
+            .frame_at(at.x)
+            .map_or(String::new(), |index| format!("\nframe {index} ({} s)", text::clock(panel.view.time_of(index))));
         let frames = self.ring.columns().len();
         let words = format!("{}\nsent in {rate} of the last {frames} frames{frame}", self.ring.name(unit));
         response.on_hover_text_at_pointer(words);

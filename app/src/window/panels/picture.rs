@@ -53,7 +53,8 @@ fn switches(ui: &mut Ui, panel: &mut Panel) {
 /// The horizon of a camera that the source does not know, to be set by eye.
 fn horizon_menu(ui: &mut Ui, panel: &mut Panel) {
     let Some((camera, drive)) = panel.view.camera().zip(panel.view.drive.clone()) else { return };
-    let hint = "The source does not say how its camera is mounted. Set the row of the horizon, so that paths lie on the road.";
+    let hint =
+        "The source does not say how its camera is mounted. Set the row of the horizon, so that paths lie on the road.";
     ui.menu_button("Camera", |ui| {
         ui.set_min_width(230.0);
         ui.label(egui::RichText::new(hint).small());
@@ -97,10 +98,8 @@ fn place(area: Rect, size: Vec2, wheels: bool) -> (Rect, Option<Rect>) {
     let free = area.width() - fitted.x;
     if wheels && free >= 96.0 {
         let beside = free.min(190.0);
-        let image = Rect::from_min_size(
-            pos2(area.left() + 0.5 * (free - beside), area.center().y - 0.5 * fitted.y),
-            fitted,
-        );
+        let image =
+            Rect::from_min_size(pos2(area.left() + 0.5 * (free - beside), area.center().y - 0.5 * fitted.y), fitted);
         let side = Rect::from_min_max(pos2(image.right(), area.top()), pos2(image.right() + beside, area.bottom()));
         return (image, Some(side));
     }
@@ -195,14 +194,17 @@ impl Canvas<'_> {
     }
 
     fn saliency(&self, panel: &Panel) {
-        let Some(map) = panel.view.saliency.as_ref().filter(|_| panel.settings.shows(Overlay::Saliency)) else { return };
+        let Some(map) = panel.view.saliency.as_ref().filter(|_| panel.settings.shows(Overlay::Saliency)) else {
+            return;
+        };
         if let Some(texture) = &panel.textures.saliency {
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
             self.painter().image(texture.id(), self.rect(map.crop), whole, Color32::WHITE);
         }
         let behind = panel.view.main.frame.as_ref().map_or(0, |frame| frame.index.saturating_sub(map.index));
         let age = if behind == 0 { String::new() } else { format!(" ({behind} frames ago)") };
-        let words = format!("bright: covering it moves the CNN's angle by up to {:.1}°{age}", map.largest_rad.to_degrees());
+        let words =
+            format!("bright: covering it moves the CNN's angle by up to {:.1}°{age}", map.largest_rad.to_degrees());
         self.label(self.rect(map.crop).left_bottom() + vec2(5.0, -3.0), Align2::LEFT_BOTTOM, &words);
     }
 
@@ -288,11 +290,8 @@ fn edge(camera: &CameraGeometry, steering_rad: f32, beside_m: f32) -> Vec<(f32, 
         if turn.abs() > 0.5 * PI {
             break;
         }
-        let (ahead, left) = if turn.abs() < 1e-4 {
-            (arc, 0.5 * k * arc * arc)
-        } else {
-            (turn.sin() / k, (1.0 - turn.cos()) / k)
-        };
+        let (ahead, left) =
+            if turn.abs() < 1e-4 { (arc, 0.5 * k * arc * arc) } else { (turn.sin() / k, (1.0 - turn.cos()) / k) };
         let (ahead, left) = (ahead - beside_m * turn.sin(), left + beside_m * turn.cos());
         points.extend(camera.project(ahead - camera.ahead_of_rear_axle_m, left));
     }

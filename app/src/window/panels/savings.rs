@@ -78,7 +78,8 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let curve = |pick: fn(&crate::window::history::Sample) -> Option<u64>| {
         history.curve(window, columns, move |sample| pick(sample).map(|macs| (macs.max(1) as f64).log10()))
     };
-    let lines = [(curve(|s| s.macs), colours.delta, "delta RNN"), (curve(|s| s.second_macs), colours.second, "second setting")];
+    let lines =
+        [(curve(|s| s.macs), colours.delta, "delta RNN"), (curve(|s| s.second_macs), colours.second, "second setting")];
     let floor = (0.3 * dense).min(1.0);
     let now = panel.view.main.frame.as_ref().map(|frame| frame.time_s);
     let plot = Plot::new("macs")
@@ -145,23 +146,25 @@ fn table(ui: &mut Ui, panel: &mut Panel) {
         ui.label(caption("dense").color(colours.dense));
         ui.label(caption("less"));
         ui.end_row();
-        let mut row = |name: &str, delta: f64, other: Option<f64>, dense: Option<f64>, show: fn(f64) -> String, hint: &str| {
-            ui.label(name).on_hover_text(hint);
-            ui.label(show(delta));
-            if second.is_some() {
-                ui.label(other.map_or("–".to_owned(), show));
-            }
-            match dense {
-                Some(dense) => {
-                    ui.label(show(dense));
-                    ui.label(RichText::new(text::times(dense, delta)).strong());
+        let mut row =
+            |name: &str, delta: f64, other: Option<f64>, dense: Option<f64>, show: fn(f64) -> String, hint: &str| {
+                ui.label(name).on_hover_text(hint);
+                ui.label(show(delta));
+                if second.is_some() {
+                    ui.label(other.map_or("–".to_owned(), show));
                 }
-                None => {
-                    ask_dense |= ui.small_button("run it").on_hover_text("Run the dense RNN beside it. Key D").clicked();
+                match dense {
+                    Some(dense) => {
+                        ui.label(show(dense));
+                        ui.label(RichText::new(text::times(dense, delta)).strong());
+                    }
+                    None => {
+                        ask_dense |=
+                            ui.small_button("run it").on_hover_text("Run the dense RNN beside it. Key D").clicked();
+                    }
                 }
-            }
-            ui.end_row();
-        };
+                ui.end_row();
+            };
         row(
             "MACs a frame",
             mean.macs,
@@ -195,7 +198,9 @@ fn table(ui: &mut Ui, panel: &mut Panel) {
 /// The share of the whole network, so that nobody is misled.
 fn whole_network(ui: &mut Ui, panel: &Panel) {
     let lane = &panel.view.main;
-    let Some(((model, frame), mean)) = lane.model.as_ref().zip(lane.frame.as_ref()).zip(lane.recent_mean()) else { return };
+    let Some(((model, frame), mean)) = lane.model.as_ref().zip(lane.frame.as_ref()).zip(lane.recent_mean()) else {
+        return;
+    };
     let (cnn, dense) = (frame.cnn_work.macs_dense as f64, model.dense.macs as f64);
     let whole = cnn + dense;
     let saved = (dense - mean.macs) / whole;

@@ -1,7 +1,7 @@
 //! The thresholds, live: what they do to the savings and to the angle shows on the next frame.
 
 use deltasteer_temporal::Thresholds;
-use egui::{RichText, Slider, Ui};
+use egui::{DragValue, RichText, Slider, Ui};
 
 use super::Panel;
 use crate::window::command::{Command, Lane};
@@ -25,10 +25,8 @@ fn lane(ui: &mut Ui, panel: &mut Panel, lane: Lane) {
     let Some(view) = panel.view.lane(lane) else { return };
     let (current, model) = (view.thresholds, view.model.clone());
     let own = model.as_ref().map_or(Thresholds::ZERO, |model| model.thresholds);
-    let most = Thresholds {
-        theta_x: MOST.theta_x.max(2.0 * own.theta_x),
-        theta_h: MOST.theta_h.max(2.0 * own.theta_h),
-    };
+    let most =
+        Thresholds { theta_x: MOST.theta_x.max(2.0 * own.theta_x), theta_h: MOST.theta_h.max(2.0 * own.theta_h) };
     let mut next = current;
     let suffix = if lane == Lane::Second { " (second)" } else { "" };
     let colours = Palette::current(ui);
@@ -68,14 +66,21 @@ fn theta(ui: &mut Ui, panel: &mut Panel, value: &mut f32, most: f32, name: &str,
     ui.horizontal(|ui| {
         ui.add_sized([66.0, 18.0], egui::Label::new(label));
         ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(40.0);
+        let slider = Slider::new(value, 0.0..=most).show_value(false).clamping(egui::SliderClamping::Edits);
+        let slider = ui.add(slider).on_hover_text(hint);
+        let shown = f64::from(*value);
+        slider.widget_info(|| egui::WidgetInfo::slider(ui.is_enabled(), shown, name));
         let refused = std::cell::Cell::new(None);
-        let slider = Slider::new(value, 0.0..=most)
-            .clamping(egui::SliderClamping::Edits)
+        let typed = DragValue::new(value)
+            .range(0.0..=f32::MAX)
+            .speed(0.01 * most)
             .fixed_decimals(3)
             .custom_parser(|text| parse(text).map_err(|words| refused.set(Some(words))).ok());
-        let response = ui.add(slider).on_hover_text(hint);
-        let shown = f64::from(*value);
-        response.widget_info(|| egui::WidgetInfo::slider(ui.is_enabled(), shown, name));
+        let typed = ui.add(typed).on_hover_text("Click to type a threshold, or drag.");
+        typed.widget_info(|| egui::WidgetInfo {
+            label: Some(format!("{name} value")),
+            ..egui::WidgetInfo::drag_value(true, shown)
+        });
         if let Some(words) = refused.take() {
             panel.ask(Command::Say(format!("{name}: {words}")));
         }

@@ -22,7 +22,8 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
             if help.clicked() {
                 panel.ask(Command::ToggleHelp);
             }
-            let (name, hint) = if panel.settings.dark { ("Light", "Light theme. Key T") } else { ("Dark", "Dark theme. Key T") };
+            let (name, hint) =
+                if panel.settings.dark { ("Light", "Light theme. Key T") } else { ("Dark", "Dark theme. Key T") };
             if ui.button(name).on_hover_text(hint).clicked() {
                 panel.ask(Command::ToggleTheme);
             }
@@ -43,7 +44,8 @@ fn facts(ui: &mut Ui, panel: &Panel) {
         1 => " · 1 gap".to_owned(),
         count => format!(" · {count} gaps"),
     };
-    let words = format!("{} · {}×{} · {:.0} Hz · {length}{gaps}", drive.format, drive.width, drive.height, drive.rate_hz);
+    let words =
+        format!("{} · {}×{} · {:.0} Hz · {length}{gaps}", drive.format, drive.width, drive.height, drive.rate_hz);
     if ui.available_width() > 340.0 {
         ui.label(RichText::new(words).small().weak());
     }

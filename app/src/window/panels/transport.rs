@@ -39,7 +39,8 @@ fn ask(response: Response, panel: &mut Panel, command: Command) {
 }
 
 fn steps(ui: &mut Ui, panel: &mut Panel) {
-    let back = icon_button(ui, Icon::Jump { forward: false }, false, "Back one second", "One second back. Key Shift+Left");
+    let back =
+        icon_button(ui, Icon::Jump { forward: false }, false, "Back one second", "One second back. Key Shift+Left");
     ask(back, panel, Command::StepSeconds(-1.0));
     let back = icon_button(ui, Icon::Step { forward: false }, false, "Back one frame", "One frame back. Key Left");
     ask(back, panel, Command::StepFrames(-1));
@@ -48,7 +49,8 @@ fn steps(ui: &mut Ui, panel: &mut Panel) {
     ask(play, panel, Command::TogglePlay);
     let on = icon_button(ui, Icon::Step { forward: true }, false, "Forward one frame", "One frame on. Key Right");
     ask(on, panel, Command::StepFrames(1));
-    let on = icon_button(ui, Icon::Jump { forward: true }, false, "Forward one second", "One second on. Key Shift+Right");
+    let on =
+        icon_button(ui, Icon::Jump { forward: true }, false, "Forward one second", "One second on. Key Shift+Right");
     ask(on, panel, Command::StepSeconds(1.0));
 }
 
@@ -63,7 +65,8 @@ fn clock(ui: &mut Ui, panel: &Panel) {
 
 fn pace(ui: &mut Ui, panel: &mut Panel) {
     let current = panel.view.pace;
-    let label = if current == Pace::Unpaced { "max speed".to_owned() } else { format!("{} speed", pace_label(current)) };
+    let label =
+        if current == Pace::Unpaced { "max speed".to_owned() } else { format!("{} speed", pace_label(current)) };
     let chosen = egui::ComboBox::from_id_salt("pace").width(92.0).selected_text(label).show_ui(ui, |ui| {
         let mut chosen = None;
         for pace in PACES {

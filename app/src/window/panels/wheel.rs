@@ -15,8 +15,11 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, steering_rad: Option<f32>, colou
     let paint = ui.painter();
     let ink = if steering_rad.is_some() { colour } else { colours.weak.gamma_multiply(0.5) };
     let shown = steering_rad.filter(|angle| angle.is_finite()).unwrap_or(0.0);
-    let turned =
-        ui.ctx().animate_value_with_time(ui.scope_id().with(("wheel", caption)), shown, if steering_rad.is_some() { 0.08 } else { 0.0 });
+    let turned = ui.ctx().animate_value_with_time(
+        ui.scope_id().with(("wheel", caption)),
+        shown,
+        if steering_rad.is_some() { 0.08 } else { 0.0 },
+    );
     // On screen y points down, so a turn to the left is a negative rotation.
     let direction = |angle: f32| -> Vec2 { vec2((angle - turned).sin(), -(angle - turned).cos()) };
     paint.circle_stroke(centre, radius, Stroke::new(0.17 * radius, ink.gamma_multiply(0.9)));
@@ -35,13 +38,7 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, steering_rad: Option<f32>, colou
     let angle = steering_rad.map_or_else(|| "–".to_owned(), text::steering);
     let below = centre + vec2(0.0, 1.1 * radius + 4.0);
     paint.text(below, Align2::CENTER_TOP, angle, FontId::proportional(1.15 * size), colours.text);
-    paint.text(
-        below + vec2(0.0, 1.35 * size),
-        Align2::CENTER_TOP,
-        caption,
-        FontId::proportional(0.92 * size),
-        ink,
-    );
+    paint.text(below + vec2(0.0, 1.35 * size), Align2::CENTER_TOP, caption, FontId::proportional(0.92 * size), ink);
 }
 
 /// Height that a wheel of this radius needs with its captions.
