@@ -2,7 +2,7 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench lint setup backbone
+.PHONY: demo test bench bench-peers lint setup backbone
 
 setup:
 	sh scripts/setup.sh
@@ -22,3 +22,7 @@ bench: setup
 
 backbone:
 	sh scripts/backbone.sh
+
+# Our cells beside PyTorch, ONNX Runtime and candle, in a throw-away Python environment (or PEERS_PYTHON=some/python).
+bench-peers: setup
+	CARGO="$(CARGO)" sh scripts/bench_peers.sh

@@ -113,6 +113,12 @@ pub enum TemporalError {
         /// The names that would work here.
         available: String,
     },
+    /// A worker thread could not be started, or ended before its time.
+    #[error("a thread for several streams failed: {reason}")]
+    Thread {
+        /// The operating system's reason.
+        reason: String,
+    },
     /// A file could not be read or written.
     #[error("{path}: {source}", path = path.display())]
     Io {

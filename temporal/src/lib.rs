@@ -6,6 +6,7 @@
 //! - [`naive`]: the dense and the delta GRU as plain loops; the oracle of every fast variant;
 //! - [`gru`]: the streaming cells [`DeltaGru`] and [`DenseGru`];
 //! - [`rnn`]: cell and linear steering head together;
+//! - [`streams`]: several cameras or drives on one set of weights;
 //! - [`count`]: the exact work of a step and of a drive, delta beside dense;
 //! - [`train`]: training on feature sequences, back-propagation through time written by hand;
 //! - `kernels`: the inner loops, for every instruction set ([`Kernel`]);
@@ -20,6 +21,7 @@ pub mod head;
 mod kernels;
 pub mod naive;
 pub mod rnn;
+pub mod streams;
 pub mod train;
 pub mod weights;
 
@@ -30,4 +32,5 @@ pub use gru::{DeltaGru, DenseGru, PackedGru};
 pub use head::Head;
 pub use kernels::{Kernel, Sent};
 pub use rnn::{DenseSteeringRnn, RnnWeights, SteeringRnn};
+pub use streams::Streams;
 pub use weights::GruWeights;

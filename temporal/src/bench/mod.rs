@@ -1,6 +1,7 @@
 //! Measured time per step: delta beside dense, against occupancy, hidden size and storage.
 
 mod bandwidth;
+mod drive;
 mod driven;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
 };
 
 pub use bandwidth::read_bandwidth_gb_s;
+pub use drive::{DriveTimes, StreamRow, run_streams, time_drive};
 pub use driven::Driven;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -27,7 +27,10 @@ pub(crate) struct Aligned<T> {
 impl<T: Pod> Aligned<T> {
     /// `length` zeros.
     pub(crate) fn zeros(length: usize) -> Self {
-        let lines = vec![Line::zeroed(); (length * size_of::<T>()).div_ceil(64)];
+        let count = (length * size_of::<T>()).div_ceil(64);
+        let mut lines = Vec::with_capacity(count);
+        prefer_large_pages(&mut lines);
+        lines.resize(count, Line::zeroed());
         Self { lines, length, values: PhantomData }
     }
 
@@ -41,6 +44,24 @@ impl<T: Pod> Aligned<T> {
         self.as_chunks_mut().0
     }
 }
+
+/// Asks the system to back an array of many megabytes, which nobody has touched yet, with large pages.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[allow(unsafe_code)] // A hint to the system about memory that we own.
+fn prefer_large_pages(lines: &mut Vec<Line>) {
+    const LARGE: usize = 2 << 20;
+    let room = lines.spare_capacity_mut();
+    let start = room.as_mut_ptr().addr().next_multiple_of(LARGE);
+    let end = (room.as_mut_ptr().addr() + size_of_val(room)) / LARGE * LARGE;
+    if start < end {
+        // SAFETY: the range lies within the vector's own room, and the call changes nothing but how the system backs
+        // it. Where it is refused, small pages remain.
+        unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE) };
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn prefer_large_pages(_lines: &mut Vec<Line>) {}
 
 impl<T: Pod> Deref for Aligned<T> {
     type Target = [T];

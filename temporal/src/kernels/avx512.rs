@@ -36,6 +36,7 @@ fn run_with_features<O: Op>(token: Avx512, op: O) -> O::Output {
 
 impl Simd for Avx512 {
     type V = __m512;
+    const UNROLL: usize = 4;
 
     fn run<O: Op>(self, op: O) -> O::Output {
         // SAFETY: the token exists, so `detect` found every feature that the function enables.
@@ -165,10 +166,5 @@ impl Simd for Avx512 {
     fn sum(self, a: __m512) -> f32 {
         // SAFETY: the token is the proof of AVX-512.
         unsafe { _mm512_reduce_add_ps(a) }
-    }
-    #[inline(always)]
-    fn prefetch<T>(self, at: &T) {
-        // SAFETY: a hint; it reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(at).cast()) }
     }
 }

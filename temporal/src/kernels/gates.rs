@@ -10,19 +10,30 @@ const POWER: [f32; 5] = [0.693_147, 0.240_222_42, 0.055_507_336, 0.009_671_513, 
 const LOG2_E: f32 = std::f32::consts::LOG2_E;
 
 /// `2^t` for `t` up to 60, and `2^60` beyond: two such factors can still be multiplied. Relative error below
-/// 2e-7 + 6e-8 |t|, of which the second part is the rounding of `t` itself.
+/// 2e-7 + 6e-8 |t|, of which the second part is the rounding of `t` itself. `U` vectors at once, operation by
+/// operation, because each waits for the one before.
 #[inline(always)]
-fn power_of_two<S: Simd>(simd: S, t: S::V) -> S::V {
-    let t = simd.min(t, simd.splat(60.0));
-    let n = simd.round(t);
-    let f = simd.sub(t, n);
+fn power_of_two<S: Simd, const U: usize>(simd: S, mut t: [S::V; U]) -> [S::V; U] {
     let [a, b, c, d, e] = POWER;
-    let mut p = simd.fma(simd.splat(e), f, simd.splat(d));
-    p = simd.fma(p, f, simd.splat(c));
-    p = simd.fma(p, f, simd.splat(b));
-    p = simd.fma(p, f, simd.splat(a));
-    p = simd.fma(p, f, simd.splat(1.0));
-    simd.scale(p, n)
+    let (mut n, mut p) = (t, [simd.splat(e); U]);
+    for k in 0..U {
+        t[k] = simd.min(t[k], simd.splat(60.0));
+    }
+    for k in 0..U {
+        n[k] = simd.round(t[k]);
+    }
+    for k in 0..U {
+        t[k] = simd.sub(t[k], n[k]);
+    }
+    for coefficient in [d, c, b, a, 1.0] {
+        for k in 0..U {
+            p[k] = simd.fma(p[k], t[k], simd.splat(coefficient));
+        }
+    }
+    for k in 0..U {
+        p[k] = simd.scale(p[k], n[k]);
+    }
+    p
 }
 
 /// The arrays of the gates' update, each of the same number of vectors.
@@ -50,22 +61,55 @@ pub(crate) fn update<S: Simd>(simd: S, sums: &[[f32; LANES]], gates: Gates<'_>) 
     let (m_xc, rest) = rest.split_at(count);
     let m_hc = &rest[..count];
     let (keep, push) = (&mut keep[..count], &mut push[..count]);
+    let mut at = 0;
+    macro_rules! blocks {
+        ($u:literal) => {
+            while at + $u <= count {
+                let sums = [&m_r[at..], &m_u[at..], &m_xc[at..], &m_hc[at..]];
+                block::<S, $u>(simd, sums, [&mut hidden[at..], &mut keep[at..], &mut push[at..]]);
+                at += $u;
+            }
+        };
+    }
+    if S::UNROLL >= 4 {
+        blocks!(4);
+    }
+    if S::UNROLL >= 2 {
+        blocks!(2);
+    }
+    blocks!(1);
+}
+
+/// The update of `U` vectors. `sums` are M_r, M_u, M_xc, M_hc; `state` is h, u and (1 - u) c.
+#[inline(always)]
+fn block<S: Simd, const U: usize>(simd: S, sums: [&[[f32; LANES]]; 4], state: [&mut [[f32; LANES]]; 3]) {
+    let [m_r, m_u, m_xc, m_hc] = sums.map(|sums| &sums[..U]);
+    let [hidden, keep, push] = state.map(|state| &mut state[..U]);
     let one = simd.splat(1.0);
-    let negative = simd.splat(-LOG2_E);
-    let double = simd.splat(2.0 * LOG2_E);
-    for i in 0..count {
-        let r = simd.reciprocal(simd.add(one, power_of_two(simd, simd.mul(simd.load(&m_r[i]), negative))));
-        let a = power_of_two(simd, simd.mul(simd.load(&m_u[i]), negative));
-        let candidate = simd.fma(r, simd.load(&m_hc[i]), simd.load(&m_xc[i]));
-        let b = power_of_two(simd, simd.mul(candidate, double));
-        let b_plus = simd.add(b, one);
-        let both = simd.reciprocal(simd.mul(simd.add(one, a), b_plus));
+    let (mut r, mut a, mut b) = ([one; U], [one; U], [one; U]);
+    for k in 0..U {
+        r[k] = simd.mul(simd.load(&m_r[k]), simd.splat(-LOG2_E));
+        a[k] = simd.mul(simd.load(&m_u[k]), simd.splat(-LOG2_E));
+    }
+    r = power_of_two::<S, U>(simd, r);
+    for k in 0..U {
+        r[k] = simd.reciprocal(simd.add(r[k], one));
+    }
+    for k in 0..U {
+        let candidate = simd.fma(r[k], simd.load(&m_hc[k]), simd.load(&m_xc[k]));
+        b[k] = simd.mul(candidate, simd.splat(2.0 * LOG2_E));
+    }
+    a = power_of_two::<S, U>(simd, a);
+    b = power_of_two::<S, U>(simd, b);
+    for k in 0..U {
+        let b_plus = simd.add(b[k], one);
+        let both = simd.reciprocal(simd.mul(simd.add(a[k], one), b_plus));
         let u = simd.mul(b_plus, both);
-        let p = simd.mul(simd.mul(a, simd.sub(b, one)), both);
-        simd.store(&mut keep[i], u);
-        simd.store(&mut push[i], p);
-        let h = simd.fma(u, simd.load(&hidden[i]), p);
-        simd.store(&mut hidden[i], h);
+        let p = simd.mul(simd.mul(a[k], simd.sub(b[k], one)), both);
+        simd.store(&mut keep[k], u);
+        simd.store(&mut push[k], p);
+        let h = simd.fma(u, simd.load(&hidden[k]), p);
+        simd.store(&mut hidden[k], h);
     }
 }
 

@@ -11,6 +11,9 @@ pub(crate) trait Simd: Copy {
     /// The vector.
     type V: Copy;
 
+    /// How many vectors a long chain of operations takes side by side: as many as the registers hold.
+    const UNROLL: usize = 1;
+
     /// Runs `op` with this instruction set switched on for the compiler.
     fn run<O: Op>(self, op: O) -> O::Output;
 
@@ -89,10 +92,6 @@ pub(crate) trait Simd: Copy {
         }
         lanes[0]
     }
-
-    /// Asks for the cache line of `at`, soon to be read.
-    #[inline(always)]
-    fn prefetch<T>(self, _at: &T) {}
 }
 
 /// A computation written once for every instruction set.

@@ -1,0 +1,162 @@
+//! Our side, and candle's, of `make bench-peers`. `scripts/bench_peers_rnn.py` starts it, sends one command a line on
+//! standard input and reads one JSON object a line from standard output; so all peers take turns in one run.
+//!
+//! Commands: `check` (final hidden states over the input sequence), `dense`, `delta OCCUPANCY`, `candle` (each one
+//! round: mean seconds of a step). Argument: a safetensors file with `rnn.*` and the input sequence `x[frames][inputs]`.
+
+use std::{
+    error::Error,
+    io::{BufRead, Write},
+    sync::Arc,
+    time::Instant,
+};
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{GRU, RNN, VarBuilder, rnn::GRUState};
+use deltasteer_temporal::{DeltaGru, DenseGru, GruWeights, Kernel, PackedGru, Storage, Thresholds, bench::Driven};
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Steps of a dense peer's round.
+const STEPS: usize = 8;
+
+struct Peers {
+    packed: Arc<PackedGru>,
+    kernel: Kernel,
+    dense: DenseGru,
+    driven: Vec<(f64, Driven)>,
+    candle: GRU,
+    candle_state: GRUState,
+    /// `[frames][inputs]`
+    x: Vec<f32>,
+    candle_x: Vec<Tensor>,
+    next: usize,
+}
+
+fn main() -> Outcome<()> {
+    // `cargo bench` passes `--bench`; without a file there is nothing to do here.
+    let Some(path) = std::env::args().skip(1).find(|a| !a.starts_with('-')) else {
+        println!("this bench is run by `make bench-peers`");
+        return Ok(());
+    };
+    let mut peers = Peers::new(&std::fs::read(path)?)?;
+    println!("{}", json!({ "kernel": peers.kernel.name() }));
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let answer = match words[..] {
+            ["check"] => peers.check()?,
+            ["dense"] => json!({ "seconds": peers.dense()? }),
+            ["delta", occupancy] => peers.delta(occupancy.parse()?)?,
+            ["candle"] => json!({ "seconds": peers.candle()? }),
+            _ => return Err(format!("unknown command `{line}`").into()),
+        };
+        println!("{answer}");
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+impl Peers {
+    fn new(bytes: &[u8]) -> Outcome<Self> {
+        let file = SafeTensors::deserialize(bytes)?;
+        let read = |name: &str| -> Outcome<(Vec<usize>, Vec<f32>)> {
+            let view = file.tensor(name)?;
+            let values = view.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            Ok((view.shape().to_vec(), values))
+        };
+        let (shape, w_x) = read("rnn.w_x")?;
+        let (inputs, hidden) = (shape[0], shape[1] / 3);
+        let [w_h, b_x, b_h] = [read("rnn.w_h")?.1, read("rnn.b_x")?.1, read("rnn.b_h")?.1];
+        let weights = GruWeights { inputs, hidden, w_x, w_h, b_x, b_h };
+        let x = read("x")?.1;
+        let packed = Arc::new(PackedGru::new(&weights, Storage::F32)?);
+        let kernel = Kernel::choose()?;
+        let candle = candle_gru(&weights)?;
+        let candle_x = x.chunks(inputs).map(|x| Tensor::from_slice(x, (1, inputs), &Device::Cpu));
+        Ok(Self {
+            dense: DenseGru::with_kernel(packed.clone(), kernel),
+            driven: Vec::new(),
+            candle_state: candle.zero_state(1)?,
+            candle_x: candle_x.collect::<Result<_, _>>()?,
+            candle,
+            packed,
+            kernel,
+            x,
+            next: 0,
+        })
+    }
+
+    /// Hidden states after the whole sequence, from zero: the delta cell at thresholds of zero, the dense cell, candle.
+    fn check(&self) -> Outcome<Value> {
+        let mut delta = DeltaGru::with_kernel(self.packed.clone(), Thresholds::ZERO, self.kernel)?;
+        let mut dense = DenseGru::with_kernel(self.packed.clone(), self.kernel);
+        let mut state = self.candle.zero_state(1)?;
+        for (x, candle_x) in self.x.chunks(self.packed.inputs()).zip(&self.candle_x) {
+            delta.step(x)?;
+            dense.step(x)?;
+            state = self.candle.step(candle_x, &state)?;
+        }
+        let candle: Vec<f32> = state.h().flatten_all()?.to_vec1()?;
+        Ok(json!({ "delta": delta.hidden(), "dense": dense.hidden(), "candle": candle }))
+    }
+
+    /// The place in the sequence, one further each time.
+    fn advance(&mut self) -> usize {
+        self.next = (self.next + 1) % self.candle_x.len();
+        self.next
+    }
+
+    fn dense(&mut self) -> Outcome<f64> {
+        let start = Instant::now();
+        for _ in 0..STEPS {
+            let at = self.advance() * self.packed.inputs();
+            self.dense.step(&self.x[at..at + self.packed.inputs()])?;
+        }
+        Ok(start.elapsed().as_secs_f64() / STEPS as f64)
+    }
+
+    fn candle(&mut self) -> Outcome<f64> {
+        let start = Instant::now();
+        for _ in 0..STEPS {
+            let at = self.advance();
+            self.candle_state = self.candle.step(&self.candle_x[at], &self.candle_state)?;
+        }
+        Ok(start.elapsed().as_secs_f64() / STEPS as f64)
+    }
+
+    fn delta(&mut self, occupancy: f64) -> Outcome<Value> {
+        let place = match self.driven.iter().position(|(o, _)| *o == occupancy) {
+            Some(place) => place,
+            None => {
+                self.driven.push((occupancy, Driven::new(self.packed.clone(), occupancy, self.kernel, 1)?));
+                self.driven.len() - 1
+            }
+        };
+        let driven = &mut self.driven[place].1;
+        let seconds = driven.round()?;
+        let (count, dense) = (driven.count(), self.packed.dense_count());
+        Ok(json!({ "seconds": seconds, "columns": count.columns_x + count.columns_h,
+            "macs": count.macs, "macs_dense": dense.macs, "bytes": count.weight_bytes }))
+    }
+}
+
+/// The same weights as candle's GRU, whose matrices are transposed.
+fn candle_gru(weights: &GruWeights) -> Outcome<GRU> {
+    let (inputs, hidden) = (weights.inputs, weights.hidden);
+    let matrix = |values: &[f32], columns: usize| -> candle_core::Result<Tensor> {
+        Tensor::from_slice(values, (columns, 3 * hidden), &Device::Cpu)?.t()?.contiguous()
+    };
+    let bias = |values: &[f32]| Tensor::from_slice(values, 3 * hidden, &Device::Cpu);
+    let tensors = [
+        ("weight_ih_l0", matrix(&weights.w_x, inputs)?),
+        ("weight_hh_l0", matrix(&weights.w_h, hidden)?),
+        ("bias_ih_l0", bias(&weights.b_x)?),
+        ("bias_hh_l0", bias(&weights.b_h)?),
+    ];
+    let tensors = tensors.into_iter().map(|(name, tensor)| (name.to_string(), tensor)).collect();
+    let builder = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
+    Ok(candle_nn::gru(inputs, hidden, Default::default(), builder)?)
+}
