@@ -30,10 +30,10 @@ fn settings() -> TrainSettings {
         theta_x: 0.2,
         theta_h: 0.1,
         inputs: InputNoise { gain: 0.1, dropout: 0.1 },
-        delta: Some(DeltaSettings { beta_h: 0.01, ..DeltaSettings::default() }),
+        delta: Some(DeltaSettings { beta_h: 0.01, beta_event: 1e-4, savings: Some(10.0), ..DeltaSettings::default() }),
         noise: Some(ActivationNoise { x: 0.01, h: 0.01 }),
         sparsity: Some(SparsitySettings { share: 0.5, from: 0.2, to: 0.6 }),
-        learned: Some(LearnedThresholds { per_column: true, savings: 10.0, width: 0.3, rate: 1.0 }),
+        learned: Some(LearnedThresholds { per_column: true, rate: 1.0 }),
         validation: ValidationSettings { every: 20, ..ValidationSettings::default() },
         ..TrainSettings::default()
     }
@@ -58,6 +58,7 @@ fn train(
 fn learns_and_saves() {
     let settings = TrainSettings {
         steps: 400,
+        delta: Some(DeltaSettings { beta_h: 1e-4, ..DeltaSettings::default() }),
         noise: None,
         sparsity: None,
         learned: None,
@@ -229,7 +230,7 @@ fn a_front_end_is_trained_with_the_rnn() {
 /// What is handed to the app loads as a model and steers as the training said.
 #[test]
 fn a_trained_model_is_saved_with_its_technique_and_loads() {
-    let per_layer = LearnedThresholds { per_column: false, savings: 10.0, width: 0.3, rate: 1.0 };
+    let per_layer = LearnedThresholds { per_column: false, rate: 1.0 };
     let settings = TrainSettings { learned: Some(per_layer), ..settings() };
     let trained = train(&settings, Control::default(), &mut |_| {}).unwrap();
     let (gru, head, config) = trained.to_model(&settings).unwrap();

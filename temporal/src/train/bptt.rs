@@ -18,6 +18,24 @@ use super::matmul::{Order, add_row_sums, fill_rows, product};
 use super::parameters::Parameters;
 use crate::Rounding;
 
+/// The cell's state between two windows: all zero at a cold start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Carried {
+    /// Hidden state `[batch][hidden]`.
+    pub h: Vec<f32>,
+    /// What the matrices know of it `[batch][hidden]`.
+    pub h_ref: Vec<f32>,
+    /// What they know of the inputs `[batch][inputs]`.
+    pub x_ref: Vec<f32>,
+}
+
+impl Carried {
+    /// A cold start.
+    pub fn cold(batch: usize, inputs: usize, hidden: usize) -> Self {
+        Self { h: vec![0.0; batch * hidden], h_ref: vec![0.0; batch * hidden], x_ref: vec![0.0; batch * inputs] }
+    }
+}
+
 /// The windows of one part of the batch.
 pub(super) struct Part {
     /// Frames in each window.
@@ -26,6 +44,8 @@ pub(super) struct Part {
     pub batch: usize,
     /// What is sent as input `[frames][batch][inputs]`, noise and rounding included.
     pub x: Vec<f32>,
+    /// State before the first frame.
+    pub start: Carried,
     /// What each window's features were multiplied by `[batch][inputs]`, or empty.
     pub gains: Vec<f32>,
     /// Noise on the hidden state `[frames][batch][hidden]`, or empty.
@@ -47,8 +67,8 @@ pub(super) struct Technique {
     pub rounding: Option<Rounding>,
     /// First frame that costs apply to.
     pub burn_in: usize,
-    /// Whether the thresholds' gradient is wanted.
-    pub learn_theta: bool,
+    /// Whether events are counted smoothly (their cost, learned thresholds).
+    pub smooth: bool,
     /// Whether the features' gradient is wanted.
     pub want_dx: bool,
 }
@@ -74,7 +94,7 @@ pub(super) struct Tape {
     /// `[frames][batch][3 hidden]`; on the way back their gradients.
     m_x: Vec<f32>,
     d_mh: Vec<f32>,
-    /// `[frames + 1][batch][hidden]`, the first all zero.
+    /// `[frames + 1][batch][hidden]`, the first from before the window.
     states: Vec<f32>,
     /// `[frames][batch]`, radians.
     pub steering_rad: Vec<f32>,
@@ -98,12 +118,12 @@ pub(super) fn round_to(q: Rounding, x: f32) -> f32 {
 }
 
 impl Tape {
-    /// Makes room for a part of the batch, all states at their cold start.
+    /// Makes room for a part of the batch and takes its state before the first frame.
     fn resize(&mut self, p: &Parameters, part: &Part) {
         let (rows, hidden) = (part.frames * part.batch, p.hidden());
         (self.frames, self.batch) = (part.frames, part.batch);
-        self.x.resize(part.x.len());
-        self.h.resize(rows * hidden);
+        self.x.begin(part.x.len(), &part.start.x_ref);
+        self.h.begin(rows * hidden, &part.start.h_ref);
         for array in [&mut self.r, &mut self.u, &mut self.c, &mut self.m_hc] {
             array.resize(rows * hidden, 0.0);
         }
@@ -111,11 +131,11 @@ impl Tape {
             array.resize(rows * 3 * hidden, 0.0);
         }
         self.states.resize((rows + part.batch) * hidden, 0.0);
-        self.states[..part.batch * hidden].fill(0.0);
+        self.states[..part.batch * hidden].copy_from_slice(&part.start.h);
         self.steering_rad.resize(rows, 0.0);
     }
 
-    /// Runs the windows forward from a cold start.
+    /// Runs the windows forward from their start.
     pub fn forward(&mut self, p: &Parameters, part: &Part, technique: &Technique) {
         let (frames, batch, hidden) = (part.frames, part.batch, p.hidden());
         let rows = frames * batch;
@@ -186,6 +206,12 @@ impl Tape {
         }
     }
 
+    /// The state after the last frame.
+    pub fn end(&self) -> Carried {
+        let h = self.states[self.states.len() - self.h.end().len()..].to_vec();
+        Carried { h, h_ref: self.h.end().to_vec(), x_ref: self.x.end().to_vec() }
+    }
+
     #[cfg(test)]
     pub fn state(&self, i: usize) -> f32 {
         self.states[i]
@@ -227,7 +253,7 @@ impl Tape {
             product(&mut d_ref, sizes, (&d_mh[span], Order::Plain), (p.w_h(), Order::Transposed), true);
             let cost = technique.cost_at(t, technique.cost_h);
             let range = grad.log_theta_h_range();
-            let d_theta = technique.learn_theta.then_some(&mut grad.values[range]);
+            let d_theta = technique.smooth.then_some(&mut grad.values[range]);
             hold::step_backward(&self.h, t, &technique.theta_h, cost, &mut d_ref, &mut d_old, d_theta);
             std::mem::swap(&mut d_h, &mut d_old);
         }
@@ -241,7 +267,7 @@ impl Tape {
         add_row_sums(&mut grad.values[range], &d_mx);
         let range = grad.b_h_range();
         add_row_sums(&mut grad.values[range], &d_mh);
-        let wanted = technique.want_dx || technique.learn_theta;
+        let wanted = technique.want_dx || technique.smooth;
         let d_x = if wanted { self.features_backward(p, technique, &d_mx, grad) } else { Vec::new() };
         (self.m_x, self.d_mh) = (d_mx, d_mh);
         d_x
@@ -301,7 +327,7 @@ impl Tape {
             carry.iter_mut().zip(&d_ref[t * n..]).for_each(|(carry, d)| *carry += d);
             let cost = technique.cost_at(t, technique.cost_x);
             let range = grad.log_theta_x_range();
-            let d_theta = technique.learn_theta.then_some(&mut grad.values[range]);
+            let d_theta = technique.smooth.then_some(&mut grad.values[range]);
             hold::step_backward(
                 &self.x,
                 t,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 
@@ -34,7 +35,7 @@ impl DriveLabels {
 }
 
 /// A stretch of a training drive, in one of its versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Index of the drive.
     pub drive: usize,
@@ -44,6 +45,8 @@ pub struct Window {
     pub start: usize,
     /// Frames that the drive has there: the window's length, or fewer at a short stretch. Further frames repeat the last.
     pub frames: usize,
+    /// Number of the walk along the road that this window belongs to: windows that follow on share it, with the cell's state.
+    pub walk: u64,
 }
 
 impl Window {
@@ -224,14 +227,24 @@ impl WindowSampler {
         Ok(Self { stretches, starts, versions: drives.iter().map(|d| d.versions.len()).collect(), window })
     }
 
-    /// One window.
-    pub fn draw(&self, rng: &mut impl Rng) -> Window {
+    /// The window that follows on `window`, if its stretch goes on for a whole window more.
+    pub fn next(&self, window: &Window) -> Option<Window> {
+        let start = window.start + window.frames;
+        let goes_on = |(drive, first, length): &(usize, usize, usize)| {
+            *drive == window.drive && start >= *first && start + self.window <= first + length
+        };
+        let found = window.frames == self.window && self.stretches.iter().any(goes_on);
+        found.then_some(Window { start, ..*window })
+    }
+
+    /// One window, the first of walk number `walk`.
+    pub fn draw(&self, rng: &mut impl Rng, walk: u64) -> Window {
         let place = rng.random_range(0..self.starts[self.starts.len() - 1]);
         let found = self.starts.partition_point(|end| *end <= place);
         let (drive, first, length) = self.stretches[found];
         let offset = place - if found == 0 { 0 } else { self.starts[found - 1] };
         let version = rng.random_range(0..self.versions[drive]);
-        Window { drive, version, start: first + offset, frames: length.min(self.window) }
+        Window { drive, version, start: first + offset, frames: length.min(self.window), walk }
     }
 }
 
@@ -274,15 +287,23 @@ mod tests {
         let sampler = WindowSampler::new(&drives, 8, 3).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let mut seen = [vec![false; 50], vec![false; 5]];
+        let mut followed = 0;
         for _ in 0..3000 {
-            let w = sampler.draw(&mut rng);
+            let w = sampler.draw(&mut rng, 0);
+            let next = sampler.next(&w);
             let last = w.frame(7);
             assert!(w.version < 2);
             assert!(w.drive == 1 || last <= 19 || w.start >= 23, "{w:?} crosses a gap");
+            if let Some(next) = next {
+                assert_eq!((next.start, next.drive, next.version), (w.start + 8, w.drive, w.version));
+                assert!(next.start + 8 <= 20 || next.start >= 23, "{next:?} crosses a gap");
+                followed += 1;
+            }
             (w.start..=last).for_each(|frame| seen[w.drive][frame] = true);
         }
         let unseen: Vec<usize> = (0..50).filter(|f| !seen[0][*f]).collect();
         assert_eq!(unseen, [20, 21, 22], "only the stretch of three frames is too short");
+        assert!(followed > 1000 && followed < 2999, "{followed}");
         assert!(seen[1].iter().all(|s| *s));
     }
 

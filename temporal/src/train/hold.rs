@@ -18,11 +18,15 @@ pub(super) struct HoldTape {
     pub delta: Vec<f32>,
     /// 1 where transmitted, else 0.
     pub mask: Vec<f32>,
+    /// The reference before the first step `[batch][units]`.
+    start: Vec<f32>,
 }
 
 impl HoldTape {
-    /// Makes room for `len` values; what they were is not kept.
-    pub fn resize(&mut self, len: usize) {
+    /// Makes room for `len` values (what they were is not kept) and starts from the reference `start[batch][units]`.
+    pub fn begin(&mut self, len: usize, start: &[f32]) {
+        self.start.clear();
+        self.start.extend_from_slice(start);
         for array in [&mut self.reference, &mut self.delta, &mut self.mask] {
             array.resize(len, 0.0);
         }
@@ -32,13 +36,13 @@ impl HoldTape {
     pub fn step(&mut self, t: usize, sent: &[f32], theta: &[f32]) {
         let n = sent.len();
         let (before, now) = self.reference.split_at_mut(t * n);
-        let older = (t > 0).then(|| &before[(t - 1) * n..]);
+        let older = if t > 0 { &before[(t - 1) * n..] } else { &self.start[..] };
         let delta = &mut self.delta[t * n..(t + 1) * n];
         let mask = &mut self.mask[t * n..(t + 1) * n];
         for row in (0..n).step_by(theta.len()) {
             for i in 0..theta.len() {
                 let at = row + i;
-                let old = older.map_or(0.0, |older| older[at]);
+                let old = older[at];
                 let d = sent[at] - old;
                 let send = d.abs() >= theta[i];
                 delta[at] = d;
@@ -46,6 +50,11 @@ impl HoldTape {
                 now[at] = if send { sent[at] } else { old };
             }
         }
+    }
+
+    /// The reference after the last step `[batch][units]`.
+    pub fn end(&self) -> &[f32] {
+        &self.reference[self.reference.len() - self.start.len()..]
     }
 
     /// Number of transmitted, non-zero deltas and their summed magnitude, from element `from` on.
@@ -138,7 +147,7 @@ mod tests {
         let (sent, theta, g) = ([0.5f32, -0.28, 0.1, 0.33], [0.3f32, 0.25], [0.2f32, -0.4, 0.9, 0.6]);
         let cost = DeltaCost { l1: 0.0, event: 0.7, width: 0.25 };
         let mut tape = HoldTape::default();
-        tape.resize(4);
+        tape.begin(4, &[0.0; 4]);
         tape.step(0, &sent, &theta);
         let (mut carry, mut d_sent, mut d_log_theta) = (g, [0.0; 4], [0.0; 2]);
         step_backward(&tape, 0, &theta, cost, &mut carry, &mut d_sent, Some(&mut d_log_theta));

@@ -4,7 +4,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::bptt::{Part, Tape, Technique, round_to};
+use super::bptt::{Carried, Part, Tape, Technique, round_to};
 use super::hold::DeltaCost;
 use super::loss::{self, Targets};
 use super::parameters::Parameters;
@@ -35,7 +35,14 @@ fn case(theta_x: f32, theta_h: f32, l1: f32) -> Case {
     let cost = DeltaCost { l1, event: 0.0, width: 1.0 };
     Case {
         parameters,
-        part: Part { frames, batch, x, gains: Vec::new(), noise_h: Vec::new() },
+        part: Part {
+            frames,
+            batch,
+            x,
+            start: Carried::cold(batch, inputs, hidden),
+            gains: Vec::new(),
+            noise_h: Vec::new(),
+        },
         technique: Technique {
             theta_x: vec![theta_x; inputs],
             theta_h: vec![theta_h; hidden],
@@ -43,7 +50,7 @@ fn case(theta_x: f32, theta_h: f32, l1: f32) -> Case {
             cost_h: cost,
             rounding: None,
             burn_in: BURN_IN,
-            learn_theta: false,
+            smooth: false,
             want_dx: true,
         },
         targets: Targets { teacher_rad: vec![f32::NAN; steering_rad.len()], steering_rad },
@@ -196,6 +203,29 @@ fn gradients_of_the_l1_costs_equal_finite_differences() {
     check(&case(0.3, 0.08, 0.05));
 }
 
+/// Two windows, the second from the state after the first, are one long window.
+#[test]
+fn a_carried_state_continues_the_window() {
+    let case = case(0.3, 0.08, 0.0);
+    let whole = forward(&case);
+    let cut = 4 * case.part.batch;
+    let mut start = case.part.start.clone();
+    let mut angles = Vec::new();
+    for x in [&case.part.x[..cut * 5], &case.part.x[cut * 5..]] {
+        let frames = x.len() / (5 * case.part.batch);
+        let part =
+            Part { frames, batch: case.part.batch, x: x.to_vec(), start, gains: Vec::new(), noise_h: Vec::new() };
+        let mut tape = Tape::default();
+        tape.forward(&case.parameters, &part, &case.technique);
+        angles.extend_from_slice(&tape.steering_rad);
+        start = tape.end();
+    }
+    assert_eq!(start, whole.end());
+    for (found, expected) in angles.iter().zip(&whole.steering_rad) {
+        assert!((found - expected).abs() < 1e-6);
+    }
+}
+
 #[test]
 fn rounding_is_straight_through() {
     let mut rounded = case(0.0, 0.0, 0.0);
@@ -262,10 +292,11 @@ fn loss_and_gradients_equal_pytorch() {
             cost_h: cost(g.beta_h),
             rounding: None,
             burn_in: 0,
-            learn_theta: false,
+            smooth: false,
             want_dx: true,
         };
-        let part = Part { frames, batch, x: g.x, gains: Vec::new(), noise_h: Vec::new() };
+        let start = Carried::cold(batch, golden.inputs, golden.hidden);
+        let part = Part { frames, batch, x: g.x, start, gains: Vec::new(), noise_h: Vec::new() };
         let mut tape = Tape::default();
         tape.forward(&parameters, &part, &technique);
         let close = |found: &[f32], expected: &[f32], what: &str| {

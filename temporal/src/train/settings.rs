@@ -22,6 +22,11 @@ pub struct TrainSettings {
     pub batch: usize,
     /// Frames in one window.
     pub window: usize,
+    /// Windows follow on: each continues where the one before it in its place of the batch stopped, with the cell's state
+    /// carried over (the gradient stops there), until the stretch of road ends or, with this chance before every window, a new
+    /// place is drawn with a cold start. `None`: every window is drawn anew and starts cold. A drive has one cold start in
+    /// thousands of frames; windows that all start cold teach a net to refresh its state, which costs savings.
+    pub restart: Option<f32>,
     /// First frames of a window that carry no loss and no cost. The cell starts cold there, as it does on a drive: 0 teaches it
     /// to start well.
     pub burn_in: usize,
@@ -101,10 +106,18 @@ pub struct InputNoise {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeltaSettings {
-    /// Cost per frame on `sum |dx|` over the transmitted deltas (acts only on a feature layer that is trained too).
+    /// Cost per frame on `sum |dx|` over the transmitted deltas (acts on a feature layer that is trained too).
     pub beta_x: f32,
     /// Cost per frame on `sum |dh|` over the transmitted deltas.
     pub beta_h: f32,
+    /// Cost per frame on the smooth number of events, `sum sigmoid((|delta| - theta) / (event_width theta))` over x and h: it
+    /// also holds back values that are about to be transmitted, and it is what learned thresholds obey.
+    pub beta_event: f32,
+    /// Width of the smooth comparison as a share of the threshold.
+    pub event_width: f32,
+    /// All three costs rise while the training windows save less than this, and fall while they save more. `None`: they stay
+    /// as given.
+    pub savings: Option<f32>,
     /// Share of the steps before thresholds and costs begin to rise from zero.
     pub ramp_from: f32,
     /// Share of the steps at which they have reached their full value.
@@ -133,16 +146,12 @@ pub struct SparsitySettings {
     pub to: f32,
 }
 
-/// Thresholds learned through a smooth event count, with a controller that holds the savings at a target.
+/// Thresholds that are learned through the smooth comparison of `delta.event_width`, against `delta.beta_event`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearnedThresholds {
     /// One threshold a column, or (false) one factor for all of x and one for all of h.
     pub per_column: bool,
-    /// The cost on events rises while the training windows save less than this, and falls while they save more.
-    pub savings: f32,
-    /// Width of the smooth comparison as a share of the threshold.
-    pub width: f32,
     /// Learning rate of the thresholds' logarithms, as a multiple of the weights'.
     pub rate: f32,
 }
@@ -168,6 +177,7 @@ impl Default for TrainSettings {
             steps: 2000,
             batch: 32,
             window: 128,
+            restart: Some(0.08),
             burn_in: 0,
             theta_x: 0.0,
             theta_h: 0.0,
@@ -207,7 +217,15 @@ impl Default for LossSettings {
 
 impl Default for DeltaSettings {
     fn default() -> Self {
-        Self { beta_x: 0.0, beta_h: 0.0, ramp_from: 0.0, ramp_to: 0.5 }
+        Self {
+            beta_x: 1e-3,
+            beta_h: 1e-3,
+            beta_event: 0.0,
+            event_width: 0.25,
+            savings: None,
+            ramp_from: 0.0,
+            ramp_to: 0.6,
+        }
     }
 }
 
@@ -251,6 +269,9 @@ impl TrainSettings {
         ensure("batch", self.batch, self.batch >= 1, AT_LEAST_ONE)?;
         ensure("window", self.window, self.window >= 2, "at least 2")?;
         ensure("burn_in", self.burn_in, self.burn_in < self.window, "fewer frames than `window`")?;
+        if let Some(restart) = self.restart {
+            ensure("restart", restart, share(restart), SHARE)?;
+        }
         ensure("theta_x", self.theta_x, not_negative(self.theta_x), NOT_NEGATIVE)?;
         ensure("theta_h", self.theta_h, not_negative(self.theta_h), NOT_NEGATIVE)?;
         let o = &self.optimiser;
@@ -273,6 +294,11 @@ impl TrainSettings {
         if let Some(d) = &self.delta {
             ensure("delta.beta_x", d.beta_x, not_negative(d.beta_x), NOT_NEGATIVE)?;
             ensure("delta.beta_h", d.beta_h, not_negative(d.beta_h), NOT_NEGATIVE)?;
+            ensure("delta.beta_event", d.beta_event, not_negative(d.beta_event), NOT_NEGATIVE)?;
+            ensure("delta.event_width", d.event_width, positive(d.event_width), POSITIVE)?;
+            if let Some(savings) = d.savings {
+                ensure("delta.savings", savings, savings.is_finite() && savings >= 1.0, AT_LEAST_ONE)?;
+            }
             ensure("delta.ramp_from", d.ramp_from, ramp(d.ramp_from, d.ramp_to), "0 <= ramp_from <= ramp_to <= 1")?;
         }
         if let Some(q) = self.rounding {
@@ -289,8 +315,6 @@ impl TrainSettings {
         }
         if let Some(t) = self.learned {
             ensure("learned", "on", self.delta.is_some(), "`delta` to be on as well")?;
-            ensure("learned.savings", t.savings, t.savings.is_finite() && t.savings >= 1.0, AT_LEAST_ONE)?;
-            ensure("learned.width", t.width, positive(t.width), POSITIVE)?;
             ensure("learned.rate", t.rate, not_negative(t.rate), NOT_NEGATIVE)?;
         }
         let v = &self.validation;

@@ -11,6 +11,8 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
+use super::bptt::Carried;
+use super::data::Window;
 use super::error::TrainError;
 use super::settings::TrainSettings;
 use super::stream::StreamCount;
@@ -38,8 +40,12 @@ pub(super) struct Record {
     pub data: u64,
     /// Optimiser steps taken.
     pub step: u64,
-    /// ln of the cost on events (learned thresholds).
-    pub log_event_cost: f32,
+    /// ln of the factor on the costs (`delta.savings`).
+    pub log_cost: f32,
+    /// Share of columns transmitted in the training windows, averaged over about ten steps.
+    pub occupancy: Option<f64>,
+    /// The windows of the last step, which the coming ones may follow on.
+    pub windows: Vec<Window>,
     pub best: Option<Validation>,
     pub history: Vec<Validation>,
     /// Seconds trained so far, over all runs.
@@ -58,10 +64,12 @@ pub(super) struct State {
     pub best: Vec<f32>,
     /// 1 where a weight lives, 0 where it is pruned.
     pub alive: Vec<f32>,
+    /// The cell's state after the last step's windows.
+    pub carried: Carried,
 }
 
 impl State {
-    fn arrays(&self) -> [(&'static str, &Vec<f32>); 6] {
+    fn arrays(&self) -> [(&'static str, &Vec<f32>); 9] {
         [
             ("values", &self.values),
             ("average", &self.average),
@@ -69,6 +77,9 @@ impl State {
             ("moment2", &self.moment2),
             ("best", &self.best),
             ("alive", &self.alive),
+            ("carried_h", &self.carried.h),
+            ("carried_h_ref", &self.carried.h_ref),
+            ("carried_x_ref", &self.carried.x_ref),
         ]
     }
 
@@ -91,7 +102,13 @@ impl State {
     }
 
     /// Reads a checkpoint and checks that it belongs to these settings and data.
-    pub fn load(path: &Path, settings: &TrainSettings, data: u64, len: usize) -> Result<Self, TrainError> {
+    pub fn load(
+        path: &Path,
+        settings: &TrainSettings,
+        data: u64,
+        len: usize,
+        cold: &Carried,
+    ) -> Result<Self, TrainError> {
         let fail = |problem: String| TrainError::Checkpoint { path: path.into(), problem };
         let bytes = fs::read(path).map_err(|e| fail(format!("cannot be read: {e}")))?;
         let (_, header) =
@@ -112,7 +129,7 @@ impl State {
             ));
         }
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| fail(format!("is damaged: {e}")))?;
-        let array = |name: &str| -> Result<Vec<f32>, TrainError> {
+        let array_of = |name: &str, len: usize| -> Result<Vec<f32>, TrainError> {
             let view = tensors.tensor(name).map_err(|e| fail(format!("tensor `{name}`: {e}")))?;
             if view.dtype() != Dtype::F32 || view.shape() != [len] {
                 return Err(fail(format!(
@@ -123,8 +140,15 @@ impl State {
             }
             Ok(view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
         };
+        let array = |name: &str| array_of(name, len);
+        let carried = Carried {
+            h: array_of("carried_h", cold.h.len())?,
+            h_ref: array_of("carried_h_ref", cold.h_ref.len())?,
+            x_ref: array_of("carried_x_ref", cold.x_ref.len())?,
+        };
         Ok(Self {
             record,
+            carried,
             values: array("values")?,
             average: array("average")?,
             moment1: array("moment1")?,

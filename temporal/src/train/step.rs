@@ -3,15 +3,17 @@
 //! The number of parts does not depend on the machine and their gradients are added in order, so that the same seed and
 //! data give the same weights, bit by bit, on one core or many.
 
+use std::ops::Range;
+
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::bptt::{Events, Part, Tape, Technique, round_to};
+use super::bptt::{Carried, Events, Part, Tape, Technique, round_to};
 use super::data::{DriveLabels, Window};
 use super::error::TrainError;
 use super::loss::{self, Targets};
 use super::parameters::Parameters;
-use super::random::{add_noise, normal};
+use super::random::{add_noise, normal, stream_of};
 use super::settings::TrainSettings;
 
 /// Parts of a batch.
@@ -27,6 +29,8 @@ pub(super) struct StepResult {
     pub gradient: Parameters,
     /// Gradient by the features `[frames][windows][inputs]`, if wanted.
     pub dx: Vec<f32>,
+    /// The state after the last frame of every window.
+    pub end: Carried,
 }
 
 /// Loss and gradient of `windows` with features `x[frames][windows][inputs]`.
@@ -37,6 +41,7 @@ pub(super) fn run(
     drives: &[DriveLabels],
     windows: &[Window],
     x: &[f32],
+    start: &Carried,
     rng: &mut ChaCha8Rng,
     tapes: &mut Vec<Tape>,
 ) -> Result<StepResult, TrainError> {
@@ -46,7 +51,7 @@ pub(super) fn run(
     let mut total = 0.0;
     for (index, windows_of_part) in windows.chunks(size).enumerate() {
         let columns = index * size..index * size + windows_of_part.len();
-        let part = make_part(settings, parameters, x, windows.len(), columns, rng);
+        let part = make_part(settings, parameters, x, windows, columns, start, rng);
         let targets = targets(drives, windows_of_part, frames);
         total += loss::total_weight(&settings.loss, &targets, settings.burn_in * windows_of_part.len());
         jobs.push((part, targets));
@@ -59,7 +64,7 @@ pub(super) fn run(
         let mut gradient = Parameters::zeros(inputs, parameters.hidden());
         let mut dx = tape.backward(parameters, technique, &d_steering, &mut gradient);
         scale_rows(&mut dx, &part.gains);
-        StepResult { loss, events: tape.events(settings.burn_in), gradient, dx }
+        StepResult { loss, events: tape.events(settings.burn_in), gradient, dx, end: tape.end() }
     };
     tapes.resize_with(jobs.len(), Tape::default);
     let results = on_threads(&jobs, tapes, &work)?;
@@ -115,6 +120,9 @@ fn merge(results: Vec<StepResult>, columns: &[usize], frames: usize, inputs: usi
                     sum.events.columns[i] += result.events.columns[i];
                     sum.events.magnitude[i] += result.events.magnitude[i];
                 }
+                sum.end.h.extend(result.end.h);
+                sum.end.h_ref.extend(result.end.h_ref);
+                sum.end.x_ref.extend(result.end.x_ref);
                 sum.gradient.values.iter_mut().zip(&result.gradient.values).for_each(|(s, g)| *s += g);
             }
         }
@@ -129,17 +137,22 @@ fn make_part(
     settings: &TrainSettings,
     parameters: &Parameters,
     x: &[f32],
-    windows: usize,
-    columns: std::ops::Range<usize>,
+    windows: &[Window],
+    columns: Range<usize>,
+    start: &Carried,
     rng: &mut ChaCha8Rng,
 ) -> Part {
-    let (inputs, frames, batch) = (parameters.inputs(), settings.window, columns.len());
+    let (inputs, hidden) = (parameters.inputs(), parameters.hidden());
+    let (frames, batch) = (settings.window, columns.len());
+    let rows = |array: &[f32], units: usize| array[columns.start * units..columns.end * units].to_vec();
+    let start =
+        Carried { h: rows(&start.h, hidden), h_ref: rows(&start.h_ref, hidden), x_ref: rows(&start.x_ref, inputs) };
     let mut part =
-        Part { frames, batch, x: vec![0.0; frames * batch * inputs], gains: Vec::new(), noise_h: Vec::new() };
+        Part { frames, batch, x: vec![0.0; frames * batch * inputs], start, gains: Vec::new(), noise_h: Vec::new() };
     for (t, row) in part.x.chunks_exact_mut(batch * inputs).enumerate() {
-        row.copy_from_slice(&x[(t * windows + columns.start) * inputs..][..batch * inputs]);
+        row.copy_from_slice(&x[(t * windows.len() + columns.start) * inputs..][..batch * inputs]);
     }
-    part.gains = gains(settings, batch * inputs, rng);
+    part.gains = gains(settings, inputs, &windows[columns]);
     scale_rows(&mut part.x, &part.gains);
     if let Some(q) = settings.rounding {
         part.x.iter_mut().for_each(|x| *x = round_to(q, *x));
@@ -165,19 +178,22 @@ fn scale_rows(x: &mut [f32], gains: &[f32]) {
     }
 }
 
-/// One factor for each feature of each window, or empty if all would be 1.
-fn gains(settings: &TrainSettings, len: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+/// One factor for each feature of each window, the same along a whole walk, or empty if all would be 1.
+fn gains(settings: &TrainSettings, inputs: usize, windows: &[Window]) -> Vec<f32> {
     let noise = &settings.inputs;
     if noise.gain == 0.0 && noise.dropout == 0.0 {
         return Vec::new();
     }
     let kept = 1.0 / (1.0 - noise.dropout);
-    (0..len)
-        .map(|_| {
-            let gain = 1.0 + noise.gain * normal(rng);
+    let mut gains = Vec::with_capacity(windows.len() * inputs);
+    for window in windows {
+        let mut rng = stream_of(settings.seed ^ 0x6761_696e, window.walk);
+        gains.extend((0..inputs).map(|_| {
+            let gain = 1.0 + noise.gain * normal(&mut rng);
             if rng.random::<f32>() < noise.dropout { 0.0 } else { gain * kept }
-        })
-        .collect()
+        }));
+    }
+    gains
 }
 
 /// The labels of some windows, `[frames][windows]`; frames after a short stretch's end have none.

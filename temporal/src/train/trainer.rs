@@ -4,14 +4,17 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::bptt::{Events, Tape, Technique};
-use super::data::{TrainingData, WindowSampler, check_labels};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::bptt::{Carried, Events, Tape, Technique};
+use super::data::{TrainingData, Window, WindowSampler, check_labels};
 use super::error::TrainError;
 use super::hold::DeltaCost;
 use super::optimiser::{self, AdamW};
 use super::parameters::Parameters;
 use super::random::stream_of;
-use super::settings::TrainSettings;
+use super::settings::{DeltaSettings, TrainSettings};
 use super::sparsity;
 use super::state::{Record, State, Validation};
 use super::step;
@@ -154,9 +157,10 @@ impl<'a, 's> Trainer<'a, 's> {
         let values = [start.values.clone(), data.inputs.parameters()].concat();
         let (rate, decay) = rates(&start, values.len(), settings);
         let fingerprint = fingerprint(&data, &values);
+        let cold = Carried::cold(settings.batch, inputs, settings.hidden);
         let state = match control.checkpoint.filter(|path| path.exists()) {
-            Some(path) => State::load(path, settings, fingerprint, values.len())?,
-            None => fresh_state(settings, fingerprint, values),
+            Some(path) => State::load(path, settings, fingerprint, values.len(), &cold)?,
+            None => fresh_state(settings, fingerprint, values, cold),
         };
         let mut adam = AdamW::new(rate, decay);
         adam.moment1.copy_from_slice(&state.moment1);
@@ -201,7 +205,7 @@ impl<'a, 's> Trainer<'a, 's> {
     fn step(&mut self, control: Control) -> Result<(f64, f64, f64), TrainError> {
         let (settings, number) = (self.settings, self.state.record.step);
         let mut rng = stream_of(settings.seed, number);
-        let windows: Vec<_> = (0..settings.batch).map(|_| self.sampler.draw(&mut rng)).collect();
+        let windows = self.next_windows(&mut rng);
         let parameters = self.parameters(&self.state.values);
         let mut x = vec![0.0; settings.window * settings.batch * parameters.inputs()];
         let split = parameters.values.len();
@@ -210,8 +214,9 @@ impl<'a, 's> Trainer<'a, 's> {
         }
         self.data.inputs.gather(number, &windows, settings.window, &mut x).map_err(TrainError::Inputs)?;
         let technique = self.technique(&parameters);
+        let (drives, start) = (&self.data.training, &self.state.carried);
         let result =
-            step::run(settings, &technique, &parameters, &self.data.training, &windows, &x, &mut rng, &mut self.tapes)?;
+            step::run(settings, &technique, &parameters, drives, &windows, &x, start, &mut rng, &mut self.tapes)?;
         let mut gradient = result.gradient.values;
         gradient.resize(self.state.values.len(), 0.0);
         if !result.dx.is_empty() && gradient.len() > split {
@@ -237,8 +242,10 @@ impl<'a, 's> Trainer<'a, 's> {
             self.state.average.iter_mut().zip(&self.state.alive).for_each(|(value, alive)| *value *= alive);
         }
         self.state.record.step += 1;
+        self.state.record.windows = windows;
+        self.state.carried = result.end;
         let savings = self.window_savings(&result.events);
-        self.control_events(savings);
+        self.control_costs(savings);
         Ok((result.loss, norm, savings))
     }
 
@@ -249,12 +256,36 @@ impl<'a, 's> Trainer<'a, 's> {
         dense as f64 / (events.columns[0] + events.columns[1]).max(1) as f64
     }
 
-    /// Raises the cost on events while the windows save too little, lowers it while they save more than asked.
-    fn control_events(&mut self, savings: f64) {
-        if let (Some(learned), true) = (self.settings.learned, self.ramp() >= 1.0) {
-            let short = (f64::from(learned.savings) / savings).ln() as f32;
-            let log = &mut self.state.record.log_event_cost;
-            *log = (*log + 0.02 * short.clamp(-1.0, 1.0)).clamp(-12.0, 6.0);
+    /// The windows of the coming step: those that follow on the last ones, or new ones from a cold start.
+    fn next_windows(&mut self, rng: &mut ChaCha8Rng) -> Vec<Window> {
+        let batch = self.settings.batch;
+        let (inputs, hidden) = (self.shape.inputs(), self.shape.hidden());
+        let mut windows = Vec::with_capacity(batch);
+        for place in 0..batch {
+            let before = self.state.record.windows.get(place);
+            let follows = self.settings.restart.is_some_and(|chance| rng.random::<f32>() >= chance);
+            let next = before.filter(|_| follows).and_then(|window| self.sampler.next(window));
+            if next.is_none() {
+                self.state.carried.h[place * hidden..][..hidden].fill(0.0);
+                self.state.carried.h_ref[place * hidden..][..hidden].fill(0.0);
+                self.state.carried.x_ref[place * inputs..][..inputs].fill(0.0);
+            }
+            let walk = self.state.record.step * batch as u64 + place as u64;
+            windows.push(next.unwrap_or_else(|| self.sampler.draw(rng, walk)));
+        }
+        windows
+    }
+
+    /// Raises the costs while the windows save too little, lowers them while they save more than asked.
+    fn control_costs(&mut self, savings: f64) {
+        let now = 1.0 / savings;
+        let occupancy = self.state.record.occupancy.map_or(now, |mean| 0.9 * mean + 0.1 * now);
+        self.state.record.occupancy = Some(occupancy);
+        if let (Some(target), true) = (self.settings.delta.as_ref().and_then(|delta| delta.savings), self.ramp() > 0.0)
+        {
+            let short = (occupancy * f64::from(target)).ln().clamp(-1.0, 1.0) as f32;
+            let log = &mut self.state.record.log_cost;
+            *log = (*log + 0.03 * short).clamp(-5.0, 5.0);
         }
     }
 
@@ -271,20 +302,20 @@ impl<'a, 's> Trainer<'a, 's> {
         let settings = self.settings;
         let ramp = self.ramp();
         let thresholds = ColumnThresholds::of(parameters, ramp * settings.theta_x, ramp * settings.theta_h);
-        let windows = (settings.batch * (settings.window - settings.burn_in)) as f32;
-        let units = (parameters.inputs() + parameters.hidden()) as f32;
-        let event = settings.learned.map_or(0.0, |_| ramp * self.state.record.log_event_cost.exp() / (windows * units));
-        let width = settings.learned.map_or(1.0, |learned| learned.width);
-        let cost = |beta: f32| DeltaCost { l1: ramp * beta / windows, event, width };
-        let (beta_x, beta_h) = settings.delta.as_ref().map_or((0.0, 0.0), |delta| (delta.beta_x, delta.beta_h));
+        let frames = (settings.batch * (settings.window - settings.burn_in)) as f32;
+        let delta =
+            settings.delta.clone().unwrap_or(DeltaSettings { beta_x: 0.0, beta_h: 0.0, ..DeltaSettings::default() });
+        let factor = ramp * self.state.record.log_cost.exp() / frames;
+        let cost =
+            |beta: f32| DeltaCost { l1: factor * beta, event: factor * delta.beta_event, width: delta.event_width };
         Technique {
             theta_x: thresholds.theta_x,
             theta_h: thresholds.theta_h,
-            cost_x: cost(beta_x),
-            cost_h: cost(beta_h),
+            cost_x: cost(delta.beta_x),
+            cost_h: cost(delta.beta_h),
             rounding: settings.rounding,
             burn_in: settings.burn_in,
-            learn_theta: settings.learned.is_some(),
+            smooth: settings.learned.is_some() || delta.beta_event > 0.0,
             want_dx: self.state.values.len() > parameters.values.len() && settings.optimiser.inputs_rate > 0.0,
         }
     }
@@ -358,14 +389,16 @@ impl<'a, 's> Trainer<'a, 's> {
     }
 }
 
-fn fresh_state(settings: &TrainSettings, data: u64, values: Vec<f32>) -> State {
+fn fresh_state(settings: &TrainSettings, data: u64, values: Vec<f32>, carried: Carried) -> State {
     let zeros = vec![0.0; values.len()];
     State {
         record: Record {
             settings: settings.clone(),
             data,
             step: 0,
-            log_event_cost: -2.0,
+            log_cost: 0.0,
+            occupancy: None,
+            windows: Vec::new(),
             best: None,
             history: Vec::new(),
             elapsed_s: 0.0,
@@ -375,6 +408,7 @@ fn fresh_state(settings: &TrainSettings, data: u64, values: Vec<f32>) -> State {
         moment1: zeros.clone(),
         moment2: zeros,
         alive: vec![1.0; values.len()],
+        carried,
         values,
     }
 }
