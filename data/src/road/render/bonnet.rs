@@ -43,7 +43,8 @@ impl Bonnet {
             for row in edge.max(0.0) as usize..canvas.height {
                 let cover = (row as f32 + 1.0 - edge).clamp(0.0, 1.0);
                 let depth = (row as f32 + 0.5 - edge) / (SHARE * height);
-                let mirror = 0.07 + 0.30 * (1.0 - depth).clamp(0.0, 1.0).powi(3) * (0.7 + 0.3 * ridge);
+                let near_edge = (1.0 - depth).clamp(0.0, 1.0);
+                let mirror = 0.07 + 0.30 * (near_edge * near_edge * near_edge) * (0.7 + 0.3 * ridge);
                 let colour = std::array::from_fn(|k| {
                     if k < 3 {
                         body[k] * (0.75 + 0.25 * ridge) + light.horizon[k] * mirror * (0.35 + 0.65 * sunlit)

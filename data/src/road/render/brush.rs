@@ -78,7 +78,8 @@ impl Brush {
 
     /// Paints a line that tapers from one width to another.
     pub fn stroke(&mut self, from: [f32; 2], to: [f32; 2], widths: [f32; 2], colour: [f32; 3]) {
-        let length = ((to[0] - from[0]).powi(2) + (to[1] - from[1]).powi(2)).sqrt();
+        let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
+        let length = (dx * dx + dy * dy).sqrt();
         let thin = widths[0].min(widths[1]).max(0.5 / self.height as f32);
         let steps = (length / (0.5 * thin)) as usize + 1;
         for i in 0..=steps {

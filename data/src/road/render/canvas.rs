@@ -88,10 +88,10 @@ impl Canvas {
         let mut grain = hash(grain_seed, 0x6772_6169, 0) | 1;
         let (half_w, half_h) = (0.5 * self.width as f32, 0.5 * self.height as f32);
         let darkening = 0.22 * scale / (half_w * half_w + half_h * half_h);
-        let columns: Vec<f32> = (0..self.width).map(|x| darkening * (x as f32 + 0.5 - half_w).powi(2)).collect();
+        let columns: Vec<f32> = (0..self.width).map(|x| darkening * square(x as f32 + 0.5 - half_w)).collect();
         let rows = self.light.chunks_exact(self.width).zip(pixels.chunks_exact_mut(3 * self.width));
         for (row, (line, out)) in rows.enumerate() {
-            let at_row = scale - darkening * (row as f32 + 0.5 - half_h).powi(2);
+            let at_row = scale - darkening * square(row as f32 + 0.5 - half_h);
             for ((light, column), pixel) in line.iter().zip(&columns).zip(out.chunks_exact_mut(3)) {
                 grain = grain.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 // -1, 0 or 1 level, twice as often 0.
@@ -107,6 +107,10 @@ impl Canvas {
         }
         RgbImage { width: self.width, height: self.height, pixels }
     }
+}
+
+fn square(x: f32) -> f32 {
+    x * x
 }
 
 /// Light to 8 bits: a film-like curve (a ratio of quadratics with a soft shoulder), then the sRGB transfer function.
