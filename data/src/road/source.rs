@@ -63,11 +63,6 @@ impl RoadSource {
         let renderer = Renderer::new(seed, &style, settings.width, settings.height);
         Ok(Self { info, track, states, leaders, renderer, next: 0, skipped: SkipReport::default() })
     }
-
-    /// The car at frame `index`, if there is one.
-    pub fn speed_m_s(&self, index: usize) -> Option<f64> {
-        self.states.get(index).map(|s| s.speed)
-    }
 }
 
 impl Source for RoadSource {
