@@ -9,7 +9,8 @@ pub struct StepCount {
     pub columns_x: u32,
     /// Hidden columns sent.
     pub columns_h: u32,
-    /// Matrix-vector multiply-accumulates: `3 * hidden` for each column sent. Weight sparsity is not taken off.
+    /// Matrix-vector multiply-accumulates: `3 * hidden` for each column sent, or for all columns in a step that sent
+    /// 15/16 of them or more, because it then walks them all. Weight sparsity is not taken off.
     pub macs: u64,
     /// Those of `macs` whose weight is not zero. Only the sparse storage leaves the others undone.
     pub macs_after_weight_sparsity: u64,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{PackedGru, bad_input, check_length};
 use crate::{
     Kernel, Sent, StepCount, TemporalError, Thresholds,
-    kernels::{Aligned, DeltaState, DeltaStep, LANES},
+    kernels::{Aligned, DeltaState, DeltaStep, LANES, Outcome},
 };
 
 /// The delta GRU of [`crate::naive::NaiveDelta`] on packed weights.
@@ -53,12 +53,23 @@ impl DeltaGru {
     /// [`TemporalError::Length`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
     pub fn step(&mut self, x: &[f32]) -> Result<StepCount, TemporalError> {
         let Self { weights, thresholds, kernel, state } = self;
-        let inputs = weights.inputs();
-        check_length(x, inputs)?;
-        if !kernel.run(DeltaStep { columns: &weights.columns, inputs, x, thresholds: *thresholds, state }) {
-            return Err(bad_input(x));
+        check_length(x, weights.inputs())?;
+        let outcome = kernel.run(DeltaStep {
+            columns: &weights.columns,
+            inputs: weights.inputs(),
+            units: weights.hidden(),
+            start: &weights.start,
+            every: &weights.every,
+            x,
+            thresholds: *thresholds,
+            state,
+        });
+        let (columns_x, columns_h) = (state.sent_x.columns(), state.sent_h.columns());
+        match outcome {
+            Outcome::Refused => Err(bad_input(x)),
+            Outcome::Walked => Ok(weights.count(columns_x, columns_h)),
+            Outcome::Whole => Ok(weights.count_whole(columns_x, columns_h)),
         }
-        Ok(weights.count(state.sent_x.columns(), state.sent_h.columns()))
     }
 
     /// The hidden state `[hidden]`, each value in (-1, 1).

@@ -18,7 +18,6 @@ pub struct DenseGru {
     sums: Aligned<f32>,
     keep: Aligned<f32>,
     push: Aligned<f32>,
-    every: Vec<u32>,
 }
 
 impl DenseGru {
@@ -39,7 +38,6 @@ impl DenseGru {
             sums: weights.start.clone(),
             keep: Aligned::zeros(padded),
             push: Aligned::zeros(padded),
-            every: (0..weights.inputs().max(weights.hidden()) as u32).collect(),
             weights,
         }
     }
@@ -55,7 +53,7 @@ impl DenseGru {
             columns: &weights.columns,
             inputs: weights.inputs(),
             start: &weights.start,
-            every: &self.every,
+            every: &weights.every,
             x,
             units: weights.hidden(),
             hidden: &mut self.hidden,

@@ -16,6 +16,8 @@ pub struct PackedGru {
     pub(crate) columns: Columns,
     /// The sums before the first step: `[M_r | M_u | M_xc | M_hc]`, each `padded` long.
     pub(crate) start: Aligned<f32>,
+    /// 0, 1, 2 and so on, as many as there are inputs or hidden units: the list of all columns.
+    pub(crate) every: Vec<u32>,
     /// Weights that are not zero, for each column.
     nonzero: Vec<u32>,
     dense: StepCount,
@@ -44,7 +46,9 @@ impl PackedGru {
             .map(|column| column.iter().filter(|w| **w != 0.0).count() as u32)
             .collect();
         let start = start(weights, padded);
-        let mut packed = Self { inputs, hidden, storage, columns, start, nonzero, dense: StepCount::default() };
+        let every = (0..inputs.max(hidden) as u32).collect();
+        let dense = StepCount::default();
+        let mut packed = Self { inputs, hidden, storage, columns, start, every, nonzero, dense };
         packed.dense = packed.count_dense();
         Ok(packed)
     }
@@ -99,6 +103,19 @@ impl PackedGru {
             macs_after_weight_sparsity: nonzero_x + nonzero_h,
             elementwise: 2 * (inputs + hidden) + gates * hidden,
             weight_bytes: self.columns.bytes(columns, nonzero_x + nonzero_h, 3 * self.padded()),
+        }
+    }
+
+    /// The work of a delta step that was sent these columns but walked all of them.
+    pub(crate) fn count_whole(&self, columns_x: &[u32], columns_h: &[u32]) -> StepCount {
+        let dense = &self.dense;
+        let (rows, columns) = (3 * self.padded(), (self.inputs + self.hidden) as u64);
+        StepCount {
+            columns_x: columns_x.len() as u32,
+            columns_h: columns_h.len() as u32,
+            elementwise: dense.elementwise + 2 * columns,
+            weight_bytes: self.columns.bytes(columns, dense.macs_after_weight_sparsity, rows),
+            ..*dense
         }
     }
 

@@ -30,25 +30,45 @@ pub(crate) struct DeltaState {
     pub(crate) sent_h: Sent,
 }
 
+/// What a delta step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// An input is NaN, infinite or too large; nothing was touched.
+    Refused,
+    /// The columns sent were walked.
+    Walked,
+    /// So many columns were sent that all were walked, and the sums computed anew.
+    Whole,
+}
+
+/// A step that sends at least this many sixteenths of all columns walks all of them: no slower than their list, and
+/// the rounding errors that the sums gathered are gone.
+const WHOLE_SIXTEENTHS: usize = 15;
+
 /// One step of the delta GRU.
 pub(crate) struct DeltaStep<'a> {
     pub(crate) columns: &'a Columns,
     pub(crate) inputs: usize,
+    /// Hidden units, without padding.
+    pub(crate) units: usize,
+    /// As in [`DenseStep`].
+    pub(crate) start: &'a Aligned<f32>,
+    /// As in [`DenseStep`].
+    pub(crate) every: &'a [u32],
     pub(crate) x: &'a [f32],
     pub(crate) thresholds: Thresholds,
     pub(crate) state: &'a mut DeltaState,
 }
 
 impl Op for DeltaStep<'_> {
-    /// `false`: an input is NaN, infinite or too large, and nothing was touched.
-    type Output = bool;
+    type Output = Outcome;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> bool {
-        let Self { columns, inputs, x, thresholds, state } = self;
+    fn run<S: Simd>(self, simd: S) -> Outcome {
+        let Self { columns, inputs, units, start, every, x, thresholds, state } = self;
         let (full, tail) = padded(x);
         if !acceptable(simd, full, &tail) {
-            return false;
+            return Outcome::Refused;
         }
         let Thresholds { theta_x, theta_h } = thresholds;
         let (sent_x, sent_h) = (&mut state.sent_x, &mut state.sent_h);
@@ -65,16 +85,27 @@ impl Op for DeltaStep<'_> {
         };
         if sent_x.is_empty() && sent_h.is_empty() && state.gates_known {
             gates::glide(simd, gates);
-            return true;
+            return Outcome::Walked;
         }
+        let whole = 16 * (sent_x.len() + sent_h.len()) >= WHOLE_SIXTEENTHS * (inputs + units);
+        let (list_x, list_h) = if whole {
+            state.sums.copy_from_slice(start);
+            (
+                List { first: 0, columns: &every[..inputs], deltas: &state.x_ref[..inputs] },
+                List { first: inputs, columns: &every[..units], deltas: &state.h_ref[..units] },
+            )
+        } else {
+            (
+                List { first: 0, columns: sent_x.columns(), deltas: sent_x.deltas() },
+                List { first: inputs, columns: sent_h.columns(), deltas: sent_h.deltas() },
+            )
+        };
         let sums = state.sums.vectors_mut();
-        let list = List { first: 0, columns: sent_x.columns(), deltas: sent_x.deltas() };
-        walk(simd, columns, list, Sums::of(sums, 2));
-        let list = List { first: inputs, columns: sent_h.columns(), deltas: sent_h.deltas() };
-        walk(simd, columns, list, Sums::of(sums, 3));
+        walk(simd, columns, list_x, Sums::of(sums, 2));
+        walk(simd, columns, list_h, Sums::of(sums, 3));
         gates::update(simd, sums, gates);
         state.gates_known = true;
-        true
+        if whole { Outcome::Whole } else { Outcome::Walked }
     }
 }
 
@@ -96,7 +127,7 @@ pub(crate) struct DenseStep<'a> {
 }
 
 impl Op for DenseStep<'_> {
-    /// As [`DeltaStep`].
+    /// `false`: an input is NaN, infinite or too large, and nothing was touched.
     type Output = bool;
 
     #[inline(always)]
