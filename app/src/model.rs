@@ -33,6 +33,16 @@ pub struct ModelConfig {
     pub training: serde_json::Value,
 }
 
+/// How the frozen CNN runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum CnnMode {
+    /// Every multiplication, every frame.
+    #[default]
+    Dense,
+    /// On changes between frames, at the thresholds stored with the model.
+    Delta,
+}
+
 /// A loaded model: checked, and shared between threads.
 pub struct Model {
     folder: PathBuf,
@@ -73,17 +83,21 @@ impl Model {
         let rnn = SteeringRnn::load(&parts.tensors, temporal).with_context(|| weights.display().to_string())?;
         let thresholds = temporal.thresholds;
         let model = Self { folder: folder.to_owned(), thresholds, rnn, config: parts.config, tensors: parts.tensors };
-        model.perception()?;
+        model.perception(CnnMode::Dense)?;
         Ok(model)
     }
 
     /// A CNN of one's own: it keeps buffers, so each thread builds one.
     ///
     /// # Errors
-    /// Name the tensor that is missing, mis-shaped or not finite.
-    pub fn perception(&self) -> anyhow::Result<Perception> {
-        Perception::load(&self.tensors, &self.config.perception)
-            .with_context(|| self.folder.join(WEIGHTS).display().to_string())
+    /// Name the tensor that is missing, mis-shaped or not finite; a model without thresholds for [`CnnMode::Delta`].
+    pub fn perception(&self, mode: CnnMode) -> anyhow::Result<Perception> {
+        let (tensors, config) = (&self.tensors, &self.config.perception);
+        match mode {
+            CnnMode::Dense => Perception::load(tensors, config),
+            CnnMode::Delta => Perception::load_delta(tensors, config),
+        }
+        .with_context(|| self.folder.join(WEIGHTS).display().to_string())
     }
 
     /// The shared RNN weights with their head.

@@ -8,7 +8,7 @@ use deltasteer_data::{Source, SourceInfo};
 use deltasteer_temporal::Thresholds;
 
 use crate::cli::DriveArgs;
-use crate::model::{self, Model};
+use crate::model::{self, CnnMode, Model};
 use crate::pipeline::FrameRange;
 
 /// A drive ready to run.
@@ -21,6 +21,8 @@ pub struct Session {
     pub model: Arc<Model>,
     /// The thresholds to run with.
     pub thresholds: Thresholds,
+    /// How the CNN runs.
+    pub cnn: CnnMode,
     /// The frames to run; `None`: all.
     pub range: Option<FrameRange>,
 }
@@ -40,7 +42,7 @@ impl Session {
         let stored = model.thresholds();
         let thresholds =
             Thresholds::new(args.theta_x.unwrap_or(stored.theta_x), args.theta_h.unwrap_or(stored.theta_h))?;
-        Ok(Self { source, info, model, thresholds, range })
+        Ok(Self { source, info, model, thresholds, cnn: args.cnn, range })
     }
 }
 

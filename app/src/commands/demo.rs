@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 use crate::cli::{DemoArgs, DriveArgs};
 use crate::drive::interrupted;
+use crate::model::CnnMode;
 use crate::pipeline::{Event, FrameResult, Pace, Pipeline, Settings};
 use crate::session::Session;
 use crate::terminal::{Screen, View};
@@ -24,7 +25,15 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
     if !args.terminal && window_shown(args, &source)? {
         return Ok(());
     }
-    let drive = DriveArgs { source, model: args.model.clone(), theta_x: None, theta_h: None, from: None, to: None };
+    let drive = DriveArgs {
+        source,
+        model: args.model.clone(),
+        theta_x: None,
+        theta_h: None,
+        cnn: CnnMode::Dense,
+        from: None,
+        to: None,
+    };
     let session = Session::open(&drive)?;
     let settings = Settings {
         thresholds: Some(session.thresholds),

@@ -10,11 +10,12 @@ use deltasteer_perception::Perception;
 use super::decode::micros;
 use super::item::{Control, DecodedFrame, Item, SeenFrame};
 use super::stage::{Events, StageResult, Stop, pass};
-use crate::model::Model;
+use crate::model::{CnnMode, Model};
 
 /// The stage's state between two frames.
 pub(super) struct Cnn {
     perception: Perception,
+    mode: CnnMode,
     input: Receiver<Item<DecodedFrame>>,
     out: Sender<Item<SeenFrame>>,
     events: Events,
@@ -29,11 +30,13 @@ pub(super) struct Cnn {
 impl Cnn {
     pub fn new(
         model: &Model,
+        mode: CnnMode,
         input: Receiver<Item<DecodedFrame>>,
         out: Sender<Item<SeenFrame>>,
         events: Events,
     ) -> anyhow::Result<Self> {
-        Ok(Self { perception: model.perception()?, input, out, events, live: false, dropped: 0, held: None })
+        let perception = model.perception(mode)?;
+        Ok(Self { perception, mode, input, out, events, live: false, dropped: 0, held: None })
     }
 
     /// Runs until a neighbour has gone or a frame cannot be computed.
@@ -98,7 +101,12 @@ impl Cnn {
             Control::Opened(info) => {
                 self.live = info.live;
                 self.dropped = 0;
+                self.perception.reset();
                 Control::Opened(info)
+            }
+            Control::ColdStart => {
+                self.perception.reset();
+                Control::ColdStart
             }
             Control::End { skipped, .. } => Control::End { skipped, dropped: self.dropped },
             Control::LoadModel(folder) => match self.load(&folder) {
@@ -112,7 +120,7 @@ impl Cnn {
 
     fn load(&mut self, folder: &Path) -> anyhow::Result<Model> {
         let model = Model::load(folder)?;
-        self.perception = model.perception()?;
+        self.perception = model.perception(self.mode)?;
         Ok(model)
     }
 }

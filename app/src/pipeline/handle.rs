@@ -15,7 +15,7 @@ use super::decode::{Decode, Run};
 use super::rnn::Rnn;
 use super::snapshot::Event;
 use super::stage::{Events, Wake, spawn};
-use crate::model::Model;
+use crate::model::{CnnMode, Model};
 
 /// Frames over which the RNN is run, unseen, before a frame that was jumped to: two seconds at 20 Hz.
 pub const WARM_UP_FRAMES: usize = 40;
@@ -30,6 +30,8 @@ const COMMANDS: usize = 256;
 pub struct Settings {
     /// `None`: as stored with the model.
     pub thresholds: Option<Thresholds>,
+    /// How the CNN runs.
+    pub cnn: CnnMode,
     /// Dense GRU beside the delta GRU.
     pub shadow_dense: bool,
     /// Frames to play; the RNN starts cold at the first. `None`: all.
@@ -61,7 +63,7 @@ impl Pipeline {
         let (event_tx, event_rx) = bounded(QUEUE);
         let events = Events { sender: event_tx, wake: settings.wake };
         let range = settings.range.unwrap_or(FrameRange { first: 0, end: usize::MAX });
-        let cnn = Cnn::new(&model, frames_rx, features_tx, events.clone())?;
+        let cnn = Cnn::new(&model, settings.cnn, frames_rx, features_tx, events.clone())?;
         let rnn = Rnn::new(&model, settings.thresholds, settings.shadow_dense, features_rx, events.clone())?;
         let decode = Decode {
             source,

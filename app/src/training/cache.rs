@@ -147,7 +147,7 @@ fn trunk_hash(tensors: &[u8], config: &PerceptionConfig) -> anyhow::Result<Vec<u
         hash.update(name);
         hash.update(sorted[name].data());
     }
-    let front = PerceptionConfig { feature_count: 1, ..config.clone() };
+    let front = PerceptionConfig { feature_count: 1, delta_thresholds: Vec::new(), ..config.clone() };
     hash.update(serde_json::to_string(&front)?);
     Ok(hash.finalize().to_vec())
 }

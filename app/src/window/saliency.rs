@@ -42,7 +42,7 @@ impl Saliency {
         let hurried = Arc::new(AtomicBool::new(false));
         let (work, busy) = (waiting.clone(), hurried.clone());
         std::thread::Builder::new().name("saliency".to_owned()).spawn(move || {
-            let mut perception = match model.perception() {
+            let mut perception = match model.perception(crate::model::CnnMode::Dense) {
                 Ok(perception) => perception,
                 Err(error) => {
                     let _ = done.send(Err(format!("{error:#}")));

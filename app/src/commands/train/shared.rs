@@ -25,7 +25,7 @@ pub fn trunk(from: &Path) -> anyhow::Result<(Vec<u8>, PerceptionConfig)> {
     let tensors = from_safetensors(&bytes).with_context(|| from.display().to_string())?;
     let trunk: Vec<NamedTensor> = tensors.into_iter().filter(|tensor| prefix(&tensor.name) == "trunk").collect();
     if trunk.is_empty() {
-        bail!("{}: holds no tensor trunk.*; expected a trunk as the command backbone writes it", from.display());
+        bail!("{}: holds no tensor trunk.*; expected a trunk as make backbone writes it", from.display());
     }
     // As it came: 16-bit floats lose nothing twice.
     Ok((to_safetensors(&trunk, Storage::F16)?, config))
