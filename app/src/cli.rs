@@ -31,6 +31,8 @@ pub enum Command {
     /// Train a model on drives
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Error against savings over a grid of thresholds and models, as a table and a picture
+    Sweep(SweepArgs),
     /// Measure this machine
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -264,9 +266,9 @@ pub struct BenchArgs {
     /// One JSON object on standard output and nothing else
     #[arg(long)]
     pub json: bool,
-    /// Write a CSV with machine and date
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
+    /// Model folder whose CNN is measured; without it models/ch2
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
 }
 
 /// `bench pipeline`.
@@ -278,4 +280,29 @@ pub struct BenchPipelineArgs {
     /// One JSON object on standard output and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+/// `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// A dataset folder, or road:SEED for the built-in road
+    pub source: String,
+    /// A model folder; NAME=DIR puts it on the line NAME, so that several seeds of one technique share one line
+    #[arg(long, value_name = "[NAME=]DIR", required = true)]
+    pub model: Vec<String>,
+    /// Multiples of each model's stored thresholds (of 1.0 and 0.3 where it stores none)
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_values_t = [0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0])]
+    pub scale: Vec<f32>,
+    /// Start here, in seconds from the first frame
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub from: Option<f64>,
+    /// End here, in seconds from the first frame
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub to: Option<f64>,
+    /// Where the table goes; the pictures lie beside it as .svg and .png. A table that is there already is continued
+    #[arg(long, value_name = "FILE.csv")]
+    pub csv: PathBuf,
+    /// Only draw the pictures of the table anew
+    #[arg(long)]
+    pub draw: bool,
 }

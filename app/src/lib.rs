@@ -4,7 +4,7 @@
 //! - [`model`]: the model folder, loaded and saved whole
 //! - [`pipeline`]: decode, CNN and RNN on their threads; commands in, snapshots out
 //! - [`session`]: source, model, thresholds and range, opened and checked; [`drive`]: a whole drive run to its end
-//! - [`metrics`]: error figures; [`step_time`]: measured time of the RNN stage
+//! - [`metrics`]: error figures
 //! - [`terminal`]: a live view in a text terminal
 //! - [`training`]: what the training commands share
 //! - [`output`]: files that are never half-written
@@ -17,7 +17,6 @@ pub mod model;
 pub mod output;
 pub mod pipeline;
 pub mod session;
-pub mod step_time;
 pub mod terminal;
 pub mod training;
 pub mod window;

@@ -100,6 +100,11 @@ impl Model {
         .with_context(|| self.folder.join(WEIGHTS).display().to_string())
     }
 
+    /// The bytes of `model.safetensors`.
+    pub fn tensors(&self) -> &[u8] {
+        &self.tensors
+    }
+
     /// The shared RNN weights with their head.
     pub fn rnn(&self) -> Arc<RnnWeights> {
         self.rnn.clone()

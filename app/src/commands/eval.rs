@@ -1,6 +1,9 @@
 //! `eval`: error and savings of a model on a drive with known angles.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
+use deltasteer_temporal::bench::{DriveTimes, time_drive};
 use serde::Serialize;
 
 use crate::cli::EvalArgs;
@@ -9,7 +12,9 @@ use crate::drive::{self, Drive};
 use crate::metrics::{BandError, median};
 use crate::model::Model;
 use crate::session::Session;
-use crate::step_time::{StepTimes, measure};
+
+/// How long the RNN stage is timed on the drive's own features.
+const TIMING: Duration = Duration::from_millis(500);
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -36,7 +41,7 @@ struct Dense {
     rmse_rad: f64,
 }
 
-/// Sums are over the whole drive, the first frame included; times are medians of a step with its head.
+/// Sums are over the whole drive, the first frame included; times are means of the whole RNN stage, undisturbed.
 #[derive(Debug, Serialize)]
 struct Rnn {
     theta_x: f32,
@@ -76,15 +81,15 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     }
     let (info, model, thresholds) = (session.info.clone(), session.model.clone(), session.thresholds);
     let drive = drive::run(session, |_| Ok(()))?;
-    let features: Vec<&[f32]> = drive.rows.iter().map(|row| row.features.as_slice()).collect();
-    let times = measure(&model.rnn(), thresholds, &features)?;
+    let features: Vec<f32> = drive.rows.iter().flat_map(|row| row.features.iter().copied()).collect();
+    let times = time_drive(&model.rnn(), thresholds, &features, TIMING)?;
     if !args.json {
         summary::print(&info, &model, &drive);
         println!(
             "step alone   delta {:.2} us, dense {:.2} us: {:.1}x faster (theta_x {}, theta_h {})",
-            times.delta_us,
-            times.dense_us,
-            times.dense_us / times.delta_us,
+            times.step_us_delta,
+            times.step_us_dense,
+            times.step_us_dense / times.step_us_delta,
             thresholds.theta_x,
             thresholds.theta_h
         );
@@ -100,7 +105,7 @@ fn report<'a>(
     model: &Model,
     drive: &Drive,
     thresholds: deltasteer_temporal::Thresholds,
-    times: StepTimes,
+    times: DriveTimes,
 ) -> anyhow::Result<Report<'a>> {
     let no_labels = || format!("{source}: no frame has a true angle to compare with; use replay instead");
     let delta = drive.errors(|row| row.steering_rad).with_context(no_labels)?;
@@ -128,8 +133,8 @@ fn report<'a>(
             occupancy_h: totals.occupancy_h(),
             weight_bytes_dense: totals.weight_bytes_dense,
             weight_bytes_delta: totals.weight_bytes,
-            step_us_dense: times.dense_us,
-            step_us_delta: times.delta_us,
+            step_us_dense: times.step_us_dense,
+            step_us_delta: times.step_us_delta,
         },
         cnn: Cnn {
             macs_per_frame: cnn.macs / drive.rows.len() as u64,

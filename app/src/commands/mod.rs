@@ -1,9 +1,11 @@
 //! The subcommands, one file each.
 
+mod bench;
 mod demo;
 mod eval;
 mod info;
 mod replay;
+mod sweep;
 mod summary;
 mod train;
 mod view;
@@ -22,6 +24,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(&args),
         Command::Train(command) => train::run(&command),
         Command::View(args) => view::run(&args),
-        _ => anyhow::bail!("not in this build yet"),
+        Command::Bench(command) => bench::run(&command),
+        Command::Sweep(args) => sweep::run(&args),
     }
 }

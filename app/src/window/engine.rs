@@ -176,6 +176,7 @@ fn bring_up(start: &Start, wake: Wake) -> anyhow::Result<Pipeline> {
     let source = deltasteer_data::open(&start.source)?;
     let index = start.place.index(source.info());
     let settings = Settings {
+        cnn: crate::model::CnnMode::Dense,
         thresholds: Some(start.thresholds(model.thresholds())),
         shadow_dense: start.dense,
         range: None,

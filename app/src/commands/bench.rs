@@ -1,0 +1,154 @@
+//! `bench`: what this machine does.
+
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use deltasteer_temporal::bench::{BenchRow, BenchSettings};
+use serde::Serialize;
+
+use crate::cli::{BenchArgs, BenchCommand, BenchPipelineArgs};
+use crate::drive::{self, interrupted, progress_bar};
+use crate::model::{CnnMode, Model, shipped};
+use crate::session::Session;
+
+/// Frames that each layer of the CNN is timed on.
+const CNN_ROUNDS: usize = 200;
+
+/// Runs `bench rnn`, `bench cnn` or `bench pipeline`.
+///
+/// # Errors
+/// In words for the user.
+pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
+    match command {
+        BenchCommand::Rnn(args) => rnn(args),
+        BenchCommand::Cnn(args) => cnn(args),
+        BenchCommand::Pipeline(args) => pipeline(args),
+    }
+}
+
+fn rnn(args: &BenchArgs) -> anyhow::Result<()> {
+    let bar = progress_bar(None);
+    let rows = deltasteer_temporal::bench::run(&BenchSettings::default(), &mut |done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+        !interrupted().load(std::sync::atomic::Ordering::Relaxed)
+    })?;
+    bar.finish_and_clear();
+    if args.json {
+        println!("{}", serde_json::to_string(&serde_json::json!({ "rows": rows }))?);
+        return Ok(());
+    }
+    println!("kernel {}", rows.first().map_or("none", |row| row.kernel));
+    println!("inputs hidden storage  occupancy   delta us   dense us  MACs saved  time saved  dense GB/s");
+    rows.iter().for_each(print_row);
+    Ok(())
+}
+
+fn print_row(row: &BenchRow) {
+    println!(
+        "{:6} {:6} {:7} {:9.2}% {:10.2} {:10.2} {:10.1}x {:10.1}x {:11.1}",
+        row.inputs,
+        row.hidden,
+        row.storage.name(),
+        100.0 * row.occupancy,
+        row.step_us_delta,
+        row.step_us_dense,
+        row.savings_macs,
+        row.savings_time,
+        row.dense_gb_s,
+    );
+}
+
+fn cnn(args: &BenchArgs) -> anyhow::Result<()> {
+    let folder = args.model.clone().map_or_else(|| shipped(""), Ok)?;
+    let model = Model::load(&folder)?;
+    let times = deltasteer_perception::bench::measure(model.tensors(), &model.config().perception, CNN_ROUNDS)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&times)?);
+        return Ok(());
+    }
+    println!("instructions  threads  fastest ms  median ms");
+    for row in &times.trunk {
+        println!(
+            "{:<12} {:8} {:11.3} {:10.3}",
+            format!("{:?}", row.instruction_set),
+            row.threads,
+            row.fastest_ms,
+            row.median_ms
+        );
+    }
+    println!("layer                   MACs  median us");
+    for row in &times.layers {
+        println!("{:<18} {:9} {:10.1}", row.layer, row.macs, row.median_us);
+    }
+    Ok(())
+}
+
+/// Frames a second: the whole chain, and each stage alone.
+#[derive(Debug, Serialize)]
+struct PipelineRates {
+    source: String,
+    frames: usize,
+    chain_hz: f64,
+    decode_hz: f64,
+    cnn_hz: f64,
+    rnn_hz: f64,
+    /// The chain's rate over that of its slowest stage alone.
+    share_of_slowest: f64,
+}
+
+fn pipeline(args: &BenchPipelineArgs) -> anyhow::Result<()> {
+    let session = Session::open(&args.drive)?;
+    let frames = match (session.range, session.info.frame_count) {
+        (Some(range), _) => range.end - range.first,
+        (None, Some(count)) => count,
+        (None, None) => bail!("{}: a live source has a rate of its own; expected a recorded drive", args.drive.source),
+    };
+    let first = session.range.map_or(0, |range| range.first);
+    let decode_hz = decode_alone(&args.drive.source, first, frames)?;
+    let cnn_hz = cnn_alone(&session)?;
+    let source = session.info.name.clone();
+    let drive = drive::run(session, |_| Ok(()))?;
+    let step_us: f64 = drive.rows.iter().map(|row| f64::from(row.times.step_us_delta)).sum();
+    let rnn_hz = 1e6 * drive.rows.len() as f64 / step_us;
+    let chain_hz = drive.rows.len() as f64 / drive.seconds;
+    let slowest = decode_hz.min(cnn_hz).min(rnn_hz);
+    let rates =
+        PipelineRates { source, frames, chain_hz, decode_hz, cnn_hz, rnn_hz, share_of_slowest: chain_hz / slowest };
+    if args.json {
+        println!("{}", serde_json::to_string(&rates)?);
+        return Ok(());
+    }
+    println!("frames a second over {} frames of {}", rates.frames, rates.source);
+    println!("  decode alone {:9.0}", rates.decode_hz);
+    println!("  CNN alone    {:9.0}", rates.cnn_hz);
+    println!("  RNN alone    {:9.0}", rates.rnn_hz);
+    println!("  whole chain  {:9.0}: {:.0}% of its slowest stage", rates.chain_hz, 100.0 * rates.share_of_slowest);
+    Ok(())
+}
+
+fn decode_alone(spec: &str, first: usize, frames: usize) -> anyhow::Result<f64> {
+    let mut source = deltasteer_data::open(spec)?;
+    source.seek(first)?;
+    let (start, mut count) = (Instant::now(), 0);
+    while count < frames {
+        let Some(frame) = source.next_frame()? else { break };
+        std::hint::black_box(frame);
+        count += 1;
+    }
+    Ok(count as f64 / start.elapsed().as_secs_f64())
+}
+
+/// On one frame of the drive, again and again.
+fn cnn_alone(session: &Session) -> anyhow::Result<f64> {
+    let mut source = deltasteer_data::open(&session.info.name)?;
+    let frame = source.next_frame()?.context("a drive without a readable frame")?;
+    let mut perception = session.model.perception(CnnMode::Dense)?;
+    let mut features = vec![0.0; perception.feature_count()];
+    let (start, mut count) = (Instant::now(), 0);
+    while start.elapsed().as_secs_f64() < 0.5 {
+        perception.features(&frame.image.pixels, frame.image.width, frame.image.height, &mut features)?;
+        count += 1;
+    }
+    Ok(f64::from(count) / start.elapsed().as_secs_f64())
+}
