@@ -102,6 +102,7 @@ fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Resul
     let mut table = csv::Writer::from_path(beside.path().join("angles.csv"))?;
     table.write_record(COLUMNS)?;
     let settings = Settings {
+        cnn: crate::model::CnnMode::Dense,
         thresholds: Some(request.thresholds),
         shadow_dense: true,
         range: Some(FrameRange { first: first.saturating_sub(WARM_UP_FRAMES), end }),
