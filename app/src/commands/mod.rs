@@ -5,8 +5,8 @@ mod demo;
 mod eval;
 mod info;
 mod replay;
-mod sweep;
 mod summary;
+mod sweep;
 mod train;
 mod view;
 

@@ -157,8 +157,10 @@ fn points(records: &[Record], line: &str) -> Vec<Point> {
     let mut points: Vec<Point> = scales
         .iter()
         .filter_map(|&scale| {
-            let same: Vec<&Record> =
-                records.iter().filter(|record| record.line == line && record.scale == scale && record.savings.is_finite()).collect();
+            let same: Vec<&Record> = records
+                .iter()
+                .filter(|record| record.line == line && record.scale == scale && record.savings.is_finite())
+                .collect();
             let count = same.len() as f64;
             (!same.is_empty()).then(|| Point {
                 // Savings are ratios: their mean is taken of the logarithms.
@@ -176,7 +178,10 @@ fn points(records: &[Record], line: &str) -> Vec<Point> {
 fn draw_line(out: &mut String, axes: &Axes, number: usize, name: &str, points: &[Point]) {
     let colour = COLOURS[number % COLOURS.len()];
     let path = |values: &mut dyn Iterator<Item = (f64, f64)>| {
-        values.map(|(savings, rmse)| format!("{:.1},{:.1}", axes.x(savings), axes.y(rmse))).collect::<Vec<_>>().join(" ")
+        values
+            .map(|(savings, rmse)| format!("{:.1},{:.1}", axes.x(savings), axes.y(rmse)))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     let there = path(&mut points.iter().map(|point| (point.savings, point.highest)));
     let back = path(&mut points.iter().rev().map(|point| (point.savings, point.lowest)));

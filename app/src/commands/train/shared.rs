@@ -57,9 +57,15 @@ impl Checkpoints {
     }
 }
 
-/// The command as typed, without the path of the program.
+/// The command as typed, without the path of the program. The folder of recorded drives is named by the environment variable
+/// that points to it, so that a model's config names no machine's folders.
 pub fn command_line() -> String {
-    std::iter::once("deltasteer".to_owned()).chain(std::env::args().skip(1)).collect::<Vec<_>>().join(" ")
+    let data = std::env::var("DELTASTEER_DATA").ok().filter(|folder| !folder.is_empty());
+    let words = std::env::args().skip(1).map(|word| match &data {
+        Some(folder) => word.replace(folder.trim_end_matches('/'), "$DELTASTEER_DATA"),
+        None => word,
+    });
+    std::iter::once("deltasteer".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// One entry of the config's `training`: what was run, with which settings, and what it reached.
