@@ -46,7 +46,8 @@ pub fn time_drive(
     let until = Instant::now() + time;
     let mut drives = 0;
     while drives < 3 || Instant::now() < until {
-        (delta.reset(), dense.reset());
+        delta.reset();
+        dense.reset();
         for (turn, best) in features.chunks(TURN * inputs).zip(&mut best) {
             let start = Instant::now();
             turn.chunks_exact(inputs).for_each(|x| drop(black_box(delta.step(x))));

@@ -4,7 +4,7 @@ use super::{aligned::LANES, simd::Simd};
 
 /// Taylor-like coefficients of `2^f` for `f` in [-1/2, 1/2] with the constant fixed at 1, fitted for the smallest
 /// largest relative error, which is 1.1e-7.
-const POWER: [f32; 5] = [0.693_147, 0.240_222_42, 0.055_507_336, 0.009_671_513, 0.001_326_472_7];
+const POWER: [f32; 5] = [std::f32::consts::LN_2, 0.240_222_42, 0.055_507_336, 0.009_671_513, 0.001_326_472_7];
 
 /// `log2(e)`.
 const LOG2_E: f32 = std::f32::consts::LOG2_E;
@@ -61,23 +61,32 @@ pub(crate) fn update<S: Simd>(simd: S, sums: &[[f32; LANES]], gates: Gates<'_>) 
     let (m_xc, rest) = rest.split_at(count);
     let m_hc = &rest[..count];
     let (keep, push) = (&mut keep[..count], &mut push[..count]);
+    let sums = [m_r, m_u, m_xc, m_hc];
     let mut at = 0;
-    macro_rules! blocks {
-        ($u:literal) => {
-            while at + $u <= count {
-                let sums = [&m_r[at..], &m_u[at..], &m_xc[at..], &m_hc[at..]];
-                block::<S, $u>(simd, sums, [&mut hidden[at..], &mut keep[at..], &mut push[at..]]);
-                at += $u;
-            }
-        };
-    }
     if S::UNROLL >= 4 {
-        blocks!(4);
+        at = blocks::<S, 4>(simd, sums, [hidden, keep, push], at);
     }
     if S::UNROLL >= 2 {
-        blocks!(2);
+        at = blocks::<S, 2>(simd, sums, [hidden, keep, push], at);
     }
-    blocks!(1);
+    blocks::<S, 1>(simd, sums, [hidden, keep, push], at);
+}
+
+/// As many blocks of `U` vectors as fit behind vector `at`; where they end.
+#[inline(always)]
+fn blocks<S: Simd, const U: usize>(
+    simd: S,
+    sums: [&[[f32; LANES]]; 4],
+    [hidden, keep, push]: [&mut [[f32; LANES]]; 3],
+    mut at: usize,
+) -> usize {
+    let [m_r, m_u, m_xc, m_hc] = sums;
+    while hidden.len() - at >= U {
+        let sums = [&m_r[at..], &m_u[at..], &m_xc[at..], &m_hc[at..]];
+        block::<S, U>(simd, sums, [&mut hidden[at..], &mut keep[at..], &mut push[at..]]);
+        at += U;
+    }
+    at
 }
 
 /// The update of `U` vectors. `sums` are M_r, M_u, M_xc, M_hc; `state` is h, u and (1 - u) c.

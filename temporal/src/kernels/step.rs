@@ -72,7 +72,8 @@ impl Op for DeltaStep<'_> {
         }
         let Thresholds { theta_x, theta_h } = thresholds;
         let (sent_x, sent_h) = (&mut state.sent_x, &mut state.sent_h);
-        (sent_x.clear(), sent_h.clear());
+        sent_x.clear();
+        sent_h.clear();
         let (refs, tail_refs) = state.x_ref.vectors_mut().split_at_mut(full.len());
         scan(simd, full, refs, theta_x, 0, sent_x);
         scan(simd, &[tail], tail_refs, theta_x, full.len() * LANES, sent_x);
