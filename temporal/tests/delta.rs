@@ -1,4 +1,5 @@
 //! Properties of the delta cell that must hold for every kernel and size.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails; its helpers are no `#[test]` that clippy knows.
 
 use std::sync::Arc;
 

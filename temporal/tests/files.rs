@@ -1,4 +1,5 @@
 //! Weights through files: what is saved comes back, and what is wrong is named.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails; its helpers are no `#[test]` that clippy knows.
 
 use deltasteer_temporal::{
     GruWeights, Head, SteeringRnn, Storage, TemporalConfig, TemporalError, Thresholds,

@@ -1,4 +1,5 @@
 //! The dense cells beside PyTorch's `torch.nn.GRU` (goldens/make.py made the numbers).
+#![allow(clippy::unwrap_used)] // A panic is how a test fails; its helpers are no `#[test]` that clippy knows.
 
 use std::sync::Arc;
 

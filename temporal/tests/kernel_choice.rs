@@ -1,4 +1,5 @@
 //! `DELTASTEER_KERNEL` forces a variant, and an unknown one is refused by name.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails; its helpers are no `#[test]` that clippy knows.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
 //! Several streams do what each would do alone.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails; its helpers are no `#[test]` that clippy knows.
 
 use deltasteer_temporal::{GruWeights, Head, RnnWeights, SteeringRnn, Streams, TemporalConfig, Thresholds};
 use rand::{Rng, SeedableRng};
