@@ -10,7 +10,7 @@ pub mod augment;
 pub mod bench;
 pub mod config;
 pub mod convert;
-mod delta;
+pub mod delta;
 mod error;
 mod feature;
 mod files;

@@ -37,6 +37,9 @@ pub struct Front {
     /// Runs instead of the trunk where frames are worked on by their changes.
     delta: Option<DeltaCnn>,
     picture: Vec<f32>,
+    /// Frames seen since the last reset.
+    frames: usize,
+    /// Work on the last frame.
     macs: u64,
 }
 
@@ -58,11 +61,11 @@ impl Front {
         let trunk = Trunk::load(&Weights::parse(tensors)?, config, set)?;
         let macs = layout::macs_by_layer(config).iter().map(|(_, macs)| macs).sum();
         let preprocessor = Preprocessor::new(config, set);
-        Ok(Self { config: config.clone(), preprocessor, trunk, delta: None, picture: Vec::new(), macs })
+        Ok(Self { config: config.clone(), preprocessor, trunk, delta: None, picture: Vec::new(), frames: 0, macs })
     }
 
     /// As [`Front::load`], to be run on changes between frames with the configuration's `delta_thresholds` (all zero where
-    /// it has none). Frames must then come in order, with [`Front::reset`] before each drive.
+    /// it has none) and `delta_every`. Frames must then come in order, with [`Front::reset`] before each drive.
     ///
     /// # Errors
     /// As [`Front::load`].
@@ -81,6 +84,7 @@ impl Front {
 
     /// Forgets earlier frames; only a CNN that runs on changes has any.
     pub fn reset(&mut self) {
+        self.frames = 0;
         if let Some(delta) = &mut self.delta {
             delta.reset();
         }
@@ -122,10 +126,14 @@ impl Front {
     ) -> Result<(), PerceptionError> {
         check_length("the pooled buffer", pooled.len(), self.config.pooled_count())?;
         if let Some(delta) = &mut self.delta {
-            self.preprocessor.run(rgb, width, height, &mut self.picture, self.config.input_width * 3)?;
-            let (cells, macs) = delta.pooled(&self.picture);
-            pooled.copy_from_slice(cells);
-            self.macs = macs;
+            if self.frames.is_multiple_of(self.config.delta_every) {
+                self.preprocessor.run(rgb, width, height, &mut self.picture, self.config.input_width * 3)?;
+                self.macs = delta.run(&self.picture);
+            } else {
+                self.macs = 0;
+            }
+            self.frames += 1;
+            pooled.copy_from_slice(delta.pooled());
             return Ok(());
         }
         let (picture, stride) = self.trunk.picture_mut();
@@ -144,9 +152,9 @@ impl Front {
         check_length("the pooled buffer", pooled.len(), self.config.pooled_count())?;
         check_length("the picture", picture.len(), row * self.config.input_height)?;
         if let Some(delta) = &mut self.delta {
-            let (cells, macs) = delta.pooled(picture);
-            pooled.copy_from_slice(cells);
-            self.macs = macs;
+            self.macs = if self.frames.is_multiple_of(self.config.delta_every) { delta.run(picture) } else { 0 };
+            self.frames += 1;
+            pooled.copy_from_slice(delta.pooled());
             return Ok(());
         }
         let (buffer, stride) = self.trunk.picture_mut();
@@ -216,13 +224,9 @@ impl Perception {
     /// [`Perception::reset`] before each drive.
     ///
     /// # Errors
-    /// As [`Perception::load`], and [`PerceptionError::Config`] where the model brings no `delta_thresholds`.
+    /// As [`Perception::load`] and [`PerceptionConfig::prepared_for_delta`].
     pub fn load_delta(tensors: &[u8], config: &PerceptionConfig) -> Result<Self, PerceptionError> {
-        if config.delta_thresholds.is_empty() {
-            let (field, found) = ("delta_thresholds", "empty".into());
-            let expected = "one threshold a layer: this model was not prepared for --cnn delta".into();
-            return Err(PerceptionError::Config { field, found, expected });
-        }
+        let config = &config.prepared_for_delta()?;
         let mut perception = Self::load(tensors, config)?;
         perception.front.use_delta(tensors, true)?;
         Ok(perception)

@@ -117,7 +117,7 @@ fn spin_until(ready: impl Fn() -> bool, limit: usize) {
     let mut round = 0usize;
     while !ready() && round < limit {
         round = round.wrapping_add(1);
-        if round % SPINS == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+        if round.is_multiple_of(SPINS) { std::thread::yield_now() } else { std::hint::spin_loop() }
     }
 }
 

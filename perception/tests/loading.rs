@@ -130,7 +130,8 @@ fn moving(frame: usize) -> Vec<u8> {
 #[test]
 fn on_changes_the_features_stay_and_the_work_falls() {
     let bytes = to_safetensors(&tensors(), Storage::F32).unwrap();
-    let error = Perception::load_delta(&bytes, &config()).unwrap_err().to_string();
+    let unusual = PerceptionConfig { crop_rows_of_480: [150, 430], ..config() };
+    let error = Perception::load_delta(&bytes, &unusual).unwrap_err().to_string();
     assert!(error.starts_with("perception.delta_thresholds is empty"), "{error}");
     let mut dense = Perception::load(&bytes, &config()).unwrap();
     let prepared = PerceptionConfig { delta_thresholds: vec![0.0; 16], ..config() };
@@ -151,6 +152,22 @@ fn on_changes_the_features_stay_and_the_work_falls() {
     assert_eq!(delta.delta_work().iter().map(|layer| layer.macs).sum::<u64>(), total);
     delta.reset();
     assert!(delta.delta_work().iter().all(|layer| layer.macs == 0 && layer.sent == 0));
+}
+
+#[test]
+fn held_frames_cost_nothing_and_keep_the_features() {
+    let bytes = to_safetensors(&tensors(), Storage::F32).unwrap();
+    let mut perception = Perception::load_delta(&bytes, &config()).unwrap();
+    assert_eq!(perception.config().delta_every, 3);
+    let mut rows = vec![vec![0.0; 20]; 7];
+    let mut work = Vec::new();
+    for (frame, features) in rows.iter_mut().enumerate() {
+        work.push(perception.features(&moving(frame), 160, 120, features).unwrap().macs);
+    }
+    assert!(work.iter().enumerate().all(|(frame, macs)| (*macs > 0) == (frame % 3 == 0)), "{work:?}");
+    assert!(rows[0] == rows[1] && rows[1] == rows[2] && rows[2] != rows[3] && rows[3] == rows[5]);
+    perception.reset();
+    assert_eq!(perception.features(&moving(0), 160, 120, &mut rows[6]).unwrap().macs, work[0]);
 }
 
 #[test]

@@ -7,6 +7,9 @@
 
 #[cfg(test)]
 mod tests;
+mod tune;
+
+pub use tune::{Choice, choose_thresholds};
 
 use crate::config::PerceptionConfig;
 use crate::error::PerceptionError;
@@ -171,8 +174,13 @@ impl DeltaCnn {
         self.layers.iter().map(|layer| layer.work.clone()).collect()
     }
 
-    /// Runs the trunk on a picture `[input_height][input_width][3]`; returns the cells and the multiply-accumulates done.
-    pub fn pooled(&mut self, picture: &[f32]) -> (&[f32], u64) {
+    /// The cells of the last picture.
+    pub fn pooled(&self) -> &[f32] {
+        &self.pooled
+    }
+
+    /// Runs the trunk on a picture `[input_height][input_width][3]`; returns the multiply-accumulates done.
+    pub fn run(&mut self, picture: &[f32]) -> u64 {
         let trunk = self.layers.iter().take_while(|layer| layer.work.layer != "feature").count();
         let mut macs = self.layers[0].step(self.set, picture, &mut self.list);
         for index in 1..trunk {
@@ -191,10 +199,10 @@ impl DeltaCnn {
         let (height, width) = last.shape.output_size();
         let size = MapSize { height, width, channels: last.shape.outputs };
         feature::pool(map, size, self.cells.0, self.cells.1, &mut self.pooled);
-        (&self.pooled, macs)
+        macs
     }
 
-    /// The feature layer's sums `weight * pooled + bias` after [`DeltaCnn::pooled`], and the multiply-accumulates done.
+    /// The feature layer's sums `weight * pooled + bias` after [`DeltaCnn::run`], and the multiply-accumulates done.
     pub fn feature_sums(&mut self) -> Option<(&[f32], u64)> {
         let layer = self.layers.last_mut().filter(|layer| layer.work.layer == "feature")?;
         let macs = layer.step(self.set, &self.pooled, &mut self.list);

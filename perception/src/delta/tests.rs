@@ -34,7 +34,8 @@ fn without_thresholds_it_is_the_dense_network() {
     for frame in 0..12 {
         let picture = picture(&config, frame);
         dense.pooled_from_picture(&picture, &mut expected).unwrap();
-        let (found, _) = delta.pooled(&picture);
+        delta.run(&picture);
+        let found = delta.pooled();
         let largest = expected.iter().fold(0.0f32, |a, b| a.max(b.abs()));
         for (found, expected) in found.iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-4 * largest, "frame {frame}: {found}, not {expected}");
@@ -47,16 +48,16 @@ fn a_still_picture_costs_nothing_and_a_reset_starts_anew() {
     let config = small();
     let mut delta = cnn(&config);
     let picture = picture(&config, 0);
-    let (first, macs) = delta.pooled(&picture);
-    let first = first.to_vec();
+    let macs = delta.run(&picture);
+    let first = delta.pooled().to_vec();
     let dense: u64 = layout::macs_by_layer(&config).iter().map(|(_, macs)| macs).sum();
     assert!(macs > 0 && macs <= dense, "{macs} of {dense}");
-    let (second, nothing) = delta.pooled(&picture);
-    assert_eq!((second, nothing), (first.as_slice(), 0));
+    assert_eq!(delta.run(&picture), 0);
+    assert_eq!(delta.pooled(), first);
     assert_eq!(delta.work().iter().map(|layer| layer.macs_dense).sum::<u64>(), 2 * dense);
     delta.reset();
-    let (again, macs_again) = delta.pooled(&picture);
-    assert_eq!((again, macs_again), (first.as_slice(), macs));
+    assert_eq!(delta.run(&picture), macs);
+    assert_eq!(delta.pooled(), first);
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn what_is_not_sent_stays_within_the_threshold() {
     let mut sent = 0;
     for frame in 0..8 {
         let picture = picture(&config, frame);
-        delta.pooled(&picture);
+        delta.run(&picture);
         for (value, sent) in picture.iter().zip(&delta.layers[0].sent) {
             assert!((value - sent).abs() < 0.2);
         }
@@ -80,6 +81,31 @@ fn what_is_not_sent_stays_within_the_threshold() {
         assert!(now > sent, "a moving bar changes something");
         sent = now;
     }
+}
+
+#[test]
+fn chosen_thresholds_pay_off_at_their_price() {
+    let config = PerceptionConfig { feature_count: 8, ..small() };
+    let wave = |count: usize, step: f32| (0..count).map(|i| (i as f32 * step).sin() * 0.05).collect::<Vec<f32>>();
+    let mut tensors = crate::from_safetensors(TRUNK).unwrap();
+    let inputs = config.pooled_count();
+    tensors.push(crate::NamedTensor::new("feature.weight", &[8, inputs], wave(8 * inputs, 0.37)));
+    tensors.push(crate::NamedTensor::new("feature.bias", &[8], vec![0.3; 8]));
+    let bytes = crate::to_safetensors(&tensors, crate::Storage::F32).unwrap();
+    let clip: Vec<Vec<f32>> = (0..5).map(|frame| picture(&config, frame)).collect();
+    let choose = |price: f64, sweeps: usize| {
+        choose_thresholds(&bytes, &config, std::slice::from_ref(&clip), &[price], sweeps, None, |_| ())
+            .unwrap()
+            .remove(0)
+    };
+    for price in [100.0, 0.1] {
+        let (start, found) = (choose(price, 0), choose(price, 2));
+        assert!(found.work + price * found.error < start.work + price * start.error, "{found:?} from {start:?}");
+        assert_eq!((found.thresholds.len(), found.price), (16, price));
+    }
+    assert_eq!(choose(0.1, 1), choose(0.1, 1));
+    let error = choose_thresholds(&bytes, &config, &[vec![picture(&config, 0)]], &[1.0], 1, None, |_| ()).unwrap_err();
+    assert!(error.to_string().contains("at least one clip of two pictures"), "{error}");
 }
 
 /// The sums of every layer are those of a plain convolution of the values sent, and each event is counted once a tap.
