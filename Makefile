@@ -2,7 +2,7 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench bench-peers lint setup backbone
+.PHONY: demo test bench bench-peers fuzz lint setup backbone
 
 setup:
 	sh scripts/setup.sh
@@ -26,3 +26,8 @@ backbone:
 # Our cells beside PyTorch, ONNX Runtime and candle, in a throw-away Python environment (or PEERS_PYTHON=some/python).
 bench-peers: setup
 	CARGO="$(CARGO)" sh scripts/bench_peers.sh
+
+# The readers against many more damaged files than `make test` tries, in 4 GiB of address space.
+CASES ?= 5000
+fuzz:
+	ulimit -v 4194304; PROPTEST_CASES=$(CASES) $(CARGO) test --release -p deltasteer-data -- panic escapes

@@ -115,7 +115,7 @@ fn drives_of_2016_that_cannot_be_read_say_why() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn damage_to_a_bag_never_escapes(at in 0usize..200_000, with in any::<u8>(), name in 0usize..2) {
@@ -129,6 +129,11 @@ proptest! {
     }
 }
 
+/// Fewer cases than usual, since each plays a file; `PROPTEST_CASES` still decides.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(48)
+}
+
 /// Changes one byte and plays what can be played; an error is as good as frames, a panic is not.
 fn play_damaged(whole: &Path, name: &str, at: usize, with: u8) {
     let dir = tempdir().unwrap();
@@ -138,6 +143,8 @@ fn play_damaged(whole: &Path, name: &str, at: usize, with: u8) {
     let path = dir.path().join(name);
     std::fs::write(&path, &bytes).unwrap();
     if let Ok(mut source) = deltasteer_data::open(path.to_str().unwrap()) {
-        assert!(frames(&mut *source).len() <= 12);
+        let count = source.info().frame_count.unwrap();
+        let played = std::iter::from_fn(|| source.next_frame().unwrap()).count();
+        assert!(played <= count && count <= bytes.len(), "{played} of {count} frames");
     }
 }

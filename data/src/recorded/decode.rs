@@ -13,6 +13,9 @@ use crate::RgbImage;
 /// Largest side that is decoded. A damaged header must not make the reader ask for gigabytes.
 pub(crate) const MAX_SIDE: usize = 8192;
 
+/// Largest picture that is decoded, in pixels: 8K video.
+const MAX_PIXELS: usize = MAX_SIDE * 4320;
+
 /// Largest image file that is read into memory.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
@@ -49,8 +52,12 @@ fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
         .set_max_height(MAX_SIDE)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let pixels = decoder.decode().map_err(|e| format!("damaged JPEG: {e:?}"))?;
+    decoder.decode_headers().map_err(|e| format!("damaged JPEG: {e:?}"))?;
     let (width, height) = decoder.dimensions().ok_or("damaged JPEG: no size")?;
+    if width * height > MAX_PIXELS {
+        return Err(format!("{width}x{height}; a picture of at most {MAX_PIXELS} pixels was expected"));
+    }
+    let pixels = decoder.decode().map_err(|e| format!("damaged JPEG: {e:?}"))?;
     if pixels.len() != width * height * 3 {
         return Err(format!("damaged JPEG: {} bytes for {width}x{height} RGB", pixels.len()));
     }
@@ -67,6 +74,7 @@ fn other(bytes: &[u8]) -> Result<RgbImage, String> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE as u32);
     limits.max_image_height = Some(MAX_SIDE as u32);
+    limits.max_alloc = Some(8 * MAX_PIXELS as u64);
     reader.limits(limits);
     let rgb = reader.decode().map_err(|e| format!("damaged PNG: {e}"))?.into_rgb8();
     Ok(RgbImage { width: rgb.width() as usize, height: rgb.height() as usize, pixels: rgb.into_raw() })

@@ -47,7 +47,8 @@ impl Player {
         let index = self.position;
         self.position += 1;
         if self.reading_on && self.read_ahead.is_none() {
-            self.read_ahead = Some(ReadAhead::start(&self.pictures, index, self.count()));
+            let picture_bytes = self.info.width * self.info.height * 3;
+            self.read_ahead = Some(ReadAhead::start(&self.pictures, index, self.count(), picture_bytes));
         }
         self.reading_on = true;
         let ready = self.read_ahead.as_mut().and_then(ReadAhead::next);

@@ -9,11 +9,14 @@ use std::thread;
 use super::recording::Pictures;
 use crate::RgbImage;
 
-/// Pictures that each thread may hold ready.
+/// Pictures that each thread may hold ready, if they are not huge.
 const READY_PER_THREAD: usize = 3;
 
 /// More threads would only wait for the CNN.
 const MAX_THREADS: usize = 4;
+
+/// All pictures that are ready or in the making together hold about this many bytes at most.
+const MAX_BYTES: usize = 256 << 20;
 
 type Decoded = Result<RgbImage, String>;
 
@@ -24,10 +27,12 @@ pub(super) struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// Starts decoding `pictures[first..count]`.
-    pub(super) fn start(pictures: &Arc<dyn Pictures>, first: usize, count: usize) -> Self {
-        let threads = thread::available_parallelism().map_or(2, |n| n.get()).clamp(1, MAX_THREADS);
-        let channels = (0..threads).map(|k| spawn(Arc::clone(pictures), first + k, count, threads)).collect();
+    /// Starts decoding `pictures[first..count]`, each of about `picture_bytes`.
+    pub(super) fn start(pictures: &Arc<dyn Pictures>, first: usize, count: usize, picture_bytes: usize) -> Self {
+        let room = (MAX_BYTES / picture_bytes.max(1)).max(1);
+        let threads = thread::available_parallelism().map_or(2, |n| n.get()).min(MAX_THREADS).min(room);
+        let ready = (room / threads).saturating_sub(1).min(READY_PER_THREAD);
+        let channels = (0..threads).map(|k| spawn(Arc::clone(pictures), first + k, count, threads, ready)).collect();
         Self { channels, next: 0 }
     }
 
@@ -40,8 +45,8 @@ impl ReadAhead {
 }
 
 /// Starts one thread; if the system refuses, its channel is closed and the player decodes for itself.
-fn spawn(pictures: Arc<dyn Pictures>, first: usize, count: usize, step: usize) -> Receiver<Decoded> {
-    let (sender, receiver): (SyncSender<Decoded>, _) = sync_channel(READY_PER_THREAD);
+fn spawn(pictures: Arc<dyn Pictures>, first: usize, count: usize, step: usize, ready: usize) -> Receiver<Decoded> {
+    let (sender, receiver): (SyncSender<Decoded>, _) = sync_channel(ready);
     let decode_all = move || {
         for index in (first..count).step_by(step) {
             if sender.send(pictures.picture(index)).is_err() {
