@@ -51,7 +51,7 @@ pub enum Storage {
     Bf16,
     /// 1 byte a weight, one scale for each column.
     Int8,
-    /// Only the non-zero weights of a column, as f32, with a bit for each row; for pruned networks.
+    /// Only the non-zero weights of a column, as f32, each with its row in 16 bits; for pruned networks.
     Sparse,
 }
 

@@ -12,7 +12,7 @@ use std::{
 pub use bandwidth::read_bandwidth_gb_s;
 pub use drive::{DriveTimes, StreamRow, run_streams, time_drive};
 pub use driven::Driven;
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
@@ -28,7 +28,8 @@ pub struct BenchSettings {
     pub sizes: Vec<(usize, usize)>,
     /// Shares of the columns sent in each step, 0 to 1.
     pub occupancies: Vec<f64>,
-    /// How the weights lie in memory.
+    /// How the weights lie in memory. For [`Storage::Sparse`] nine of ten weights are zero, and the dense step beside it
+    /// is that of the whole weights in f32.
     pub storages: Vec<Storage>,
     /// Time for each row, in seconds.
     pub seconds_per_row: f64,
@@ -41,7 +42,7 @@ impl Default for BenchSettings {
         Self {
             sizes: [64, 128, 256, 512, 1024, 2048].map(|n| (n, n)).to_vec(),
             occupancies: vec![0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 1.0],
-            storages: vec![Storage::F32, Storage::F16, Storage::Bf16, Storage::Int8],
+            storages: Storage::ALL.to_vec(),
             seconds_per_row: 0.2,
             seed: 1,
         }
@@ -65,7 +66,7 @@ pub struct BenchRow {
     pub occupancy: f64,
     /// Microseconds of a delta step: the smallest mean of several rounds.
     pub step_us_delta: f64,
-    /// Microseconds of a dense step in the same storage, measured in between.
+    /// Microseconds of a dense step in the same storage (f32 beside sparse), measured in between.
     pub step_us_dense: f64,
     /// Dense multiply-accumulates over those of the delta step.
     pub savings_macs: f64,
@@ -99,13 +100,13 @@ pub fn run(
     for (inputs, hidden) in settings.sizes.iter().copied() {
         let weights = GruWeights::random(inputs, hidden, &mut ChaCha8Rng::seed_from_u64(settings.seed))?;
         for storage in &settings.storages {
-            let packed = Arc::new(PackedGru::new(&weights, *storage)?);
+            let [packed, dense] = pack(&weights, *storage, settings.seed)?;
             for occupancy in &settings.occupancies {
                 if !progress(rows.len(), total) {
                     return Ok(rows);
                 }
                 let time = Duration::from_secs_f64(settings.seconds_per_row);
-                rows.push(measure(&packed, *occupancy, kernel, time, bandwidth, settings.seed)?);
+                rows.push(measure([&packed, &dense], *occupancy, kernel, time, bandwidth, settings.seed)?);
             }
         }
     }
@@ -125,9 +126,22 @@ fn check(settings: &BenchSettings) -> Result<(), TemporalError> {
     Ok(())
 }
 
+/// The weights for the delta step and for the dense step beside it.
+fn pack(weights: &GruWeights, storage: Storage, seed: u64) -> Result<[Arc<PackedGru>; 2], TemporalError> {
+    if storage != Storage::Sparse {
+        let packed = Arc::new(PackedGru::new(weights, storage)?);
+        return Ok([packed.clone(), packed]);
+    }
+    let mut pruned = weights.clone();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let zero = |w: &mut f32| *w = if rng.random_bool(0.9) { 0.0 } else { *w };
+    pruned.w_x.iter_mut().chain(&mut pruned.w_h).for_each(zero);
+    Ok([Arc::new(PackedGru::new(&pruned, storage)?), Arc::new(PackedGru::new(weights, Storage::F32)?)])
+}
+
 /// One row: rounds of dense and delta steps take turns, so that both meet the same disturbances.
 fn measure(
-    packed: &Arc<PackedGru>,
+    [packed, dense]: [&Arc<PackedGru>; 2],
     occupancy: f64,
     kernel: Kernel,
     time: Duration,
@@ -135,7 +149,8 @@ fn measure(
     seed: u64,
 ) -> Result<BenchRow, TemporalError> {
     let mut driven = Driven::new(packed.clone(), occupancy, kernel, seed)?;
-    let mut dense = DenseGru::with_kernel(packed.clone(), kernel);
+    let work = *dense.dense_count();
+    let mut dense = DenseGru::with_kernel(dense.clone(), kernel);
     let x: Vec<f32> = (0..packed.inputs()).map(|j| (j as f32 * 0.37).sin()).collect();
     let (mut best_delta, mut best_dense) = (f64::INFINITY, f64::INFINITY);
     let until = Instant::now() + time;
@@ -146,7 +161,6 @@ fn measure(
         rounds += 1;
     }
     let count = driven.count();
-    let work = packed.dense_count();
     let dense_gb_s = work.weight_bytes as f64 / best_dense / 1e9;
     let columns = (count.columns_x + count.columns_h) as usize;
     Ok(BenchRow {

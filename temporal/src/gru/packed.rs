@@ -32,6 +32,10 @@ impl PackedGru {
         weights.check()?;
         let (inputs, hidden) = (weights.inputs, weights.hidden);
         let padded = hidden.next_multiple_of(LANES);
+        if storage == Storage::Sparse && 2 * padded > u16::MAX as usize {
+            let value = format!("sparse for {hidden} hidden units");
+            return Err(TemporalError::Setting { field: "storage", value, expected: "at most 32,752 hidden units" });
+        }
         let mut matrix = Aligned::zeros((inputs + hidden) * 3 * padded);
         let sources = weights.w_x.chunks_exact(3 * hidden).chain(weights.w_h.chunks_exact(3 * hidden));
         for (source, target) in sources.zip(matrix.chunks_exact_mut(3 * padded)) {

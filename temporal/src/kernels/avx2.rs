@@ -30,22 +30,17 @@ fn run_with_features<O: Op>(token: Avx2, op: O) -> O::Output {
     op.run(token)
 }
 
-/// For each mask of 8 lanes: which consecutive value belongs into a lane (expand), and which lane comes next (compress).
-static EXPAND: [[i32; 8]; 256] = places(true);
-static COMPRESS: [[i32; 8]; 256] = places(false);
+/// For each mask of 8 lanes, the lanes whose bit is set, side by side.
+static COMPRESS: [[i32; 8]; 256] = compress_table();
 
-const fn places(expand: bool) -> [[i32; 8]; 256] {
+const fn compress_table() -> [[i32; 8]; 256] {
     let mut table = [[0; 8]; 256];
     let mut mask = 0;
     while mask < 256 {
-        let (mut lane, mut next) = (0usize, 0i32);
+        let (mut lane, mut next) = (0, 0);
         while lane < 8 {
             if mask >> lane & 1 == 1 {
-                if expand {
-                    table[mask][lane] = next;
-                } else {
-                    table[mask][next as usize] = lane as i32;
-                }
+                table[mask][next] = lane;
                 next += 1;
             }
             lane += 1;
@@ -70,12 +65,12 @@ fn magnitude(a: __m256) -> __m256 {
     _mm256_andnot_ps(_mm256_set1_ps(-0.0), a)
 }
 
-/// The places of one mask.
+/// The row of one mask.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn look_up(table: &[[i32; 8]; 256], mask: u8) -> __m256i {
+fn set_lanes(mask: u8) -> __m256i {
     // SAFETY: the row covers the 32 bytes read.
-    unsafe { _mm256_loadu_si256(table[mask as usize].as_ptr().cast()) }
+    unsafe { _mm256_loadu_si256(COMPRESS[mask as usize].as_ptr().cast()) }
 }
 
 /// Both halves of a mask: lanes 0 to 7 and 8 to 15.
@@ -221,27 +216,13 @@ impl Simd for Avx2 {
             // SAFETY: the token is the proof of AVX2. `place` is 0 for the lower half and at most 8 for the upper, so
             // the references cover the 32 bytes written to each array.
             unsafe {
-                let lanes = look_up(&COMPRESS, mask);
+                let lanes = set_lanes(mask);
                 let packed = _mm256_permutevar8x32_ps(delta[half], lanes);
                 let base = _mm256_set1_epi32(first as i32 + 8 * half as i32);
                 _mm256_storeu_ps(deltas.as_mut_ptr().add(place), packed);
                 _mm256_storeu_si256(columns.as_mut_ptr().add(place).cast(), _mm256_add_epi32(lanes, base));
             }
             place += mask.count_ones() as usize;
-        }
-    }
-    #[inline(always)]
-    fn expand(self, mask: u16, from: &[f32; LANES]) -> Self::V {
-        let [low, high] = halves(mask);
-        // SAFETY: the token is the proof of AVX2. At most 8 bits are set in `low`, so the reference covers both reads
-        // of 32 bytes.
-        unsafe {
-            let first = _mm256_loadu_ps(from.as_ptr());
-            let second = _mm256_loadu_ps(from.as_ptr().add(low.count_ones() as usize));
-            [
-                _mm256_and_ps(_mm256_permutevar8x32_ps(first, look_up(&EXPAND, low)), widen(low)),
-                _mm256_and_ps(_mm256_permutevar8x32_ps(second, look_up(&EXPAND, high)), widen(high)),
-            ]
         }
     }
 }

@@ -158,11 +158,6 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
-    fn expand(self, mask: u16, from: &[f32; LANES]) -> __m512 {
-        // SAFETY: the token is the proof of AVX-512; the reference covers the 64 bytes read.
-        unsafe { _mm512_maskz_expand_ps(mask, _mm512_loadu_ps(from.as_ptr())) }
-    }
-    #[inline(always)]
     fn sum(self, a: __m512) -> f32 {
         // SAFETY: the token is the proof of AVX-512.
         unsafe { _mm512_reduce_add_ps(a) }

@@ -43,14 +43,14 @@ impl Element for i8 {
     }
 }
 
-/// Only the weights that are not zero: a bit for each row says which, and the weights follow each other.
+/// Only the weights that are not zero, each with its row. A column has two parts: gates r and u, and the candidate.
 #[derive(Debug)]
 pub(crate) struct Sparse {
-    /// `[columns][rows / 16]`, one bit for each row.
-    pub(crate) masks: Vec<u16>,
-    /// The weights of all columns; 16 unused values lie behind the last, so that whole vectors can be read.
+    /// The weights of all parts, one after the other.
     pub(crate) values: Vec<f32>,
-    /// Where each column's weights begin.
+    /// The row of each, counted from the beginning of its part.
+    pub(crate) rows: Vec<u16>,
+    /// Where each part begins, and where the last one ends.
     pub(crate) starts: Vec<usize>,
 }
 
@@ -103,14 +103,19 @@ impl Columns {
                 columns.flat_map(|(column, scale)| column.iter().map(move |v| f32::from(*v) * scale)).collect()
             }
             Self::Sparse(sparse) => {
-                let mut values = sparse.values.iter();
-                let rows = sparse.masks.iter().flat_map(|mask| (0..LANES).map(move |lane| mask >> lane & 1 == 1));
-                rows.map(|set| if set { values.next().copied().unwrap_or(0.0) } else { 0.0 }).collect()
+                let mut decoded = vec![0.0; (sparse.starts.len() - 1) / 2 * rows];
+                for (part, ends) in sparse.starts.windows(2).enumerate() {
+                    let first = part / 2 * rows + part % 2 * (rows / 3 * 2);
+                    for place in ends[0]..ends[1] {
+                        decoded[first + sparse.rows[place] as usize] = sparse.values[place];
+                    }
+                }
+                decoded
             }
         }
     }
 
-    /// Bytes fetched for `columns` columns that hold `nonzero` weights together: weights, and the scales or masks
+    /// Bytes fetched for `columns` columns that hold `nonzero` weights together: weights, and the scales or rows
     /// that belong to them.
     #[inline(always)]
     pub(crate) fn bytes(&self, columns: u64, nonzero: u64, rows: usize) -> u64 {
@@ -119,7 +124,7 @@ impl Columns {
             Self::F32(_) => columns * rows * 4,
             Self::F16(_) | Self::Bf16(_) => columns * rows * 2,
             Self::Int8 { .. } => columns * (rows + 4),
-            Self::Sparse(_) => columns * rows / 8 + nonzero * 4,
+            Self::Sparse(_) => nonzero * 6,
         }
     }
 }
@@ -131,15 +136,16 @@ fn map<T: Pod>(matrix: &Aligned<f32>, f: impl Fn(f32) -> T) -> Aligned<T> {
 }
 
 fn pack_sparse(matrix: &Aligned<f32>, rows: usize) -> Sparse {
-    let mut sparse = Sparse { masks: Vec::new(), values: Vec::new(), starts: Vec::new() };
+    let mut sparse = Sparse { values: Vec::new(), rows: Vec::new(), starts: vec![0] };
     for column in matrix.chunks_exact(rows) {
-        sparse.starts.push(sparse.values.len());
-        for vector in column.chunks_exact(LANES) {
-            let bit = |(lane, w): (usize, &f32)| u16::from(*w != 0.0) << lane;
-            sparse.masks.push(vector.iter().enumerate().map(bit).sum());
-            sparse.values.extend(vector.iter().filter(|w| **w != 0.0));
+        let (gates, candidate) = column.split_at(rows / 3 * 2);
+        for part in [gates, candidate] {
+            for (row, weight) in part.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
+                sparse.values.push(*weight);
+                sparse.rows.push(row as u16);
+            }
+            sparse.starts.push(sparse.values.len());
         }
     }
-    sparse.values.extend([0.0; LANES]);
     sparse
 }

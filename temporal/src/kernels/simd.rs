@@ -66,18 +66,6 @@ pub(crate) trait Simd: Copy {
         }
     }
 
-    /// The opposite for `f32`: consecutive values of `from` go to the lanes whose bit is set, 0 elsewhere. Reads 16
-    /// values; `from` has them.
-    fn expand(self, mask: u16, from: &[f32; LANES]) -> Self::V {
-        let (mut rest, mut place, mut lanes) = (mask, 0, [0.0; LANES]);
-        while rest != 0 {
-            lanes[rest.trailing_zeros() as usize % LANES] = from[place];
-            place += 1;
-            rest &= rest - 1;
-        }
-        self.load(&lanes)
-    }
-
     /// The sum of all lanes.
     #[inline(always)]
     fn sum(self, a: Self::V) -> f32 {

@@ -45,7 +45,7 @@ pub(crate) fn walk<S: Simd>(simd: S, columns: &Columns, list: List<'_>, mut sums
         Columns::F16(values) => walk_full(simd, values.vectors(), &[], list, &mut sums),
         Columns::Bf16(values) => walk_full(simd, values.vectors(), &[], list, &mut sums),
         Columns::Int8 { values, scales } => walk_full(simd, values.vectors(), scales, list, &mut sums),
-        Columns::Sparse(sparse) => walk_sparse(simd, sparse, list, &mut sums),
+        Columns::Sparse(sparse) => walk_sparse(sparse, list, &mut sums),
     }
 }
 
@@ -120,20 +120,21 @@ fn add<S: Simd, E: Element, const C: usize>(
     }
 }
 
-/// Only the weights that are not zero.
+/// Only the weights that are not zero, one by one.
 #[inline(always)]
-fn walk_sparse<S: Simd>(simd: S, sparse: &Sparse, list: List<'_>, sums: &mut Sums<'_>) {
-    let rows = sums.gates.len() + sums.candidate.len();
+fn walk_sparse(sparse: &Sparse, list: List<'_>, sums: &mut Sums<'_>) {
     for (column, delta) in list.columns.iter().zip(list.deltas) {
-        let column = list.first + *column as usize;
-        let masks = &sparse.masks[column * rows..][..rows];
-        let mut values = &sparse.values[sparse.starts[column]..];
-        let delta = simd.splat(*delta);
-        for (mask, sum) in masks.iter().zip(sums.gates.iter_mut().chain(sums.candidate.iter_mut())) {
-            if let (1.., Some(next)) = (*mask, values.first_chunk()) {
-                simd.store(sum, simd.fma(simd.expand(*mask, next), delta, simd.load(sum)));
-                values = &values[mask.count_ones() as usize..];
-            }
-        }
+        let part = 2 * (list.first + *column as usize);
+        add_sparse(sparse, part, *delta, sums.gates.as_flattened_mut());
+        add_sparse(sparse, part + 1, *delta, sums.candidate.as_flattened_mut());
+    }
+}
+
+/// Adds one part of a column times `delta`.
+#[inline(always)]
+fn add_sparse(sparse: &Sparse, part: usize, delta: f32, sums: &mut [f32]) {
+    let range = sparse.starts[part]..sparse.starts[part + 1];
+    for (row, weight) in sparse.rows[range.clone()].iter().zip(&sparse.values[range]) {
+        sums[*row as usize] += weight * delta;
     }
 }
