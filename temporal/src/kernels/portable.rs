@@ -26,6 +26,7 @@ fn bits(f: impl Fn(usize) -> bool) -> u16 {
 impl Simd for Portable {
     type V = [f32; LANES];
 
+    #[inline(never)]
     fn run<O: Op>(self, op: O) -> O::Output {
         op.run(self)
     }

@@ -3,7 +3,7 @@
 use super::{
     aligned::LANES,
     columns::{Columns, Element, Sparse},
-    simd::Simd,
+    simd::{Op, Simd},
 };
 
 /// How many columns one pass over the sums takes in: the sums are loaded and stored once for all of them.
@@ -37,15 +37,38 @@ impl<'a> Sums<'a> {
     }
 }
 
-/// Adds each listed column times its delta to the sums.
+/// Adds each listed column times its delta to the sums. A function of its own for the compiler, which otherwise gives up
+/// on the portable variant's vectors in the middle of a whole step.
 #[inline(always)]
-pub(crate) fn walk<S: Simd>(simd: S, columns: &Columns, list: List<'_>, mut sums: Sums<'_>) {
+pub(crate) fn walk<S: Simd>(simd: S, columns: &Columns, list: List<'_>, sums: Sums<'_>) {
+    if !list.columns.is_empty() {
+        simd.run(Walk { columns, list, sums });
+    }
+}
+
+struct Walk<'a> {
+    columns: &'a Columns,
+    list: List<'a>,
+    sums: Sums<'a>,
+}
+
+impl Op for Walk<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { columns, list, mut sums } = self;
+        walk_here(simd, columns, list, &mut sums);
+    }
+}
+
+#[inline(always)]
+fn walk_here<S: Simd>(simd: S, columns: &Columns, list: List<'_>, sums: &mut Sums<'_>) {
     match columns {
-        Columns::F32(values) => walk_full(simd, values.vectors(), &[], list, &mut sums),
-        Columns::F16(values) => walk_full(simd, values.vectors(), &[], list, &mut sums),
-        Columns::Bf16(values) => walk_full(simd, values.vectors(), &[], list, &mut sums),
-        Columns::Int8 { values, scales } => walk_full(simd, values.vectors(), scales, list, &mut sums),
-        Columns::Sparse(sparse) => walk_sparse(sparse, list, &mut sums),
+        Columns::F32(values) => walk_full(simd, values.vectors(), &[], list, sums),
+        Columns::F16(values) => walk_full(simd, values.vectors(), &[], list, sums),
+        Columns::Bf16(values) => walk_full(simd, values.vectors(), &[], list, sums),
+        Columns::Int8 { values, scales } => walk_full(simd, values.vectors(), scales, list, sums),
+        Columns::Sparse(sparse) => walk_sparse(sparse, list, sums),
     }
 }
 
