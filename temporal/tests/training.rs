@@ -31,6 +31,7 @@ fn settings() -> TrainSettings {
         theta_h: 0.1,
         inputs: InputNoise { gain: 0.1, dropout: 0.1 },
         delta: Some(DeltaSettings { beta_h: 0.01, beta_event: 1e-4, savings: Some(10.0), ..DeltaSettings::default() }),
+        restart: Some(0.1),
         noise: Some(ActivationNoise { x: 0.01, h: 0.01 }),
         sparsity: Some(SparsitySettings { share: 0.5, from: 0.2, to: 0.6 }),
         learned: Some(LearnedThresholds { per_column: true, rate: 1.0 }),

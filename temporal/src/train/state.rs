@@ -26,7 +26,9 @@ pub struct Validation {
     pub rmse_rad: f64,
     /// Dense over executed multiply-accumulates of the GRU at the settings' thresholds, first frames included.
     pub savings: f64,
-    /// What is compared to find the best state: `rmse * max(1, savings_target / savings)`.
+    /// Mean error at 0.9, 1 and 1.1 times the thresholds, radians.
+    pub nearby_rmse_rad: f64,
+    /// What is compared to find the best state: `nearby_rmse_rad * max(1, savings_target / savings)`.
     pub score: f64,
     /// The columns counted.
     pub count: StreamCount,

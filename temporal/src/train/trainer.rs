@@ -338,30 +338,43 @@ impl<'a, 's> Trainer<'a, 's> {
         if self.state.values.len() > split {
             self.data.inputs.set_parameters(&self.state.average[split..]);
         }
-        let thresholds = ColumnThresholds::of(&parameters, self.settings.theta_x, self.settings.theta_h);
-        let mut count = StreamCount::default();
-        let (mut sum, mut frames) = (0.0, 0u64);
-        for (index, drive) in self.data.validation.iter().enumerate() {
-            let features = self.data.inputs.validation(index).map_err(TrainError::Inputs)?;
-            let (steering, drive_count) = stream(&parameters, &thresholds, &features);
-            count.add(&drive_count);
-            let pairs = steering.iter().zip(drive.versions[0].steering_rad.iter()).filter(|(_, label)| !label.is_nan());
-            for (predicted, label) in pairs {
-                sum += (f64::from(*predicted) - f64::from(*label)).powi(2);
-                frames += 1;
-            }
+        let (rmse_rad, count) = self.stream_validation(&parameters, 1.0)?;
+        let mut nearby_rmse_rad = rmse_rad;
+        if self.settings.theta_x > 0.0 || self.settings.theta_h > 0.0 {
+            let (below, _) = self.stream_validation(&parameters, 0.9)?;
+            let (above, _) = self.stream_validation(&parameters, 1.1)?;
+            nearby_rmse_rad = (below + rmse_rad + above) / 3.0;
         }
-        let rmse_rad = (sum / frames.max(1) as f64).sqrt();
         let savings = count.savings();
-        let score = rmse_rad * (f64::from(self.settings.validation.savings_target) / savings).max(1.0);
-        let validation = Validation { step: self.state.record.step, rmse_rad, savings, score, count };
+        let score = nearby_rmse_rad * (f64::from(self.settings.validation.savings_target) / savings).max(1.0);
+        let validation = Validation { step: self.state.record.step, rmse_rad, savings, nearby_rmse_rad, score, count };
         self.state.record.history.push(validation.clone());
-        let better = self.state.record.best.as_ref().is_none_or(|best| score < best.score);
+        let risen = self.settings.delta.is_none() || self.ramp() >= 1.0;
+        let better = risen && self.state.record.best.as_ref().is_none_or(|best| score < best.score);
         if better || self.settings.validation.keep_last {
             self.state.record.best = Some(validation.clone());
             self.state.best.copy_from_slice(&self.state.average);
         }
         Ok(Some(validation))
+    }
+
+    /// Error and work of all validation drives at `factor` times the settings' thresholds.
+    fn stream_validation(&mut self, parameters: &Parameters, factor: f32) -> Result<(f64, StreamCount), TrainError> {
+        let (theta_x, theta_h) = (factor * self.settings.theta_x, factor * self.settings.theta_h);
+        let thresholds = ColumnThresholds::of(parameters, theta_x, theta_h);
+        let mut count = StreamCount::default();
+        let (mut sum, mut frames) = (0.0, 0u64);
+        for (index, drive) in self.data.validation.iter().enumerate() {
+            let features = self.data.inputs.validation(index).map_err(TrainError::Inputs)?;
+            let (steering, drive_count) = stream(parameters, &thresholds, &features);
+            count.add(&drive_count);
+            let labels = drive.versions[0].steering_rad.iter();
+            for (predicted, label) in steering.iter().zip(labels).filter(|(_, label)| !label.is_nan()) {
+                sum += (f64::from(*predicted) - f64::from(*label)).powi(2);
+                frames += 1;
+            }
+        }
+        Ok(((sum / frames.max(1) as f64).sqrt(), count))
     }
 
     fn save(&mut self, control: Control) -> Result<(), TrainError> {
