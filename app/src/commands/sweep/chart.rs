@@ -55,7 +55,7 @@ pub fn svg(records: &[Record]) -> String {
         SIZE.0, SIZE.1
     );
     frame(&mut out, &axes, records);
-    references(&mut out, &axes, records);
+    references(&mut out, &axes, records, &lines);
     for (number, line) in lines.iter().enumerate() {
         draw_line(&mut out, &axes, number, line, &points(records, line));
     }
@@ -121,22 +121,15 @@ fn frame(out: &mut String, axes: &Axes, records: &[Record]) {
     );
 }
 
-/// Horizontal lines: the dense GRU's and the CNN's own error, averaged over all models.
-fn references(out: &mut String, axes: &Axes, records: &[Record]) {
-    let mean = |pick: &dyn Fn(&Record) -> f64| {
-        let mut models: Vec<(&str, f64)> = Vec::new();
-        for record in records {
-            if !models.iter().any(|(weights, _)| *weights == record.weights) && pick(record).is_finite() {
-                models.push((&record.weights, pick(record)));
-            }
-        }
-        models.iter().map(|(_, value)| value).sum::<f64>() / models.len().max(1) as f64
-    };
+/// Horizontal lines: the dense GRU's error (of the line that is best without thresholds), the CNN's own, and that of always
+/// steering straight ahead.
+fn references(out: &mut String, axes: &Axes, records: &[Record], lines: &[&str]) {
+    let dense = |line: &&str| mean_over_models(records.iter().filter(|record| record.line == **line), |r| r.dense_rmse_rad);
     let right = SIZE.0 - MARGIN[1];
     for (name, rmse) in [
-        ("same weights, dense", mean(&|record| record.dense_rmse_rad)),
-        ("CNN alone", mean(&|record| record.single_frame_rmse_rad)),
-        ("always zero", mean(&|record| record.zero_rmse_rad)),
+        ("dense GRU", lines.iter().map(dense).fold(f64::INFINITY, f64::min)),
+        ("CNN alone", mean_over_models(records.iter(), |record| record.single_frame_rmse_rad)),
+        ("always zero", mean_over_models(records.iter(), |record| record.zero_rmse_rad)),
     ] {
         let y = axes.y(rmse);
         let _ = writeln!(
@@ -147,6 +140,17 @@ fn references(out: &mut String, axes: &Axes, records: &[Record]) {
             y + 5.0
         );
     }
+}
+
+/// The mean of a figure over the models of `records`; each model counts once.
+fn mean_over_models<'a>(records: impl Iterator<Item = &'a Record>, pick: impl Fn(&Record) -> f64) -> f64 {
+    let mut models: Vec<(&str, f64)> = Vec::new();
+    for record in records {
+        if !models.iter().any(|(weights, _)| *weights == record.weights) && pick(record).is_finite() {
+            models.push((&record.weights, pick(record)));
+        }
+    }
+    models.iter().map(|(_, value)| value).sum::<f64>() / models.len().max(1) as f64
 }
 
 /// Mean and spread of one line, scale by scale, in the order of the savings.

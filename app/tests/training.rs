@@ -1,0 +1,123 @@
+//! Training by the command: repeatable, resumable, and its model runs as its validation said.
+
+mod common;
+
+use std::path::Path;
+
+use common::*;
+
+/// A training of seconds on the built-in road. `features` is a model whose frozen features are used instead of the trunk.
+fn arguments(out: &Path, cache: &Path, features: Option<&Path>) -> Vec<String> {
+    let mut all: Vec<String> = ["train", "rnn", "--train", "road:1,seconds=8,size=160x120", "--train", "road:4,seconds=6,size=160x120:1-5"]
+        .into_iter()
+        .chain(["--val", "road:2,seconds=5,size=160x120", "--seed", "3"])
+        .map(str::to_owned)
+        .collect();
+    match features {
+        Some(model) => all.extend(["--features".to_owned(), text(model)]),
+        None => all.extend(["--trunk".to_owned(), text(&trunk())]),
+    }
+    for set in [
+        "drives.versions=3",
+        "drives.components=24",
+        "features=12",
+        "phases.0.rnn.hidden=10",
+        "phases.0.rnn.steps=40",
+        "phases.0.rnn.batch=4",
+        "phases.0.rnn.window=32",
+        "phases.0.rnn.validation.every=10",
+        "phases.0.rnn.theta_x=0.2",
+        "phases.0.rnn.theta_h=0.1",
+    ] {
+        all.extend(["--set".to_owned(), set.to_owned()]);
+    }
+    all.extend(["--out".to_owned(), text(out), "--cache".to_owned(), text(cache)]);
+    all
+}
+
+fn run(arguments: &[String]) -> String {
+    stdout_of(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_weights_and_eval_finds_the_same_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second, cache) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("cache"));
+    run(&arguments(&first, &cache, None));
+    // The second time everything is computed anew.
+    run(&arguments(&second, &folder.path().join("other cache"), None));
+    let weights = |model: &Path| std::fs::read(model.join("model.safetensors")).unwrap();
+    assert!(weights(&first) == weights(&second), "two trainings with one seed differ");
+    assert!(!first.join(".training").exists(), "a finished training leaves no checkpoints");
+
+    let config: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(first.join("config.json")).unwrap()).unwrap();
+    let entry = &config["training"][0];
+    assert!(entry["command"].as_str().unwrap().starts_with("deltasteer train rnn --train road:1"));
+    let report: serde_json::Value = serde_json::from_str(&stdout_of(&[
+        "eval", "road:2,seconds=5,size=160x120", "--model", &text(&first), "--json",
+    ]))
+    .unwrap();
+    let (trained, found) =
+        (entry["reached"]["validation_rmse_rad"].as_f64().unwrap(), report["rmse_rad"].as_f64().unwrap());
+    // Training sees 16-bit trunk outputs, so a value near its threshold may fall on the other side of it.
+    assert!((trained - found).abs() < 0.03 * found, "trained {trained}, found {found}");
+
+    // A second training on the frozen features of the first.
+    let third = folder.path().join("c");
+    run(&arguments(&third, &cache, Some(&first)));
+    let config: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(third.join("config.json")).unwrap()).unwrap();
+    assert_eq!(config["training"].as_array().unwrap().len(), 2, "both trainings are noted");
+}
+
+#[test]
+fn an_interrupted_training_goes_on_to_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, broken, cache) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("cache"));
+    let long = |out: &Path| {
+        let mut all = arguments(out, &cache, None);
+        all.extend(["--set".to_owned(), "phases.0.rnn.steps=400".to_owned()]);
+        all
+    };
+    run(&long(&whole));
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_deltasteer"))
+        .args(long(&broken))
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // The first checkpoint lies there after ten steps.
+    let checkpoint = broken.join(".training/phase0.safetensors");
+    while !checkpoint.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let status = child.wait().unwrap();
+    assert!(!status.success(), "it was done before it could be interrupted");
+    assert!(!broken.join("model.safetensors").exists(), "half a training is no model");
+    run(&long(&broken));
+    let weights = |model: &Path| std::fs::read(model.join("model.safetensors")).unwrap();
+    assert!(weights(&whole) == weights(&broken), "the resumed training came out differently");
+}
+
+#[test]
+fn bad_training_options_are_named_before_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = text(&folder.path().join("model"));
+    let trunk = text(&trunk());
+    let train = |extra: &[&str]| {
+        let base = ["train", "rnn", "--trunk", &trunk, "--out", &out];
+        error_of(&base.iter().chain(extra).copied().collect::<Vec<_>>())
+    };
+    let message = train(&["--train", "road:1,seconds=3", "--set", "phases.0.rnn.theta_x=-1"]);
+    assert!(message.contains("theta_x") && message.contains("zero or above"), "{message}");
+    let message = train(&["--train", "road:1,seconds=3:5-9"]);
+    assert!(message.contains("past the end"), "{message}");
+    let message = train(&["--train", "/no/such/drive"]);
+    assert!(message.contains("/no/such/drive"), "{message}");
+    let message = error_of(&["train", "rnn", "--train", "road:1,seconds=3", "--out", &out]);
+    assert!(message.contains("--features") && message.contains("--trunk"), "{message}");
+    let message = error_of(&["train", "rnn", "--trunk", &trunk, "--train", "road:1,seconds=3", "--out", "/proc/none"]);
+    assert!(message.contains("/proc/none"), "{message}");
+}
