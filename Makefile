@@ -31,3 +31,7 @@ bench-peers: setup
 CASES ?= 5000
 fuzz:
 	ulimit -v 4194304; PROPTEST_CASES=$(CASES) $(CARGO) test --release -p deltasteer-data -- panic escapes
+
+# The pictures of the README, drawn anew from the recorded tables.
+figures:
+	for table in docs/figures/*.csv; do $(CARGO) run --release --quiet -p deltasteer -- sweep recorded --csv $$table --draw; done

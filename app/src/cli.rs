@@ -288,7 +288,7 @@ pub struct SweepArgs {
     /// A dataset folder, or road:SEED for the built-in road
     pub source: String,
     /// A model folder; NAME=DIR puts it on the line NAME, so that several seeds of one technique share one line
-    #[arg(long, value_name = "[NAME=]DIR", required = true)]
+    #[arg(long, value_name = "[NAME=]DIR", required_unless_present = "draw")]
     pub model: Vec<String>,
     /// Multiples of each model's stored thresholds (of 1.0 and 0.3 where it stores none)
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_values_t = [0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0])]

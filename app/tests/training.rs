@@ -8,11 +8,12 @@ use common::*;
 
 /// A training of seconds on the built-in road. `features` is a model whose frozen features are used instead of the trunk.
 fn arguments(out: &Path, cache: &Path, features: Option<&Path>) -> Vec<String> {
-    let mut all: Vec<String> = ["train", "rnn", "--train", "road:1,seconds=8,size=160x120", "--train", "road:4,seconds=6,size=160x120:1-5"]
-        .into_iter()
-        .chain(["--val", "road:2,seconds=5,size=160x120", "--seed", "3"])
-        .map(str::to_owned)
-        .collect();
+    let mut all: Vec<String> =
+        ["train", "rnn", "--train", "road:1,seconds=8,size=160x120", "--train", "road:4,seconds=6,size=160x120:1-5"]
+            .into_iter()
+            .chain(["--val", "road:2,seconds=5,size=160x120", "--seed", "3"])
+            .map(str::to_owned)
+            .collect();
     match features {
         Some(model) => all.extend(["--features".to_owned(), text(model)]),
         None => all.extend(["--trunk".to_owned(), text(&trunk())]),
@@ -55,7 +56,11 @@ fn the_same_seed_gives_the_same_weights_and_eval_finds_the_same_error() {
     let entry = &config["training"][0];
     assert!(entry["command"].as_str().unwrap().starts_with("deltasteer train rnn --train road:1"));
     let report: serde_json::Value = serde_json::from_str(&stdout_of(&[
-        "eval", "road:2,seconds=5,size=160x120", "--model", &text(&first), "--json",
+        "eval",
+        "road:2,seconds=5,size=160x120",
+        "--model",
+        &text(&first),
+        "--json",
     ]))
     .unwrap();
     let (trained, found) =

@@ -147,7 +147,10 @@ fn trunk_hash(tensors: &[u8], config: &PerceptionConfig) -> anyhow::Result<Vec<u
         hash.update(name);
         hash.update(sorted[name].data());
     }
-    let front = PerceptionConfig { feature_count: 1, delta_thresholds: Vec::new(), ..config.clone() };
-    hash.update(serde_json::to_string(&front)?);
+    // What lies before and behind the trunk, field by field: the feature layer and the way the CNN runs change no output.
+    let PerceptionConfig { crop_rows_of_480, input_width, input_height, pixel_mean, pixel_scale, .. } = config;
+    let PerceptionConfig { trunk, trunk_blocks, cells_across, cells_down, .. } = config;
+    hash.update(format!("{crop_rows_of_480:?} {input_width}x{input_height} {pixel_mean} {pixel_scale}"));
+    hash.update(format!("{trunk} {trunk_blocks} {cells_across}x{cells_down}"));
     Ok(hash.finalize().to_vec())
 }

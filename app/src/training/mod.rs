@@ -1,6 +1,6 @@
 //! What the training commands share: drives by part, cached trunk outputs, recipes.
 //!
-//! - [`part`]: `SOURCE[:FROM-TO]`
+//! - [`part`]: a source, or the seconds of it that are meant
 //! - [`pooling`]: frames of a drive, as recorded and altered, through the frozen trunk, on all cores
 //! - [`cache`]: those outputs on disk, by what they were made from
 //! - [`recipe`]: the settings of a training, from a file and from `--set`

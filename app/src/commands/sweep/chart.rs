@@ -124,7 +124,8 @@ fn frame(out: &mut String, axes: &Axes, records: &[Record]) {
 /// Horizontal lines: the dense GRU's error (of the line that is best without thresholds), the CNN's own, and that of always
 /// steering straight ahead.
 fn references(out: &mut String, axes: &Axes, records: &[Record], lines: &[&str]) {
-    let dense = |line: &&str| mean_over_models(records.iter().filter(|record| record.line == **line), |r| r.dense_rmse_rad);
+    let dense =
+        |line: &&str| mean_over_models(records.iter().filter(|record| record.line == **line), |r| r.dense_rmse_rad);
     let right = SIZE.0 - MARGIN[1];
     for (name, rmse) in [
         ("dense GRU", lines.iter().map(dense).fold(f64::INFINITY, f64::min)),
