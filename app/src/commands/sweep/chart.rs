@@ -10,6 +10,9 @@ const MARGIN: [f64; 4] = [80.0, 230.0, 50.0, 70.0];
 /// Colours that stay apart also for the colour-blind (after Okabe and Ito).
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
+/// Savings beyond this are left out: what sends next to nothing steers by its bias.
+const MOST_SAVINGS: f64 = 1000.0;
+
 /// Mean and spread over the models of a line at one scale of the thresholds.
 struct Point {
     savings: f64,
@@ -67,7 +70,7 @@ fn axes(records: &[Record]) -> Axes {
     let finite = |value: &f64| value.is_finite();
     let most = records.iter().map(|record| record.savings).filter(finite).fold(10.0, f64::max);
     let zero = records.iter().map(|record| record.zero_rmse_rad).filter(finite).fold(0.05, f64::max);
-    Axes { most_savings: 10f64.powf((most.log10() * 4.0).ceil() / 4.0), most_rmse: zero }
+    Axes { most_savings: 10f64.powf((most.log10() * 4.0).ceil() / 4.0).min(MOST_SAVINGS), most_rmse: zero }
 }
 
 /// Axes with their marks and words.
@@ -176,6 +179,7 @@ fn points(records: &[Record], line: &str) -> Vec<Point> {
             })
         })
         .collect();
+    points.retain(|point| point.savings <= MOST_SAVINGS);
     points.sort_by(|a, b| a.savings.total_cmp(&b.savings));
     points
 }
