@@ -89,7 +89,7 @@ pub fn run(session: Session, mut each: impl FnMut(&FrameResult) -> anyhow::Resul
             }
             Event::Failed(failure) => return Err(failure.into()),
             Event::Refused { command, reason } => bail!("{command}: {reason}"),
-            Event::Opened(_) | Event::ModelReady(_) => {}
+            Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
     bar.finish_and_clear();

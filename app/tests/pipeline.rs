@@ -24,7 +24,7 @@ fn until_end(pipeline: &Pipeline) -> Vec<Arc<FrameResult>> {
             Event::Ended(_) => return frames,
             Event::Failed(failure) => panic!("{failure}"),
             Event::Refused { command, reason } => panic!("{command}: {reason}"),
-            Event::Opened(_) | Event::ModelReady(_) => {}
+            Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
 }
@@ -173,6 +173,7 @@ fn a_loop_starts_again_and_real_time_takes_its_time() {
 struct Broken {
     info: SourceInfo,
     panics: bool,
+    stalls: usize,
     left: usize,
     skipped: SkipReport,
 }
@@ -180,7 +181,7 @@ struct Broken {
 impl Broken {
     fn new(left: usize, panics: bool) -> Box<Self> {
         let info = deltasteer_data::open("road:1,seconds=2").unwrap().info().clone();
-        Box::new(Self { info, panics, left, skipped: SkipReport::default() })
+        Box::new(Self { info, panics, stalls: 0, left, skipped: SkipReport::default() })
     }
 }
 
@@ -190,6 +191,11 @@ impl Source for Broken {
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, DataError> {
+        if self.stalls > 0 && self.left == 1 {
+            self.stalls -= 1;
+            let (name, reason) = ("camera".into(), "it is connected again".into());
+            return Err(DataError::Waiting { name, reason });
+        }
         if self.left == 0 {
             assert!(!self.panics, "the camera fell off");
             let (name, reason) = ("camera".into(), "it has vanished".into());
@@ -226,6 +232,29 @@ fn errors_and_panics_of_a_stage_reach_the_caller() {
         assert_eq!((frames <= 3, failure.stage), (true, "decode"));
         assert!(failure.message.contains(words), "{failure}");
     }
+}
+
+#[test]
+fn a_feed_that_stalls_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut source = Broken::new(3, false);
+    source.stalls = 2;
+    let settings = Settings { playing: true, ..Settings::default() };
+    let pipeline = Pipeline::start(source, model(folder.path()), settings).unwrap();
+    let mut waits = 0;
+    let failure = loop {
+        match pipeline.next_event().expect("the failure comes before the end") {
+            Event::Waiting(words) => {
+                waits += 1;
+                assert!(words.contains("connected again"), "{words}");
+            }
+            Event::Failed(failure) => break failure,
+            _ => {}
+        }
+    };
+    // The source fails in this way only once the frame behind the stalls was read.
+    assert!(failure.message.contains("it has vanished"), "{failure}");
+    assert_eq!(waits, 2);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn watch(
             Event::Ended(_) => break,
             Event::Failed(failure) => return Err(failure.into()),
             Event::Refused { command, reason } => bail!("{command}: {reason}"),
-            Event::Opened(_) | Event::ModelReady(_) => {}
+            Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
     Ok(last)

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
-use deltasteer_data::{Frame, Source};
+use deltasteer_data::{DataError, Frame, Source};
 
 use super::command::{Command, FrameRange, Pace};
 use super::handle::WARM_UP_FRAMES;
 use super::item::{Control, DecodedFrame, Item};
+use super::snapshot::Event;
 use super::stage::{Events, StageResult, Stop, pass};
 
 /// The stage's state between two frames.
@@ -217,9 +218,12 @@ impl Decode {
             return Ok(());
         }
         let start = Instant::now();
-        match self.source.next_frame()? {
-            Some(frame) if frame.index < self.end() => self.send(frame, micros(start)),
-            _ => self.end_reached(),
+        match self.source.next_frame() {
+            Ok(Some(frame)) if frame.index < self.end() => self.send(frame, micros(start)),
+            Ok(_) => self.end_reached(),
+            // A feed that stalls is no end: the last angle holds, commands are obeyed, and the source connects again.
+            Err(error @ DataError::Waiting { .. }) => self.events.send(Event::Waiting(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -107,6 +107,8 @@ pub enum Event {
     Frame(Arc<FrameResult>),
     /// The source (or the range asked for) is at its end; the pipeline waits for commands.
     Ended(RunEnd),
+    /// A live feed has had no new frame for a while, in words; the last angle still stands, and the feed is tried again.
+    Waiting(String),
     /// A command could not be carried out; everything goes on as before.
     Refused {
         /// What was asked for.

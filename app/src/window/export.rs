@@ -126,7 +126,7 @@ fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Resul
             Event::Ended(_) => break,
             Event::Refused { command, reason } => bail!("{command}: {reason}"),
             Event::Failed(failure) => bail!("{failure}"),
-            Event::Frame(_) | Event::Opened(_) | Event::ModelReady(_) => {}
+            Event::Frame(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
     if done == 0 {

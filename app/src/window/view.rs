@@ -246,7 +246,9 @@ impl View {
                 }
                 self.say(true, format!("The {} stage stopped: {}", failure.stage, failure.message));
             }
-            (Lane::Second, Event::Opened(_) | Event::Ended(_)) | (_, Event::ModelReady(_)) => {}
+            // No bad news: it fades once the feed is back.
+            (Lane::Main, Event::Waiting(reason)) => self.say(false, reason.clone()),
+            (Lane::Second, Event::Opened(_) | Event::Ended(_) | Event::Waiting(_)) | (_, Event::ModelReady(_)) => {}
         }
     }
 
