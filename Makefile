@@ -2,10 +2,10 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench bench-peers fuzz lint setup backbone
+.PHONY: demo test bench bench-peers fuzz figures lint setup backbone
 
 setup:
-	sh scripts/setup.sh
+	sh app/scripts/setup.sh
 
 demo: setup
 	$(CARGO) run --release --features $(FEATURES) -- demo
@@ -21,11 +21,11 @@ bench: setup
 	$(CARGO) bench --workspace
 
 backbone:
-	sh scripts/backbone.sh
+	sh app/scripts/backbone.sh
 
 # Our cells beside PyTorch, ONNX Runtime and candle, in a throw-away Python environment (or PEERS_PYTHON=some/python).
 bench-peers: setup
-	CARGO="$(CARGO)" sh scripts/bench_peers.sh
+	CARGO="$(CARGO)" sh app/scripts/bench_peers.sh
 
 # The readers against many more damaged files than `make test` tries, in 4 GiB of address space.
 CASES ?= 5000
@@ -34,4 +34,4 @@ fuzz:
 
 # The pictures of the README, drawn anew from the recorded tables.
 figures:
-	for table in docs/figures/*.csv; do $(CARGO) run --release --quiet -p deltasteer -- sweep recorded --csv $$table --draw; done
+	for table in models/figures/*.csv; do $(CARGO) run --release --quiet -p deltasteer -- sweep recorded --csv $$table --draw; done

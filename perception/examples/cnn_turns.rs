@@ -1,4 +1,4 @@
-//! Our half of `scripts/bench_peers_cnn.py`: times the trunk of a model file whenever a line on standard input asks for it.
+//! Our half of `app/scripts/bench_peers_cnn.py`: times the trunk of a model file whenever a line on standard input asks for it.
 
 use deltasteer_perception::{PerceptionConfig, PerceptionError, bench};
 

@@ -1,4 +1,4 @@
-//! Our side, and candle's, of `make bench-peers`. `scripts/bench_peers_rnn.py` starts it, sends one command a line on
+//! Our side, and candle's, of `make bench-peers`. `app/scripts/bench_peers_rnn.py` starts it, sends one command a line on
 //! standard input and reads one JSON object a line from standard output; so all peers take turns in one run.
 //!
 //! Commands: `check` (final hidden states over the input sequence), `dense`, `delta OCCUPANCY`, `candle` (each one

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds our side of the comparison, makes a throw-away Python environment for the others, and runs them interleaved.
-# PEERS_PYTHON names a Python that already has torch, onnx, onnxruntime and numpy; no environment is made then.
+# PEERS_PYTHON names a Python that already has torch, onnx, onnxruntime, safetensors and numpy; no environment is made then.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 ours=$(${CARGO:-cargo} bench -p deltasteer-temporal --bench peers --no-run --message-format=json |
 	sed -n 's/.*"name":"peers".*"executable":"\([^"]*\)".*/\1/p' | tail -1)
 [ -x "$ours" ] || { echo "bench-peers: our bench was not built" >&2; exit 1; }
@@ -12,6 +12,7 @@ if [ -z "$python" ]; then
 	trap 'rm -rf "$folder"' EXIT INT TERM
 	python3 -m venv "$folder" || { echo "bench-peers: python3 with venv is needed (Debian: python3-venv)" >&2; exit 1; }
 	python=$folder/bin/python
-	"$python" -m pip install --quiet --disable-pip-version-check torch onnx onnxruntime numpy
+	"$python" -m pip install --quiet --disable-pip-version-check torch onnx onnxruntime numpy safetensors
 fi
-"$python" scripts/bench_peers_rnn.py --ours "$ours" --out temporal/benches/results "$@"
+"$python" app/scripts/bench_peers_rnn.py --ours "$ours" --out temporal/benches/results "$@"
+"$python" app/scripts/bench_peers_cnn.py

@@ -1,6 +1,6 @@
 """One frame through the frozen trunk: deltasteer, ONNX Runtime and PyTorch in turns, with the same weights and picture.
 
-usage: python scripts/bench_peers_cnn.py [TENSORS.safetensors] [--rounds N]     (needs torch, onnxruntime, onnx, safetensors, numpy)
+usage: python app/scripts/bench_peers_cnn.py [TENSORS.safetensors] [--rounds N]     (needs torch, onnxruntime, onnx, safetensors, numpy)
 Prints, for one and two threads, the fastest and the median time a frame of each runtime and our share of theirs: once as
 the ratio of the fastest frames, once as the median of the ratios of single turns, which a busy machine disturbs least.
 """

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what the build needs beyond Rust, on Debian and Ubuntu, and nothing that is already there.
+# Installs what the build and the tests (ffmpeg makes their videos) need beyond Rust, on Debian and Ubuntu, and nothing that is already there.
 set -eu
 need=""
-for package in libopencv-dev clang libclang-dev pkg-config; do
+for package in build-essential libopencv-dev clang libclang-dev pkg-config ffmpeg; do
 	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || need="$need $package"
 done
 [ -z "$need" ] && exit 0
