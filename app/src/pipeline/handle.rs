@@ -20,8 +20,10 @@ use crate::model::{CnnMode, Model};
 /// Frames over which the RNN is run, unseen, before a frame that was jumped to: two seconds at 20 Hz.
 pub const WARM_UP_FRAMES: usize = 40;
 
-/// Items that may wait between two stages, and events that may wait for the caller.
+/// Items that may wait between two stages.
 const QUEUE: usize = 4;
+/// Events that may wait for the caller: a window takes them only when it redraws, and must not hold the stages up.
+const EVENTS: usize = 64;
 /// Commands that may wait; more are refused.
 const COMMANDS: usize = 256;
 
@@ -60,7 +62,7 @@ impl Pipeline {
         let (command_tx, command_rx) = bounded(COMMANDS);
         let (frames_tx, frames_rx) = bounded(QUEUE);
         let (features_tx, features_rx) = bounded(QUEUE);
-        let (event_tx, event_rx) = bounded(QUEUE);
+        let (event_tx, event_rx) = bounded(EVENTS);
         let events = Events { sender: event_tx, wake: settings.wake };
         let range = settings.range.unwrap_or(FrameRange { first: 0, end: usize::MAX });
         let cnn = Cnn::new(&model, settings.cnn, frames_rx, features_tx, events.clone())?;

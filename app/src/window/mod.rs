@@ -2,7 +2,7 @@
 //!
 //! - [`run_view`], [`screenshot`]: what the commands call
 //! - [`shell`], [`requests`]: the window, and what it does about each request; [`layout`]: where the panels go
-//! - [`view`], [`history`], [`sent`]: what there is to show, kept up to date by the pipeline's events
+//! - [`view`], [`lane`], [`history`], [`sent`]: what there is to show, kept up to date by the pipeline's events
 //! - [`panels`]: one file a panel; [`textures`], [`theme`], [`icons`], [`text`]: what they are made of
 //! - [`engine`]: the only place that starts pipelines; [`saliency`], [`export`]: work on threads of their own
 //! - [`offscreen`]: painting without a display; [`settings`]: what is remembered; [`keys`]: the keys
@@ -13,6 +13,7 @@ mod export;
 mod history;
 mod icons;
 mod keys;
+mod lane;
 mod layout;
 pub mod offscreen;
 mod panels;

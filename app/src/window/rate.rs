@@ -1,10 +1,31 @@
-//! How often something happens: events of the last seconds.
+//! How often something happens, and how often the window redraws.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Events within this time are counted.
 const SPAN: Duration = Duration::from_secs(2);
+
+/// How long a redraw waits after news: short while frames come at the drive's pace, longer when everything is to go as
+/// fast as it can, because redraws then take time from the frames.
+#[derive(Debug, Clone, Default)]
+pub struct RedrawPause {
+    unhurried: Arc<AtomicBool>,
+}
+
+impl RedrawPause {
+    /// Frames come as fast as they can, or not.
+    pub fn set_unpaced(&self, unpaced: bool) {
+        self.unhurried.store(unpaced, Ordering::Relaxed);
+    }
+
+    /// The pause of now.
+    pub fn get(&self) -> Duration {
+        Duration::from_millis(if self.unhurried.load(Ordering::Relaxed) { 50 } else { 14 })
+    }
+}
 
 /// A sliding count.
 #[derive(Debug, Default)]

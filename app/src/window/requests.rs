@@ -142,6 +142,7 @@ impl Window {
 
     fn set_pace(&mut self, pace: Pace) {
         self.view.pace = pace;
+        self.redraw_pause.set_unpaced(pace == Pace::Unpaced);
         self.send_both(pipeline::Command::Speed(pace));
     }
 

@@ -11,6 +11,7 @@ use egui::{Pos2, RawInput, Rect, ViewportBuilder, vec2};
 use super::command::{Command, Overlay};
 use super::engine::{Pipelines, Place, Start, Wake};
 use super::offscreen::Offscreen;
+use super::rate::RedrawPause;
 use super::settings::Settings;
 use super::shell::Window;
 use super::theme::Palette;
@@ -44,18 +45,21 @@ pub fn run_view(start: Start) -> anyhow::Result<()> {
         "deltasteer",
         options,
         Box::new(move |creation| {
-            let wake = waker(&creation.egui_ctx);
+            let pause = RedrawPause::default();
+            let wake = waker(&creation.egui_ctx, pause.clone());
             let engine = Pipelines::new(wake.clone())?;
-            Ok(Box::new(Window::new(Box::new(engine), start, settings_path, wake)))
+            let mut window = Window::new(Box::new(engine), start, settings_path, wake);
+            window.set_redraw_pause(pause);
+            Ok(Box::new(window))
         }),
     );
     result.map_err(|error| anyhow::anyhow!("the window did not open: {error}"))
 }
 
-/// Redraws soon after news, but not once for each: at most about 60 times a second.
-fn waker(ctx: &egui::Context) -> Wake {
+/// Redraws soon after news, but not once for each.
+fn waker(ctx: &egui::Context, pause: RedrawPause) -> Wake {
     let ctx = ctx.clone();
-    Arc::new(move || ctx.request_repaint_after(Duration::from_millis(14)))
+    Arc::new(move || ctx.request_repaint_after(pause.get()))
 }
 
 /// A triangle, the difference sign, on a dark ground.

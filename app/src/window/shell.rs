@@ -14,14 +14,14 @@ use super::keys;
 use super::layout;
 use super::panels::Panel;
 use super::panels::dialogs::Dialogs;
-use super::rate::Rate;
+use super::rate::{Rate, RedrawPause};
 use super::saliency::Saliency;
 use super::settings::Settings;
 use super::textures::Textures;
 use super::theme;
 use super::view::{ModelFacts, View};
 use crate::model::Model;
-use crate::pipeline::Event;
+use crate::pipeline::{Event, Pace};
 
 /// Everything behind one window.
 pub struct Window {
@@ -44,6 +44,7 @@ pub struct Window {
     redraws: Rate,
     theme_applied: bool,
     next_fade: Option<Duration>,
+    pub(super) redraw_pause: RedrawPause,
 }
 
 impl Window {
@@ -72,6 +73,7 @@ impl Window {
             redraws: Rate::default(),
             theme_applied: false,
             next_fade: None,
+            redraw_pause: RedrawPause::default(),
         };
         let start = Start { dense: window.settings.dense, ..start };
         window.view.opening = Some(format!("Opening {} …", start.source));
@@ -92,6 +94,12 @@ impl Window {
     /// The choices.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Lets the caller that wakes this window know how hurried it is.
+    pub(super) fn set_redraw_pause(&mut self, pause: RedrawPause) {
+        pause.set_unpaced(self.view.pace == Pace::Unpaced);
+        self.redraw_pause = pause;
     }
 
     /// Exports go into this folder.
@@ -128,7 +136,7 @@ impl Window {
         }
         if self.view.playing {
             // Redraws come with the frames; these only keep the wheels and the rate's figures moving.
-            ctx.request_repaint_after(Duration::from_millis(33));
+            ctx.request_repaint_after(self.redraw_pause.get().max(Duration::from_millis(33)));
         }
     }
 

@@ -5,106 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deltasteer_data::{CameraGeometry, SourceInfo};
-use deltasteer_temporal::{StepCount, Thresholds};
+use deltasteer_temporal::Thresholds;
 
 use super::command::Lane;
 use super::history::History;
+pub use super::lane::{LaneView, ModelFacts};
 use super::sent::SentRing;
 use crate::pipeline::{Event, FrameRange, FrameResult, Pace, RunEnd};
 
 /// Frames that the raster remembers.
 pub const RASTER_FRAMES: usize = 400;
-/// Frames over which the live savings are averaged: five seconds at 20 Hz.
-pub const RECENT_FRAMES: usize = 100;
 /// Messages that are no fault stay this long.
 const GOOD_NEWS_STAYS: Duration = Duration::from_secs(7);
 /// Messages kept.
 const NOTICES: usize = 4;
-
-/// What the panels need to know of a model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelFacts {
-    /// The folder's name.
-    pub name: String,
-    /// Features that enter the RNN.
-    pub inputs: usize,
-    /// Units of the RNN.
-    pub hidden: usize,
-    /// The thresholds stored with the model.
-    pub thresholds: Thresholds,
-    /// The work of one dense step.
-    pub dense: StepCount,
-}
-
-/// One setting: a model, its thresholds and what they last answered.
-#[derive(Debug)]
-pub struct LaneView {
-    /// The model in use.
-    pub model: Option<ModelFacts>,
-    /// The thresholds asked for; frames in flight may still carry the old ones.
-    pub thresholds: Thresholds,
-    /// The newest frame.
-    pub frame: Option<Arc<FrameResult>>,
-    /// The work of the newest frames in order of computation.
-    pub recent: VecDeque<Recent>,
-}
-
-/// The work of one frame's RNN step.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Recent {
-    /// Multiply-accumulates.
-    pub macs: f64,
-    /// Weight bytes fetched.
-    pub weight_bytes: f64,
-    /// Measured time of the delta step.
-    pub delta_us: f64,
-    /// Measured time of the dense step, while it runs.
-    pub dense_us: Option<f64>,
-}
-
-impl Default for LaneView {
-    fn default() -> Self {
-        Self { model: None, thresholds: Thresholds::ZERO, frame: None, recent: VecDeque::new() }
-    }
-}
-
-impl LaneView {
-    /// Means over the newest frames: five seconds at 20 Hz.
-    pub fn recent_mean(&self) -> Option<Recent> {
-        let frames = self.recent.len() as f64;
-        if self.recent.is_empty() {
-            return None;
-        }
-        let mean = |pick: fn(&Recent) -> f64| self.recent.iter().map(pick).sum::<f64>() / frames;
-        let timed: Vec<f64> = self.recent.iter().filter_map(|recent| recent.dense_us).collect();
-        Some(Recent {
-            macs: mean(|r| r.macs),
-            weight_bytes: mean(|r| r.weight_bytes),
-            delta_us: mean(|r| r.delta_us),
-            dense_us: (!timed.is_empty()).then(|| timed.iter().sum::<f64>() / timed.len() as f64),
-        })
-    }
-
-    /// Takes in a new frame.
-    fn push(&mut self, frame: &Arc<FrameResult>) {
-        if self.recent.len() == RECENT_FRAMES {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(Recent {
-            macs: frame.count.macs as f64,
-            weight_bytes: frame.count.weight_bytes as f64,
-            delta_us: f64::from(frame.times.step_us_delta),
-            dense_us: frame.times.step_us_dense.map(f64::from),
-        });
-        self.frame = Some(frame.clone());
-    }
-
-    /// Forgets what was computed.
-    fn clear(&mut self) {
-        self.frame = None;
-        self.recent.clear();
-    }
-}
 
 /// Where a picture would be most sensitive: `[rows][columns]`, 0 to 1, over the crop.
 #[derive(Debug, Clone, PartialEq)]
@@ -375,5 +289,119 @@ impl View {
         sample.truth_rad = frame.steering_true_rad;
         sample.second_rad = Some(frame.steering_rad);
         sample.second_macs = Some(frame.count.macs);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{QueueLengths, StageFailure, StageTimes};
+    use deltasteer_data::RgbImage;
+    use deltasteer_perception::CnnWork;
+    use deltasteer_temporal::{StepCount, Totals};
+
+    fn frame(index: usize, macs: u64) -> Arc<FrameResult> {
+        Arc::new(FrameResult {
+            index,
+            time_s: index as f64 * 0.05,
+            image: Arc::new(RgbImage { width: 1, height: 1, pixels: vec![0; 3] }),
+            steering_true_rad: Some(0.1),
+            steering_rad: 0.2,
+            steering_dense_rad: None,
+            steering_single_frame_rad: 0.0,
+            thresholds: Thresholds::ZERO,
+            count: StepCount { macs, ..StepCount::default() },
+            sent_x: vec![(1, 0.5)],
+            sent_h: Vec::new(),
+            features: Vec::new(),
+            hidden: Vec::new(),
+            cnn_work: CnnWork { macs_dense: 10, macs: 10 },
+            times: StageTimes::default(),
+            queues: QueueLengths::default(),
+            skipped: 0,
+            dropped: 0,
+            health: None,
+            totals: Totals::default(),
+        })
+    }
+
+    fn view() -> View {
+        let mut view = View::default();
+        let info = deltasteer_data::open("road:1,seconds=3").unwrap().info().clone();
+        view.apply(Lane::Main, &Event::Opened(Arc::new(info)));
+        let facts = ModelFacts {
+            name: "test".to_owned(),
+            inputs: 4,
+            hidden: 2,
+            thresholds: Thresholds::ZERO,
+            dense: StepCount::default(),
+        };
+        view.use_model(Lane::Main, facts, Thresholds::ZERO);
+        view
+    }
+
+    #[test]
+    fn frames_fill_the_history_and_the_raster_and_end_a_jump() {
+        let mut view = view();
+        view.jumping_to = Some(7);
+        for (index, macs) in [(6, 100), (7, 50)] {
+            view.apply(Lane::Main, &Event::Frame(frame(index, macs)));
+        }
+        assert_eq!(view.jumping_to, None);
+        assert_eq!((view.index(), view.history.len(), view.sent.columns().len()), (7, 2, 2));
+        assert_eq!(view.main.recent_mean().unwrap().macs, 75.0);
+        assert_eq!(view.history.get(7).unwrap().delta_rad, Some(0.2));
+        let sample = view.history.get(7).unwrap();
+        assert_eq!((sample.second_rad, sample.dense_rad), (None, None));
+    }
+
+    #[test]
+    fn the_second_setting_keeps_to_its_own_curve() {
+        let mut view = view();
+        view.apply(Lane::Second, &Event::Frame(frame(3, 9)));
+        assert!(view.history.is_empty(), "nobody asked for a comparison");
+        view.second = Some(LaneView::default());
+        view.apply(Lane::Second, &Event::Frame(frame(3, 9)));
+        let sample = view.history.get(3).unwrap();
+        assert_eq!((sample.second_macs, sample.macs), (Some(9), None));
+    }
+
+    #[test]
+    fn the_nearest_frame_is_found_and_the_ends_hold() {
+        let view = view();
+        let count = view.frame_count().unwrap();
+        assert_eq!(view.index_at(-1.0), 0);
+        assert_eq!(view.index_at(0.99), 20);
+        assert_eq!(view.index_at(1.03), 21);
+        assert_eq!(view.index_at(1e9), count - 1);
+    }
+
+    #[test]
+    fn faults_are_said_once_and_stay_while_good_news_fades() {
+        let mut view = view();
+        view.notices.clear();
+        view.say(false, "done");
+        let refused = Event::Refused { command: "open x".to_owned(), reason: "no such folder".to_owned() };
+        view.apply(Lane::Main, &refused);
+        view.apply(Lane::Main, &refused);
+        assert_eq!(view.notices.len(), 2);
+        assert!(view.fade_notices(Instant::now()).is_some());
+        assert_eq!(view.fade_notices(Instant::now() + 2 * GOOD_NEWS_STAYS), None);
+        assert_eq!(view.notices.iter().map(|n| n.text.as_str()).collect::<Vec<_>>(), ["open x: no such folder"]);
+        let failed = Event::Failed(StageFailure { stage: "cnn", message: "gone".to_owned() });
+        view.apply(Lane::Main, &failed);
+        assert!(view.stopped && !view.playing);
+    }
+
+    #[test]
+    fn another_drive_starts_with_an_empty_history_and_the_same_model() {
+        let mut view = view();
+        view.apply(Lane::Main, &Event::Frame(frame(1, 1)));
+        view.range = Some(FrameRange { first: 0, end: 2 });
+        let info = deltasteer_data::open("road:2,seconds=3").unwrap().info().clone();
+        view.apply(Lane::Main, &Event::Opened(Arc::new(info)));
+        assert!(view.history.is_empty() && view.main.frame.is_none() && view.range.is_none());
+        assert!(view.main.model.is_some());
+        assert_eq!(view.sent.units(), 6);
     }
 }

@@ -1,7 +1,7 @@
 //! Angles over time and the error below them, in step with the video.
 
 use egui::{Color32, Response, RichText, Ui, vec2};
-use egui_plot::{HLine, HoverPosition, Line, LineStyle, Plot, PlotPoints, PlotTransform, Span, VLine};
+use egui_plot::{GridMark, HLine, HoverPosition, Line, LineStyle, Plot, PlotPoints, PlotTransform, Span, VLine};
 
 use super::Panel;
 use crate::window::command::Command;
@@ -195,7 +195,7 @@ fn shown_time(ui: &Ui, panel: &Panel) -> [f64; 2] {
 fn reach(curves: &[Curve], least: f64) -> f64 {
     let values = curves.iter().flat_map(|c| c.stretches.iter().flatten()).map(|point| point[1].abs());
     let most = values.filter(|value| value.is_finite()).fold(least, f64::max);
-    let step = if most < 20.0 { 4.0 } else { 15.0 };
+    let step = if most < 20.0 { 4.0 } else { 20.0 };
     (1.05 * most / step).ceil() * step
 }
 
@@ -211,6 +211,10 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
         .show_axes([time_labels, true])
         .grid_color(colours.edge)
         .y_axis_min_width(34.0)
+        // A step larger than the true one: egui_plot fades labels by it, and these few are all wanted.
+        .y_grid_spacer(move |_| {
+            [-0.5, 0.0, 0.5].map(|part| GridMark { value: part * most, step_size: 4.0 * most }).to_vec()
+        })
         .y_axis_formatter(|mark, _| format!("{:.0}°", mark.value))
         .x_axis_formatter(|mark, _| {
             if mark.value < 0.0 { String::new() } else { text::clock(mark.value).trim_end_matches(".00").to_owned() }

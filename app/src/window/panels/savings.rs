@@ -1,7 +1,7 @@
 //! What the delta network saves: the figure to remember, and everything needed to believe it.
 
 use egui::{Align2, Color32, FontId, RichText, Ui, vec2};
-use egui_plot::{HLine, Line, LineStyle, Plot, PlotPoints, VLine};
+use egui_plot::{HLine, LineStyle, Plot, PlotPoints, Points, VLine};
 
 use super::Panel;
 use super::angles::{TIME_AXIS, visible_time};
@@ -54,7 +54,11 @@ fn headline(ui: &mut Ui, lane: &LaneView, colour: Color32, name: Option<&str>) {
             let now = lane.frame.as_ref().zip(lane.model.as_ref()).map_or_else(String::new, |(frame, model)| {
                 let dense = model.dense.macs as f64;
                 let recent = lane.recent_mean().map_or("–".to_owned(), |mean| text::times(dense, mean.macs));
-                format!("this frame {} · last 5 s {recent}", text::times(dense, frame.count.macs as f64))
+                let this = match frame.count.macs {
+                    0 => "this frame needed none".to_owned(),
+                    macs => format!("this frame {}", text::times(dense, macs as f64)),
+                };
+                format!("{this} · last 5 s {recent}")
             });
             let so_far = totals.map_or(String::new(), |t| format!("{} frames so far", text::grouped(t.steps)));
             if name.is_some() {
@@ -74,9 +78,11 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let follow = panel.settings.follow;
     let (window, columns) = (visible_time(panel.view), ui.available_width() as usize);
     let history = &panel.view.history;
-    // A frame that sent nothing has no logarithm: it is drawn at one multiply-accumulate.
+    // A frame that sent nothing has no logarithm, and nothing is drawn for it.
     let curve = |pick: fn(&crate::window::history::Sample) -> Option<u64>| {
-        history.curve(window, columns, move |sample| pick(sample).map(|macs| (macs.max(1) as f64).log10()))
+        history.curve(window, columns, move |sample| {
+            pick(sample).filter(|&macs| macs > 0).map(|macs| (macs as f64).log10())
+        })
     };
     let lines =
         [(curve(|s| s.macs), colours.delta, "delta RNN"), (curve(|s| s.second_macs), colours.second, "second setting")];
@@ -109,7 +115,8 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
         plot.hline(HLine::new("dense RNN", dense).color(colours.dense).width(1.5).style(LineStyle::dashed_dense()));
         for (stretches, colour, name) in lines {
             for stretch in stretches {
-                plot.line(Line::new(name, PlotPoints::from(stretch)).color(colour).width(1.4));
+                let stems = Points::new(name, PlotPoints::from(stretch)).stems(floor as f32);
+                plot.points(stems.color(colour).radius(1.4));
             }
         }
         if let Some(now) = now {
