@@ -23,6 +23,9 @@ use super::view::{ModelFacts, View};
 use crate::model::Model;
 use crate::pipeline::{Event, Pace};
 
+/// What a file dialogue was opened for, and the path chosen in it.
+type Browsed = (Browse, Option<PathBuf>);
+
 /// Everything behind one window.
 pub struct Window {
     pub(super) engine: Box<dyn Engine>,
@@ -35,7 +38,7 @@ pub struct Window {
     /// What the main pipeline runs on.
     pub(super) current: Start,
     pub(super) wake: Wake,
-    pub(super) browsed: (Sender<(Browse, Option<PathBuf>)>, Receiver<(Browse, Option<PathBuf>)>),
+    pub(super) browsed: (Sender<Browsed>, Receiver<Browsed>),
     settings_path: Option<PathBuf>,
     textures: Textures,
     saliency: Option<Saliency>,

@@ -61,7 +61,7 @@ pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3 * 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -98,7 +98,7 @@ pub fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     match percent {
         p if !p.is_finite() => "–".to_owned(),
-        p if p == 0.0 => "0%".to_owned(),
+        0.0 => "0%".to_owned(),
         p if p.abs() < 0.1 => format!("{p:.2}%"),
         p if p.abs() < 10.0 => format!("{p:.1}%"),
         p => format!("{p:.0}%"),
