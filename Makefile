@@ -2,7 +2,7 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench bench-peers fuzz figures lint setup backbone
+.PHONY: demo test bench bench-peers fuzz lint setup backbone figures table
 
 setup:
 	sh app/scripts/setup.sh
@@ -32,6 +32,12 @@ CASES ?= 5000
 fuzz:
 	ulimit -v 4194304; PROPTEST_CASES=$(CASES) $(CARGO) test --release -p deltasteer-data -- panic escapes
 
-# The pictures of the README, drawn anew from the recorded tables.
+# The README's pictures, from the results recorded in models/results.
 figures:
-	for table in models/figures/*.csv; do $(CARGO) run --release --quiet -p deltasteer -- sweep recorded --csv $$table --draw; done
+	$(CARGO) run --release --quiet -p deltasteer -- figures models/results/thresholds.csv \
+		--svg models/results/thresholds.svg --png models/results/thresholds.png
+
+# Trains every recipe again and records what it reaches; needs DELTASTEER_DATA and about an hour.
+table: setup
+	$(CARGO) build --release --features $(FEATURES)
+	sh models/recipes/table.sh

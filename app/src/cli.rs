@@ -28,11 +28,13 @@ pub enum Command {
     Demo(DemoArgs),
     /// A drive in a window; or a picture of that window, without a display
     View(ViewArgs),
+    /// Error against savings of several models at many thresholds: a CSV, and a picture of it
+    Sweep(SweepArgs),
+    /// Draw a sweep's picture again from its CSV
+    Figures(FiguresArgs),
     /// Train a model on drives
     #[command(subcommand)]
     Train(TrainCommand),
-    /// Error against savings over a grid of thresholds and models, as a table and a picture
-    Sweep(SweepArgs),
     /// Measure this machine
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -189,6 +191,53 @@ fn parse_speed(text: &str) -> Result<f32, String> {
     speed.ok_or_else(|| "expected a number from 0.05 to 100, or max".to_owned())
 }
 
+/// `sweep`.
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// A dataset folder, or road:SEED for the built-in road
+    pub source: String,
+    /// Start here, in seconds from the first frame; the RNN starts cold
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub from: Option<f64>,
+    /// End here, in seconds from the first frame
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub to: Option<f64>,
+    /// One or more model folders; those that differ only by their training's seed become one line
+    #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
+    pub model: Vec<PathBuf>,
+    /// Thresholds of the features, such as 0.5,1,2; each is combined with each of --theta-h
+    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true)]
+    pub theta_x: Vec<f32>,
+    /// Thresholds of the hidden state
+    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true)]
+    pub theta_h: Vec<f32>,
+    /// Without the two lists above: factors on each model's own thresholds, such as 0.9,1,1.1
+    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true, conflicts_with_all = ["theta_x", "theta_h"])]
+    pub scale: Vec<f32>,
+    /// The CSV; rows that it already holds are kept and not computed again
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Draw everything that the CSV then holds as SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// The same as PNG
+    #[arg(long, value_name = "FILE")]
+    pub png: Option<PathBuf>,
+}
+
+/// `figures`.
+#[derive(Debug, Args)]
+pub struct FiguresArgs {
+    /// The CSV of a sweep
+    pub results: PathBuf,
+    /// Write the picture as SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Write the picture as PNG
+    #[arg(long, value_name = "FILE")]
+    pub png: Option<PathBuf>,
+}
+
 /// `train`.
 #[derive(Debug, Subcommand)]
 pub enum TrainCommand {
@@ -219,6 +268,9 @@ pub struct TrainArgs {
     /// The model folder to write
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Keep the phases' checkpoints in DIR/.training: a copy of them spares another training the phases that both share
+    #[arg(long)]
+    pub keep_checkpoints: bool,
     /// Where trunk outputs are kept between runs
     #[arg(long, value_name = "DIR", default_value = ".cache")]
     pub cache: PathBuf,
@@ -280,29 +332,4 @@ pub struct BenchPipelineArgs {
     /// One JSON object on standard output and nothing else
     #[arg(long)]
     pub json: bool,
-}
-
-/// `sweep`.
-#[derive(Debug, Args)]
-pub struct SweepArgs {
-    /// A dataset folder, or road:SEED for the built-in road
-    pub source: String,
-    /// A model folder; NAME=DIR puts it on the line NAME, so that several seeds of one technique share one line
-    #[arg(long, value_name = "[NAME=]DIR", required_unless_present = "draw")]
-    pub model: Vec<String>,
-    /// Multiples of each model's stored thresholds (of 1.0 and 0.3 where it stores none)
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_values_t = [0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0])]
-    pub scale: Vec<f32>,
-    /// Start here, in seconds from the first frame
-    #[arg(long, value_name = "S", allow_negative_numbers = true)]
-    pub from: Option<f64>,
-    /// End here, in seconds from the first frame
-    #[arg(long, value_name = "S", allow_negative_numbers = true)]
-    pub to: Option<f64>,
-    /// Where the table goes; the pictures lie beside it as .svg and .png. A table that is there already is continued
-    #[arg(long, value_name = "FILE.csv")]
-    pub csv: PathBuf,
-    /// Only draw the pictures of the table anew
-    #[arg(long)]
-    pub draw: bool,
 }

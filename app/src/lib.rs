@@ -7,11 +7,13 @@
 //! - [`metrics`]: error figures
 //! - [`terminal`]: a live view in a text terminal
 //! - [`training`]: what the training commands share
+//! - [`figures`]: recorded results and the pictures drawn from them
 //! - [`output`]: files that are never half-written
 
 pub mod cli;
 pub mod commands;
 pub mod drive;
+pub mod figures;
 pub mod metrics;
 pub mod model;
 pub mod output;

@@ -22,9 +22,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Eval(args) => eval::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Figures(args) => sweep::figures(&args),
         Command::Train(command) => train::run(&command),
         Command::View(args) => view::run(&args),
         Command::Bench(command) => bench::run(&command),
-        Command::Sweep(args) => sweep::run(&args),
     }
 }

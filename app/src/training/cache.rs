@@ -137,7 +137,7 @@ fn read(path: &Path, columns: usize) -> anyhow::Result<Pooled> {
 }
 
 /// Hash of the trunk's tensors and of the settings before and behind it; the feature layer does not count.
-fn trunk_hash(tensors: &[u8], config: &PerceptionConfig) -> anyhow::Result<Vec<u8>> {
+pub fn trunk_hash(tensors: &[u8], config: &PerceptionConfig) -> anyhow::Result<Vec<u8>> {
     let file = SafeTensors::deserialize(tensors)?;
     let sorted: HashMap<_, _> = file.tensors().into_iter().collect();
     let mut names: Vec<&String> = sorted.keys().filter(|name| name.starts_with("trunk.")).collect();

@@ -1,152 +1,116 @@
-//! `sweep`: error against savings over a grid of thresholds and models.
+//! `sweep`: models and thresholds over one drive, to a CSV and a picture; `figures`: the picture again from the CSV.
+//!
+//! - `plan`: what the command line asks for, checked
+//! - `technique`: how a model was trained, in a word
+//! - `features`: the drive through the CNN, once for all models that share a trunk
+//! - `grid`: the RNNs over those features, models on several threads
 
-mod chart;
-mod png;
-mod table;
+mod features;
+mod grid;
+mod plan;
+mod technique;
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context, bail};
-use deltasteer_temporal::{SteeringRnn, Thresholds};
-use sha2::{Digest, Sha256};
+use anyhow::bail;
 
-use crate::cli::{DriveArgs, SweepArgs};
-use crate::drive::{self, Drive, interrupted};
-use crate::metrics::ErrorFigures;
-use crate::model::{CnnMode, Model};
-use crate::output;
-use crate::session::Session;
-use table::{Record, Table};
-
-/// What a scale multiplies where a model was trained without thresholds.
-const NOMINAL: Thresholds = Thresholds { theta_x: 1.0, theta_h: 0.3 };
+use self::features::Features;
+use self::plan::{Candidate, Plan};
+use crate::cli::{FiguresArgs, SweepArgs};
+use crate::drive::{interrupted, progress_bar};
+use crate::figures::results::{self, Row};
+use crate::figures::{lines, picture};
+use crate::output::OutputFile;
 
 /// Runs `sweep`.
 ///
 /// # Errors
 /// In words for the user.
 pub fn run(args: &SweepArgs) -> anyhow::Result<()> {
-    let mut table = Table::open(&args.csv)?;
-    if !args.draw {
-        check_scales(&args.scale)?;
-        for named in &args.model {
-            let (line, folder) = named_folder(named);
-            sweep_model(args, &line, &folder, &mut table)?;
-        }
+    for path in [Some(&args.out), args.svg.as_ref(), args.png.as_ref()].into_iter().flatten() {
+        OutputFile::create(path)?;
     }
-    if table.records().is_empty() {
-        bail!("{}: holds nothing to draw", args.csv.display());
+    let mut plan = Plan::of(args)?;
+    let mut rows = if args.out.exists() { results::read(&args.out)? } else { Vec::new() };
+    forget_older_models(&mut rows, &plan.candidates);
+    let wanted: usize = plan.candidates.iter().map(|candidate| candidate.settings.len()).sum();
+    for candidate in &mut plan.candidates {
+        let done: Vec<&Row> = rows.iter().filter(|row| plan.part.covers(row) && candidate.is_model_of(row)).collect();
+        candidate.settings.retain(|thresholds| {
+            !done.iter().any(|row| (row.theta_x, row.theta_h) == (thresholds.theta_x, thresholds.theta_h))
+        });
     }
-    let svg = chart::svg(table.records());
-    output::write_whole(&args.csv.with_extension("svg"), svg.as_bytes())?;
-    output::write_whole(&args.csv.with_extension("png"), &png::render(&svg)?)?;
-    println!("written      {} with .svg and .png beside it", args.csv.display());
+    let missing: usize = plan.candidates.iter().map(|candidate| candidate.settings.len()).sum();
+    if missing < wanted {
+        println!("kept         {} of {wanted} rows in {}", wanted - missing, args.out.display());
+    }
+    plan.candidates.retain(|candidate| !candidate.settings.is_empty());
+    if missing > 0 {
+        let features = features::compute(&mut plan)?;
+        fill(args, &plan, &features, &mut rows, missing)?;
+    }
+    picture::write(&rows, args.svg.as_deref(), args.png.as_deref())?;
+    print(&rows);
     Ok(())
 }
 
-/// `NAME=DIR`, or a folder whose own name becomes the line's.
-fn named_folder(text: &str) -> (String, PathBuf) {
-    match text.split_once('=') {
-        Some((name, folder)) => (name.to_owned(), PathBuf::from(folder)),
-        None => {
-            let folder = PathBuf::from(text);
-            let name = folder.file_name().map_or_else(|| text.to_owned(), |name| name.to_string_lossy().into_owned());
-            (name, folder)
+/// Runs `figures`.
+///
+/// # Errors
+/// In words for the user.
+pub fn figures(args: &FiguresArgs) -> anyhow::Result<()> {
+    if args.svg.is_none() && args.png.is_none() {
+        bail!("expected --svg FILE, --png FILE or both");
+    }
+    for path in [&args.svg, &args.png].into_iter().flatten() {
+        OutputFile::create(path)?;
+    }
+    picture::write(&results::read(&args.results)?, args.svg.as_deref(), args.png.as_deref())
+}
+
+/// Drops rows of a model of the same name with other weights: they would be drawn as if they were this one's.
+fn forget_older_models(rows: &mut Vec<Row>, candidates: &[Candidate]) {
+    let before = rows.len();
+    rows.retain(|row| {
+        !candidates.iter().any(|candidate| candidate.name == row.model && candidate.weights != row.weights)
+    });
+    if rows.len() < before {
+        println!("dropped      {} rows of models that have since been trained anew", before - rows.len());
+    }
+}
+
+/// Computes the missing rows. After every finished model, and when interrupted, the file is written.
+fn fill(args: &SweepArgs, plan: &Plan, features: &Features, rows: &mut Vec<Row>, missing: usize) -> anyhow::Result<()> {
+    let bar = progress_bar(Some(missing)).with_message("thresholds and models");
+    let outcome = grid::run(plan, features, &mut |new_rows| {
+        bar.inc(new_rows.len() as u64);
+        rows.extend(new_rows);
+        rows.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
+        results::write(&args.out, rows)
+    });
+    bar.finish_and_clear();
+    outcome?;
+    if interrupted().load(Ordering::Relaxed) {
+        bail!("interrupted; the same command goes on from {}", args.out.display());
+    }
+    println!("written      {}", args.out.display());
+    Ok(())
+}
+
+/// Sorts rows by technique, size, seed and thresholds.
+fn order(row: &Row) -> impl PartialOrd + '_ {
+    (&row.technique, row.inputs, row.hidden, row.seed, &row.model, row.theta_x, row.theta_h)
+}
+
+/// The points of each line.
+fn print(rows: &[Row]) {
+    println!("{:<44} {:>5} {:>9} {:>9} {:>17}", "technique", "seeds", "savings", "RMSE rad", "lowest-highest");
+    for line in lines::lines(rows) {
+        for point in &line.path {
+            println!(
+                "{:<44} {:>5} {:>8.1}x {:>9.4} {:>9.4}-{:.4}",
+                line.label, line.seeds, point.savings, point.rmse_rad, point.lowest_rad, point.highest_rad
+            );
         }
     }
-}
-
-fn check_scales(scales: &[f32]) -> anyhow::Result<()> {
-    match scales.iter().find(|scale| !scale.is_finite() || **scale < 0.0) {
-        Some(scale) => bail!("--scale holds {scale}; expected finite numbers of zero or more"),
-        None => Ok(()),
-    }
-}
-
-/// Adds what is missing of one model to the table, which is then complete for that model on disk.
-fn sweep_model(args: &SweepArgs, line: &str, folder: &Path, table: &mut Table) -> anyhow::Result<()> {
-    let model = Model::load(folder)?;
-    let weights = fingerprint(&model);
-    let known = |scale: f32| table.holds(line, &args.source, args.from, args.to, &weights, scale);
-    let missing: Vec<f32> = args.scale.iter().copied().filter(|&scale| !known(scale)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let drive = run_drive(args, folder)?;
-    let stored = model.thresholds();
-    let unit = if stored == Thresholds::ZERO { NOMINAL } else { stored };
-    let mut records = Vec::new();
-    for scale in missing {
-        if interrupted().load(Ordering::Relaxed) {
-            bail!("interrupted; the same command goes on from {}", args.csv.display());
-        }
-        let thresholds = Thresholds::new(unit.theta_x * scale, unit.theta_h * scale)?;
-        records.push(record(args, line, folder, &weights, &model, &drive, scale, thresholds)?);
-    }
-    table.add(records)
-}
-
-fn run_drive(args: &SweepArgs, folder: &Path) -> anyhow::Result<Drive> {
-    let session = Session::open(&DriveArgs {
-        source: args.source.clone(),
-        model: Some(folder.to_owned()),
-        theta_x: None,
-        theta_h: None,
-        cnn: CnnMode::Dense,
-        from: args.from,
-        to: args.to,
-    })?;
-    drive::run(session, |_| Ok(()))
-}
-
-/// One point: the drive's features again through the RNN at other thresholds, from a cold start.
-fn record(
-    args: &SweepArgs,
-    line: &str,
-    folder: &Path,
-    weights: &str,
-    model: &Model,
-    drive: &Drive,
-    scale: f32,
-    thresholds: Thresholds,
-) -> anyhow::Result<Record> {
-    let mut rnn = SteeringRnn::new(model.rnn(), thresholds)?;
-    let mut pairs = Vec::new();
-    for row in &drive.rows {
-        let (steering_rad, _) = rnn.step(&row.features)?;
-        if let Some(truth) = row.steering_true_rad {
-            pairs.push((steering_rad, truth));
-        }
-    }
-    let unlabelled = || format!("{}: no frame has a true angle to compare with", args.source);
-    let figures = ErrorFigures::of(&pairs).with_context(unlabelled)?;
-    let rmse = |figures: Option<ErrorFigures>| figures.map_or(f64::NAN, |figures| figures.rmse_rad);
-    let totals = rnn.totals();
-    Ok(Record {
-        line: line.to_owned(),
-        model: folder.display().to_string(),
-        weights: weights.to_owned(),
-        source: table::short_name(&args.source),
-        from_s: args.from,
-        to_s: args.to,
-        frames: drive.rows.len(),
-        scale,
-        theta_x: thresholds.theta_x,
-        theta_h: thresholds.theta_h,
-        rmse_rad: figures.rmse_rad,
-        savings: totals.savings(),
-        savings_with_weight_sparsity: totals.savings_after_weight_sparsity(),
-        occupancy_x: totals.occupancy_x(),
-        occupancy_h: totals.occupancy_h(),
-        macs_a_frame: totals.macs as f64 / totals.steps.max(1) as f64,
-        macs_a_frame_dense: totals.macs_dense as f64 / totals.steps.max(1) as f64,
-        dense_rmse_rad: rmse(drive.errors(|row| row.steering_dense_rad)),
-        single_frame_rmse_rad: rmse(drive.errors(|row| row.steering_single_frame_rad)),
-        zero_rmse_rad: figures.zero_rmse_rad,
-    })
-}
-
-fn fingerprint(model: &Model) -> String {
-    Sha256::digest(model.tensors()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

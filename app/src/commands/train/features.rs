@@ -62,7 +62,7 @@ pub fn run(args: &TrainFeaturesArgs) -> anyhow::Result<()> {
     let mut parts = ModelParts { config, tensors: trunk };
     parts.merge(&to_safetensors(&layer, Storage::F32)?)?;
     parts.save(&common.out)?;
-    checkpoints.remove()?;
+    checkpoints.finish(common.keep_checkpoints)?;
     println!("written      {}", common.out.display());
     Ok(())
 }

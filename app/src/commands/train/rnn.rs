@@ -69,7 +69,7 @@ fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Res
         last = Some(train(number, &phase.rnn, initial, &mut inputs, &labels, &checkpoints)?);
     }
     save(args, recipe, &mut model, last.as_ref())?;
-    checkpoints.remove()
+    checkpoints.finish(args.common.keep_checkpoints)
 }
 
 /// Together with the feature layer, over principal components of the trunk's output.
@@ -105,7 +105,7 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
     let mut model = ModelParts { config, tensors: trunk };
     model.merge(&to_safetensors(&tensors, Storage::F32)?)?;
     save(args, recipe, &mut model, last.as_ref())?;
-    checkpoints.remove()
+    checkpoints.finish(args.common.keep_checkpoints)
 }
 
 /// One phase, resumable by its own checkpoint. `labels` are those of the training and of the validation drives.

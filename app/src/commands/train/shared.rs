@@ -51,8 +51,11 @@ impl Checkpoints {
         self.0.join(format!("{name}.safetensors"))
     }
 
-    /// Removes the folder after a finished training.
-    pub fn remove(self) -> anyhow::Result<()> {
+    /// Removes the folder after a finished training, unless it is to be kept.
+    pub fn finish(self, keep: bool) -> anyhow::Result<()> {
+        if keep {
+            return Ok(());
+        }
         std::fs::remove_dir_all(&self.0).with_context(|| self.0.display().to_string())
     }
 }

@@ -1,0 +1,139 @@
+//! The drive through the CNN, once for all models that share a trunk.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use crossbeam_channel::{Sender, bounded};
+use deltasteer_data::{Frame, Source};
+use deltasteer_perception::Perception;
+
+use super::plan::Plan;
+use crate::drive::{interrupted, progress_bar};
+use crate::pipeline::FrameRange;
+
+/// What all models saw, frame after frame.
+pub struct Features {
+    /// The human driver's angle.
+    pub steering_true_rad: Vec<Option<f32>>,
+    /// One entry a model, in the plan's order.
+    pub models: Vec<Seen>,
+}
+
+/// What one model saw.
+pub struct Seen {
+    /// `[frames][inputs]`.
+    pub features: Vec<f32>,
+    /// The CNN's own angle, `[frames]`.
+    pub single_frame_rad: Vec<f32>,
+    /// The CNN's multiply-accumulates for each frame.
+    pub cnn_macs_per_frame: u64,
+}
+
+/// One model's CNN.
+struct Eye {
+    perception: Perception,
+    /// The first model with the same trunk, whose trunk output is used.
+    trunk_of: usize,
+}
+
+/// Runs the plan's frames.
+///
+/// # Errors
+/// A drive that fails, holds no readable or labelled frame, or an interruption.
+pub fn compute(plan: &mut Plan) -> anyhow::Result<Features> {
+    let mut eyes = eyes(plan)?;
+    let mut features = Features {
+        steering_true_rad: Vec::new(),
+        models: eyes.iter().map(|eye| Seen::new(eye.perception.macs_per_frame())).collect(),
+    };
+    let range = plan.range.unwrap_or(FrameRange { first: 0, end: plan.info.frame_count.unwrap_or(usize::MAX) });
+    let bar =
+        progress_bar(plan.info.frame_count.map(|_| range.end - range.first)).with_message("frames through the CNN");
+    let (sender, frames) = bounded::<Frame>(8);
+    let stop = interrupted();
+    let source = plan.source.as_mut();
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        let reader = std::thread::Builder::new()
+            .name("read".into())
+            .spawn_scoped(scope, move || read(source, range, stop, &sender))
+            .context("thread read")?;
+        for frame in frames {
+            see(&mut eyes, &frame, &mut features)?;
+            bar.inc(1);
+        }
+        reader.join().map_err(|_| anyhow::anyhow!("the thread that reads frames stopped by a fault"))?
+    })?;
+    bar.finish_and_clear();
+    report_skipped(plan);
+    if features.steering_true_rad.iter().flatten().next().is_none() {
+        bail!("{}: no frame of this part has a true angle to compare with", plan.info.name);
+    }
+    Ok(features)
+}
+
+impl Seen {
+    fn new(cnn_macs_per_frame: u64) -> Self {
+        Self { features: Vec::new(), single_frame_rad: Vec::new(), cnn_macs_per_frame }
+    }
+}
+
+fn eyes(plan: &Plan) -> anyhow::Result<Vec<Eye>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut eyes = Vec::new();
+    for (place, candidate) in plan.candidates.iter().enumerate() {
+        let first = plan.candidates.iter().position(|other| other.trunk == candidate.trunk);
+        let mut perception = candidate.model.perception()?;
+        let trunk_of = first.unwrap_or(place);
+        if trunk_of == place && cores > 1 {
+            perception.set_threads(2)?;
+        }
+        eyes.push(Eye { perception, trunk_of });
+    }
+    Ok(eyes)
+}
+
+/// Hands out the frames of `range` until the end or an interruption.
+fn read(source: &mut dyn Source, range: FrameRange, stop: &AtomicBool, out: &Sender<Frame>) -> anyhow::Result<()> {
+    source.seek(range.first)?;
+    while let Some(frame) = source.next_frame()? {
+        if frame.index >= range.end {
+            break;
+        }
+        if stop.load(Ordering::Relaxed) {
+            bail!("interrupted before the first row; the same command starts over");
+        }
+        if out.send(frame).is_err() {
+            // The CNN has gone with an error of its own.
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn see(eyes: &mut [Eye], frame: &Frame, out: &mut Features) -> anyhow::Result<()> {
+    let image = &frame.image;
+    let mut pooled: Vec<Vec<f32>> = Vec::with_capacity(eyes.len());
+    for (place, eye) in eyes.iter_mut().enumerate() {
+        let mut own = Vec::new();
+        if eye.trunk_of == place {
+            own.resize(eye.perception.pooled_count(), 0.0);
+            eye.perception.pooled(&image.pixels, image.width, image.height, &mut own)?;
+        }
+        pooled.push(own);
+    }
+    for (eye, seen) in eyes.iter_mut().zip(&mut out.models) {
+        let mut features = vec![0.0; eye.perception.feature_count()];
+        eye.perception.features_from_pooled(&pooled[eye.trunk_of], &mut features)?;
+        seen.single_frame_rad.push(eye.perception.single_frame_steering_rad(&features));
+        seen.features.extend_from_slice(&features);
+    }
+    out.steering_true_rad.push(frame.steering_true_rad);
+    Ok(())
+}
+
+fn report_skipped(plan: &Plan) {
+    let skipped = plan.source.skipped();
+    if let Some(first) = skipped.examples.first() {
+        println!("skipped      {} frames; the first: {first}", skipped.count);
+    }
+}

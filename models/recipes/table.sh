@@ -1,0 +1,65 @@
+#!/bin/sh
+# Trains every recipe of this folder on the real drive with several seeds and records what they reach:
+#   models/results/techniques.csv   each model at its own thresholds times 0.9, 1 and 1.1
+#   models/results/thresholds.csv   each model at its own thresholds times 0 to 2; the README's picture is drawn from it
+#   models/results/challenge.csv    the challenge's protocol: nothing of HMB_3 is learned from
+# Finished models and rows are kept, so that an interrupted run goes on. About an hour on two cores.
+#   DELTASTEER_DATA  folder with udacity-ch2-hmb1, -hmb3 and -hmb4
+#   SEEDS, RECIPES, CHALLENGE, RUNS, CACHE, BIN   to do less, or elsewhere
+set -eu
+data=${DELTASTEER_DATA:?expected the folder with the recorded drives}
+here=$(dirname "$0")
+results=${RESULTS:-$here/../results}
+trunk=${TRUNK:-$here/../trunk/efficientnet-lite0.safetensors}
+runs=${RUNS:-.cache/table}
+cache=${CACHE:-.cache}
+bin=${BIN:-target/release/deltasteer}
+seeds=${SEEDS:-1 2 3}
+techniques=${RECIPES:-delta-l1 budget rounding noise delta delta-l1-sparse learned}
+sizes=${SIZES:-dense-16 dense-24 dense-8}
+challenge=${CHALLENGE:-dense delta-l1}
+
+# train FOLDER RECIPE SEED FROM DRIVES...: all recipes of a size begin with the dense phase of FROM; it is learned once.
+train() {
+    out=$1 recipe=$2 seed=$3 from=$4
+    shift 4
+    [ -f "$out/config.json" ] && return
+    mkdir -p "$out/.training"
+    if [ -f "$from/.training/phase0.safetensors" ] && [ ! -f "$out/.training/phase0.safetensors" ]; then
+        cp "$from/.training/phase0.safetensors" "$out/.training/"
+    fi
+    echo "training $out"
+    "$bin" train rnn --trunk "$trunk" --recipe "$here/$recipe.json" --seed "$seed" --out "$out" --cache "$cache" \
+        --keep-checkpoints "$@" 2>"$out.log" || { tail -3 "$out.log" >&2; exit 1; }
+}
+real() {
+    train "$runs/$1-$2" "$1" "$2" "$runs/dense-$2" --train "$data/udacity-ch2-hmb1" --train "$data/udacity-ch2-hmb4" \
+        --train "$data/udacity-ch2-hmb3:0-168" --val "$data/udacity-ch2-hmb3:170-199"
+}
+protocol() {
+    train "$runs/challenge-$1-$2" "$1" "$2" "$runs/challenge-dense-$2" \
+        --train "$data/udacity-ch2-hmb1" --train "$data/udacity-ch2-hmb4" --val "$data/udacity-ch2-hmb3:0-199"
+}
+# Models that are finished among FOLDER-SEED...
+finished() {
+    for folder in "$@"; do [ -f "$folder/config.json" ] && echo "$folder"; done
+}
+
+mkdir -p "$runs" "$results"
+for seed in $seeds; do real dense "$seed"; done
+for recipe in $techniques; do for seed in $seeds; do real "$recipe" "$seed"; done; done
+for recipe in $challenge; do for seed in $seeds; do protocol "$recipe" "$seed"; done; done
+for recipe in $sizes; do for seed in $seeds; do real "$recipe" "$seed"; done; done
+
+part="$data/udacity-ch2-hmb3 --from 170 --to 199"
+# Folder names hold no spaces here.
+# shellcheck disable=SC2046,SC2086
+{
+    own=$(finished $(for recipe in dense $techniques $sizes; do for seed in $seeds; do echo "$runs/$recipe-$seed"; done; done))
+    "$bin" sweep $part --model $own --scale 0.9,1,1.1 --out "$results/techniques.csv"
+    same=$(finished $(for recipe in dense $techniques; do for seed in $seeds; do echo "$runs/$recipe-$seed"; done; done))
+    "$bin" sweep $part --model $same --scale 0,0.1,0.2,0.3,0.4,0.6,0.8,1,1.2,1.5,2 \
+        --out "$results/thresholds.csv" --svg "$results/thresholds.svg" --png "$results/thresholds.png"
+    foreign=$(finished $(for recipe in $challenge; do for seed in $seeds; do echo "$runs/challenge-$recipe-$seed"; done; done))
+    "$bin" sweep "$data/udacity-ch2-hmb3" --to 199 --model $foreign --scale 0.9,1,1.1 --out "$results/challenge.csv"
+}
