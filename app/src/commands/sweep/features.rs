@@ -9,6 +9,7 @@ use deltasteer_perception::Perception;
 
 use super::plan::Plan;
 use crate::drive::{interrupted, progress_bar};
+use crate::model::CnnMode;
 use crate::pipeline::FrameRange;
 
 /// What all models saw, frame after frame.
@@ -82,7 +83,7 @@ fn eyes(plan: &Plan) -> anyhow::Result<Vec<Eye>> {
     let mut eyes = Vec::new();
     for (place, candidate) in plan.candidates.iter().enumerate() {
         let first = plan.candidates.iter().position(|other| other.trunk == candidate.trunk);
-        let mut perception = candidate.model.perception()?;
+        let mut perception = candidate.model.perception(CnnMode::Dense)?;
         let trunk_of = first.unwrap_or(place);
         if trunk_of == place && cores > 1 {
             perception.set_threads(2)?;
