@@ -8,9 +8,9 @@ use plotters::prelude::*;
 pub use plotters::style::text_anchor::HPos;
 use plotters::style::text_anchor::{Pos, VPos};
 
-/// Okabe and Ito's palette (Color Universal Design, 2008) without its yellow, which is lost on white: every pair of colours can
-/// be told apart with any common colour blindness.
-pub const PALETTE: [RGBColor; 7] = [
+/// Okabe and Ito's palette (Color Universal Design, 2008) with a brown for its yellow, which is lost on white: chosen so
+/// that colours can be told apart with any common colour blindness; names at the lines' ends help where they cannot.
+pub const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 0, 0),
     RGBColor(213, 94, 0),
     RGBColor(0, 114, 178),
@@ -18,6 +18,7 @@ pub const PALETTE: [RGBColor; 7] = [
     RGBColor(204, 121, 167),
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
+    RGBColor(120, 85, 60),
 ];
 /// Axes and references.
 pub const GREY: RGBColor = RGBColor(110, 110, 110);

@@ -15,7 +15,7 @@ use crate::output;
 /// Size in points: as wide as a README's column, so that its letters keep their size there.
 const SIZE: (u32, u32) = (900, 520);
 /// Points left free at the left, top, right (for the names) and bottom.
-const MARGIN: (f64, f64, f64, f64) = (70.0, 46.0, 220.0, 54.0);
+const MARGIN: (f64, f64, f64, f64) = (70.0, 46.0, 255.0, 54.0);
 /// Pixels of the PNG for each point.
 const PNG_SCALE: u32 = 2;
 /// The PNG is drawn this much larger and then reduced, which smooths its edges.
@@ -61,13 +61,17 @@ impl Plot {
         let points = || lines.iter().flat_map(|line| &line.path);
         let Some(first) = rows.first() else { bail!("the results hold no row to draw") };
         let most = points().map(|point| point.savings).fold(10.0, f64::max);
-        // Beyond a third more than the CNN alone no technique is of use; lines leave the picture there.
-        let top = 1.3 * references.single_frame_rad.max(references.dense_rad);
+        // Beyond a fifth more than the CNN alone no technique is of use; lines leave the picture there.
+        let top = 1.2 * references.single_frame_rad.max(references.dense_rad);
         let bottom = points().map(|point| point.lowest_rad).fold(references.dense_rad, f64::min);
         let (width, height) = (f64::from(SIZE.0), f64::from(SIZE.1));
         Ok(Self {
             title: title(first),
-            x: Scale { values: (1.0, most * 1.2), points: (MARGIN.0, width - MARGIN.2), logarithmic: true },
+            x: Scale {
+                values: (1.0, (most * 1.2).min(1000.0)),
+                points: (MARGIN.0, width - MARGIN.2),
+                logarithmic: true,
+            },
             y: Scale {
                 values: ((bottom * 95.0).floor() / 100.0, top),
                 points: (height - MARGIN.3, MARGIN.1),
@@ -160,7 +164,7 @@ impl Plot {
     }
 
     fn draw_line<B: DrawingBackend>(&self, canvas: &Canvas<B>, line: &Line, color: RGBColor) -> anyhow::Result<()> {
-        for point in line.points.iter().filter(|point| point.rmse_rad <= self.y.values.1) {
+        for point in line.points.iter().filter(|point| self.holds(point)) {
             canvas.dot(self.place(point.savings, point.rmse_rad), 1.5, color, 0.35)?;
         }
         let front: Vec<Place> =
@@ -190,9 +194,13 @@ impl Plot {
         Ok(())
     }
 
-    /// The path without what lies above the picture.
+    fn holds(&self, point: &Point) -> bool {
+        point.rmse_rad <= self.y.values.1 && point.savings <= self.x.values.1
+    }
+
+    /// The path without what lies beyond the picture.
     fn shown<'a>(&self, line: &'a Line) -> Vec<&'a Point> {
-        line.path.iter().filter(|point| point.rmse_rad <= self.y.values.1).collect()
+        line.path.iter().filter(|point| self.holds(point)).collect()
     }
 }
 
