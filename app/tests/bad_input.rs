@@ -179,3 +179,18 @@ fn a_run_that_fails_leaves_the_old_output_alone() {
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "{left:?}");
 }
+
+#[test]
+fn a_reader_that_leaves_early_causes_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_deltasteer"))
+        .args(["replay", "road:1,seconds=1", "--model", &model])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let (_, err) = texts(&child.wait_with_output().unwrap());
+    assert!(!err.contains("panicked"), "{err}");
+}
