@@ -73,7 +73,7 @@ impl FeatureLayer {
     /// Divides all features by one number, so that over the training drives their common standard deviation is 1, and
     /// multiplies `parameters`' input weights by it, so that no angle changes: a threshold of 1 then means one deviation.
     /// Features keep their sizes relative to each other, because a small one matters little.
-    pub fn to_unit_deviation(&mut self, parameters: &mut Parameters) -> Result<(), ShapeError> {
+    pub fn scale_to_unit_deviation(&mut self, parameters: &mut Parameters) -> Result<(), ShapeError> {
         let (mut sum, mut squares, mut count) = (0.0f64, 0.0f64, 0.0);
         for raw in &self.measured {
             for f in self.forward(raw)? {

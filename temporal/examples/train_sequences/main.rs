@@ -113,7 +113,7 @@ fn main() -> Result<(), Failure> {
             if let Some(values) = &values {
                 let (mut parameters, used) = initial(l.features, hidden, values)?;
                 layer.set_parameters(&values[used..]);
-                layer.to_unit_deviation(&mut parameters)?;
+                layer.scale_to_unit_deviation(&mut parameters)?;
                 start = Some(parameters);
             }
             Box::new(layer)
