@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use deltasteer_temporal::{StepCount, Thresholds};
+use deltasteer_temporal::{StepCount, Thresholds, Totals};
 
 use crate::pipeline::FrameResult;
 
@@ -36,6 +36,45 @@ pub struct LaneView {
     pub frame: Option<Arc<FrameResult>>,
     /// The work of the newest frames in order of computation.
     pub recent: VecDeque<Recent>,
+    /// Everything computed with the thresholds of now, cold starts and warm-ups after jumps included.
+    pub so_far: SoFar,
+    /// The pipeline's totals at the newest frame; they start anew at every cold start.
+    last: SoFar,
+}
+
+/// Sums over frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SoFar {
+    /// Steps of the RNN.
+    pub steps: u64,
+    /// Multiply-accumulates done.
+    pub macs: u64,
+    /// Those that the dense RNN would have done.
+    pub macs_dense: u64,
+}
+
+impl SoFar {
+    /// The sums since the RNN's last cold start.
+    fn of(totals: &Totals) -> Self {
+        Self { steps: totals.steps, macs: totals.macs, macs_dense: totals.macs_dense }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        let Self { steps, macs, macs_dense } = other;
+        Self { steps: self.steps + steps, macs: self.macs + macs, macs_dense: self.macs_dense + macs_dense }
+    }
+
+    /// What came since `earlier`; everything, if there was a cold start in between.
+    fn since(self, earlier: Self) -> Self {
+        if self.steps < earlier.steps || self.macs < earlier.macs {
+            return self;
+        }
+        Self {
+            steps: self.steps - earlier.steps,
+            macs: self.macs - earlier.macs,
+            macs_dense: self.macs_dense - earlier.macs_dense,
+        }
+    }
 }
 
 /// The work of one frame's RNN step.
@@ -53,7 +92,14 @@ pub struct Recent {
 
 impl Default for LaneView {
     fn default() -> Self {
-        Self { model: None, thresholds: Thresholds::ZERO, frame: None, recent: VecDeque::new() }
+        Self {
+            model: None,
+            thresholds: Thresholds::ZERO,
+            frame: None,
+            recent: VecDeque::new(),
+            so_far: SoFar::default(),
+            last: SoFar::default(),
+        }
     }
 }
 
@@ -85,12 +131,50 @@ impl LaneView {
             delta_us: f64::from(frame.times.step_us_delta),
             dense_us: frame.times.step_us_dense.map(f64::from),
         });
+        if self.frame.as_ref().is_some_and(|before| before.thresholds != frame.thresholds) {
+            self.so_far = SoFar::default();
+        }
+        let now = SoFar::of(&frame.totals);
+        // The frame shown again after a change repeats its cold start with as many steps: it counts as a new one.
+        let again = self.frame.as_ref().is_some_and(|before| before.index >= frame.index);
+        self.so_far = self.so_far.plus(if again { now } else { now.since(self.last) });
+        self.last = now;
         self.frame = Some(frame.clone());
+    }
+
+    /// A setting with these thresholds, its model not yet known.
+    pub(super) fn at(thresholds: Thresholds) -> Self {
+        Self { thresholds, ..Self::default() }
+    }
+
+    /// The same setting before anything was computed.
+    pub(super) fn emptied(mut self) -> Self {
+        self.clear();
+        self
     }
 
     /// Forgets what was computed.
     pub(super) fn clear(&mut self) {
         self.frame = None;
         self.recent.clear();
+        (self.so_far, self.last) = (SoFar::default(), SoFar::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_go_on_over_cold_starts() {
+        let at = |steps, macs| SoFar { steps, macs, macs_dense: 100 * steps };
+        let mut so_far = SoFar::default();
+        let mut last = SoFar::default();
+        // Three frames; a jump that warms up over two unseen frames; one more.
+        for now in [at(1, 90), at(2, 90), at(3, 95), at(3, 80), at(4, 85)] {
+            so_far = so_far.plus(now.since(last));
+            last = now;
+        }
+        assert_eq!(so_far, SoFar { steps: 7, macs: 180, macs_dense: 700 });
     }
 }

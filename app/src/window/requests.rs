@@ -212,7 +212,7 @@ impl Window {
         } else {
             own
         };
-        self.view.second = Some(super::view::LaneView { thresholds: other, ..Default::default() });
+        self.view.second = Some(super::view::LaneView::at(other));
         let start = Start { dense: false, ..self.start_of(Lane::Main).with_thresholds(Some(other)) };
         self.start(Lane::Second, start);
     }

@@ -122,6 +122,7 @@ pub fn screenshot(start: Start, picture: &Screenshot) -> anyhow::Result<()> {
     let mut painter = Headless { ctx, offscreen: Offscreen::default(), size: picture.size, started: Instant::now() };
     run_to(&mut window, &painter.ctx, picture.at_s, picture.compare, &woken)?;
     window.perform(&painter.ctx, Command::DismissNotices);
+    window.perform(&painter.ctx, Command::SetPace(Pace::Times(1.0)));
     let mut image = None;
     // Several passes: sizes settle, animations end, the raster learns how many rows it has.
     for _ in 0..6 {

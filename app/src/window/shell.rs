@@ -354,6 +354,11 @@ fn dropped(ctx: &egui::Context) -> Vec<Command> {
 }
 
 impl eframe::App for Window {
+    fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {
+        let theme = if self.settings.dark { Theme::Dark } else { Theme::Light };
+        theme::Palette::of(theme).ground.to_normalized_gamma_f32()
+    }
+
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
         layout::scale_to_screen(ui.ctx());
         Window::ui(self, ui);

@@ -253,8 +253,8 @@ impl View {
         }
         *self = Self {
             drive: Some(info),
-            main: LaneView { frame: None, recent: VecDeque::new(), ..std::mem::take(&mut self.main) },
-            second: self.second.take().map(|second| LaneView { frame: None, recent: VecDeque::new(), ..second }),
+            main: std::mem::take(&mut self.main).emptied(),
+            second: self.second.take().map(LaneView::emptied),
             sent: SentRing::new(self.sent.inputs(), self.sent.units() - self.sent.inputs(), RASTER_FRAMES),
             playing: self.playing,
             pace: self.pace,

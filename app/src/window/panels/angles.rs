@@ -33,11 +33,11 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
     });
 }
 
-/// Names of the curves with their error so far.
+/// Names of the curves with the root mean square of their error so far.
 fn legend(ui: &mut Ui, panel: &mut Panel) {
     let colours = Palette::current(ui);
     let rms = errors_rms(panel.view);
-    let degrees = |rms: Option<f64>| rms.map_or(String::new(), |rad| format!(" · RMS error {:.2}°", rad.to_degrees()));
+    let degrees = |rms: Option<f64>| rms.map_or(String::new(), |rad| format!(" · RMS {:.2}°", rad.to_degrees()));
     ui.horizontal(|ui| {
         ui.label(RichText::new("Steering wheel").strong());
         key(ui, colours.truth, "driver", false);
@@ -205,6 +205,7 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
     let window = visible_time(panel.view);
     let now = panel.view.main.frame.as_ref().map(|frame| frame.time_s);
     let range = panel.view.range.map(|r| [panel.view.time_of(r.first), panel.view.time_of(r.end.saturating_sub(1))]);
+    let marks: &[f64] = if name == "angles" { &[-0.5, 0.0, 0.5] } else { &[0.0] };
     let plot = Plot::new(name)
         .height(height)
         .link_axis(egui::Id::unique(TIME_AXIS), [true, false])
@@ -213,7 +214,7 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
         .y_axis_min_width(34.0)
         // A step larger than the true one: egui_plot fades labels by it, and these few are all wanted.
         .y_grid_spacer(move |_| {
-            [-0.5, 0.0, 0.5].map(|part| GridMark { value: part * most, step_size: 4.0 * most }).to_vec()
+            marks.iter().map(|part| GridMark { value: part * most, step_size: 4.0 * most }).collect()
         })
         .y_axis_formatter(|mark, _| format!("{:.0}°", mark.value))
         .x_axis_formatter(|mark, _| {
@@ -254,7 +255,7 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
         ui.ctx().data_mut(|data| data.insert_temp(egui::Id::unique("shown time"), shown.inner));
     }
     let corner = shown.response.rect.left_top() + vec2(6.0, 2.0);
-    let words = if name == "angles" { "left" } else { "error" };
+    let words = if name == "angles" { "left".to_owned() } else { format!("error, within {most:.0}° each way") };
     ui.painter().text(corner, egui::Align2::LEFT_TOP, words, egui::FontId::proportional(11.0), colours.weak);
     shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Canvas, true, format!("{name} chart")));
     handle(&shown.response, &shown.transform, panel);

@@ -38,10 +38,22 @@ fn headlines(ui: &mut Ui, panel: &Panel) {
 }
 
 fn headline(ui: &mut Ui, lane: &LaneView, colour: Color32, name: Option<&str>) {
-    let totals = lane.frame.as_ref().map(|frame| frame.totals);
-    let figure = totals.map_or("–".to_owned(), |t| text::times(t.macs_dense as f64, t.macs as f64));
-    let hint = "Multiply-accumulates of the dense RNN over those of the delta RNN, summed from the RNN's last cold start \
-                (its first frame, where everything is sent, and the warm-up count). Only the RNN: see the whole network below.";
+    let so_far = lane.so_far;
+    // A few frames that sent nothing are no figure yet.
+    let figure =
+        if so_far.macs == 0 { "–".to_owned() } else { text::times(so_far.macs_dense as f64, so_far.macs as f64) };
+    let hint = "Multiply-accumulates of the dense RNN over those of the delta RNN, summed over every frame computed with \
+                these thresholds: the first frame, where everything is sent, and the warm-ups after jumps count. Only the \
+                RNN: see the whole network below.";
+    let dense = lane.model.as_ref().map_or(0.0, |model| model.dense.macs as f64);
+    let this = match lane.frame.as_ref().map(|frame| frame.count.macs) {
+        None => String::new(),
+        Some(0) => "this frame needed none · ".to_owned(),
+        Some(macs) => format!("this frame {} · ", text::times(dense, macs as f64)),
+    };
+    let recent = lane.recent_mean().filter(|mean| mean.macs > 0.0);
+    let recent = recent.map_or(String::new(), |mean| format!("last 5 s {}", text::times(dense, mean.macs)));
+    let frames = format!("{} frames", text::grouped(so_far.steps));
     ui.horizontal(|ui| {
         let size = if name.is_some() { 34.0 } else { 46.0 };
         let response = ui.label(RichText::new(&figure).font(theme::headline_font(size)).color(colour));
@@ -49,22 +61,15 @@ fn headline(ui: &mut Ui, lane: &LaneView, colour: Color32, name: Option<&str>) {
         ui.vertical(|ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
             ui.add_space(if name.is_some() { 3.0 } else { 8.0 });
-            let title = name.map_or("fewer RNN operations".to_owned(), |name| format!("fewer RNN operations · {name}"));
-            ui.label(RichText::new(title).strong().size(if name.is_some() { 13.0 } else { 17.0 }));
-            let now = lane.frame.as_ref().zip(lane.model.as_ref()).map_or_else(String::new, |(frame, model)| {
-                let dense = model.dense.macs as f64;
-                let recent = lane.recent_mean().map_or("–".to_owned(), |mean| text::times(dense, mean.macs));
-                let this = match frame.count.macs {
-                    0 => "this frame needed none".to_owned(),
-                    macs => format!("this frame {}", text::times(dense, macs as f64)),
-                };
-                format!("{this} · last 5 s {recent}")
-            });
-            let so_far = totals.map_or(String::new(), |t| format!("{} frames so far", text::grouped(t.steps)));
-            if name.is_some() {
-                ui.label(RichText::new(now).small().weak());
-            } else {
-                ui.label(RichText::new(format!("{so_far} · {now}")).small().weak());
+            match name {
+                Some(name) => {
+                    ui.label(RichText::new(format!("{name}: fewer RNN ops")).strong());
+                    ui.label(RichText::new(format!("{frames} · {recent}")).small().weak());
+                }
+                None => {
+                    ui.label(RichText::new("fewer RNN operations").strong().size(17.0));
+                    ui.label(RichText::new(format!("{frames} so far · {this}{recent}")).small().weak());
+                }
             }
         });
     });
