@@ -23,7 +23,7 @@ pub const WARM_UP_FRAMES: usize = 40;
 /// Items that may wait between two stages.
 const QUEUE: usize = 4;
 /// Events that may wait for the caller: a window takes them only when it redraws, and must not hold the stages up.
-const EVENTS: usize = 64;
+const EVENTS: usize = 128;
 /// Commands that may wait; more are refused.
 const COMMANDS: usize = 256;
 

@@ -23,7 +23,7 @@ impl RedrawPause {
 
     /// The pause of now.
     pub fn get(&self) -> Duration {
-        Duration::from_millis(if self.unhurried.load(Ordering::Relaxed) { 50 } else { 14 })
+        Duration::from_millis(if self.unhurried.load(Ordering::Relaxed) { 70 } else { 14 })
     }
 }
 

@@ -12,13 +12,29 @@ use deltasteer_data::RgbImage;
 use deltasteer_perception::Perception;
 
 use super::engine::Wake;
-use super::view::SaliencyMap;
 use crate::model::Model;
 
 /// Patches across and down the crop.
 const COLUMNS: usize = 14;
 /// See [`COLUMNS`].
 const ROWS: usize = 6;
+
+/// Where a picture would be most sensitive: `[rows][columns]`, 0 to 1, over the crop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SaliencyMap {
+    /// The frame it was computed for.
+    pub index: usize,
+    /// Patches across.
+    pub columns: usize,
+    /// Patches down.
+    pub rows: usize,
+    /// Row after row; 1 is the patch that matters most.
+    pub values: Vec<f32>,
+    /// How far the angle moves when that patch is covered, in radians.
+    pub largest_rad: f32,
+    /// `x, y, width, height` of the crop in pixels of the frame.
+    pub crop: [usize; 4],
+}
 
 /// A frame to look at.
 struct Job {

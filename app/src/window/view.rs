@@ -10,6 +10,7 @@ use deltasteer_temporal::Thresholds;
 use super::command::Lane;
 use super::history::History;
 pub use super::lane::{LaneView, ModelFacts};
+pub use super::saliency::SaliencyMap;
 use super::sent::SentRing;
 use crate::pipeline::{Event, FrameRange, FrameResult, Pace, RunEnd};
 
@@ -19,23 +20,6 @@ pub const RASTER_FRAMES: usize = 400;
 const GOOD_NEWS_STAYS: Duration = Duration::from_secs(7);
 /// Messages kept.
 const NOTICES: usize = 4;
-
-/// Where a picture would be most sensitive: `[rows][columns]`, 0 to 1, over the crop.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SaliencyMap {
-    /// The frame it was computed for.
-    pub index: usize,
-    /// Patches across.
-    pub columns: usize,
-    /// Patches down.
-    pub rows: usize,
-    /// Row after row; 1 is the patch that matters most.
-    pub values: Vec<f32>,
-    /// How far the angle moves when that patch is covered, in radians.
-    pub largest_rad: f32,
-    /// `x, y, width, height` of the crop in pixels of the frame.
-    pub crop: [usize; 4],
-}
 
 /// Progress of writing a range.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use deltasteer_data::CameraGeometry;
 use egui::{Align2, Color32, FontId, Mesh, Pos2, Rect, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
 
 use super::{Panel, wheel};
+use crate::pipeline::Pace;
 use crate::window::command::{Command, Overlay};
 use crate::window::text;
 use crate::window::theme::{self, Palette};
@@ -234,41 +235,43 @@ impl Canvas<'_> {
     fn wheels(&self, panel: &Panel, side: Option<Rect>) {
         let colours = Palette::current(self.ui);
         let Some(frame) = &panel.view.main.frame else { return };
-        let mut wheels = vec![(Some(frame.steering_rad), colours.delta, "delta RNN")];
+        let glides = panel.view.pace != Pace::Unpaced;
+        let reading = |steering_rad, colour, caption| wheel::Reading { steering_rad, colour, caption, glides };
+        let mut wheels = vec![reading(Some(frame.steering_rad), colours.delta, "delta RNN")];
         if let Some(second) = &panel.view.second {
-            wheels.push((second.frame.as_ref().map(|f| f.steering_rad), colours.second, "second setting"));
+            wheels.push(reading(second.frame.as_ref().map(|f| f.steering_rad), colours.second, "second setting"));
         }
-        wheels.push((frame.steering_true_rad, colours.truth, "driver"));
+        wheels.push(reading(frame.steering_true_rad, colours.truth, "driver"));
         let count = wheels.len() as f32;
         match side {
             Some(side) => {
                 let pitch = (side.height() / count).min(190.0);
                 let radius = (0.40 * side.width()).min(wheel::radius_for(pitch - 8.0)).clamp(12.0, 64.0);
                 let first = side.center().y - 0.5 * count * pitch;
-                for (place, (angle, colour, caption)) in wheels.into_iter().enumerate() {
+                for (place, reading) in wheels.into_iter().enumerate() {
                     let middle = first + (place as f32 + 0.5) * pitch;
                     let top = middle - 0.5 * wheel::height(radius);
                     let centre = pos2(side.center().x + 3.0, top + 1.1 * radius);
-                    wheel::draw(self.ui, centre, radius, angle, colour, caption);
+                    wheel::draw(self.ui, centre, radius, reading);
                 }
             }
             None => self.wheels_on_frame(&wheels),
         }
     }
 
-    fn wheels_on_frame(&self, wheels: &[(Option<f32>, Color32, &str)]) {
+    fn wheels_on_frame(&self, wheels: &[wheel::Reading]) {
         let radius = (0.065 * self.image.width()).min(0.10 * self.image.height()).clamp(14.0, 46.0);
         if self.image.width() < 220.0 {
             return;
         }
         let colours = Palette::current(self.ui);
         let width = 3.4 * radius.max(24.0);
-        for (place, &(angle, colour, caption)) in wheels.iter().enumerate() {
+        for (place, &reading) in wheels.iter().enumerate() {
             let corner = self.image.left_bottom() + vec2(6.0 + place as f32 * (width + 6.0), -6.0);
             let plate = Rect::from_min_max(corner - vec2(0.0, wheel::height(radius) + 6.0), corner + vec2(width, 0.0));
             self.painter().rect_filled(plate, 6.0, colours.card.gamma_multiply(0.82));
             let centre = pos2(plate.center().x, plate.top() + 6.0 + 1.1 * radius);
-            wheel::draw(self.ui, centre, radius, angle, colour, caption);
+            wheel::draw(self.ui, centre, radius, reading);
         }
     }
 }

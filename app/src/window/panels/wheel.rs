@@ -8,9 +8,23 @@ use crate::window::theme::Palette;
 /// Room for the two lines below a wheel.
 const CAPTION_HEIGHT: f32 = 40.0;
 
-/// Draws a wheel with its centre at `centre`; positive angles turn it to the left, as the driver sees it.
-/// `caption` names whose angle it is.
-pub fn draw(ui: &Ui, centre: Pos2, radius: f32, steering_rad: Option<f32>, colour: Color32, caption: &str) {
+/// What a wheel shows.
+#[derive(Clone, Copy)]
+pub struct Reading {
+    /// Positive to the left, as the driver sees it; `None` if it is not known.
+    pub steering_rad: Option<f32>,
+    /// The wheel's colour.
+    pub colour: Color32,
+    /// Whose angle it is.
+    pub caption: &'static str,
+    /// Whether the wheel glides from angle to angle. That asks for a redraw on every refresh of the screen, which is
+    /// too much when frames are to come as fast as they can.
+    pub glides: bool,
+}
+
+/// Draws a wheel with its centre at `centre`.
+pub fn draw(ui: &Ui, centre: Pos2, radius: f32, reading: Reading) {
+    let Reading { steering_rad, colour, caption, glides } = reading;
     let colours = Palette::current(ui);
     let paint = ui.painter();
     let ink = if steering_rad.is_some() { colour } else { colours.weak.gamma_multiply(0.5) };
@@ -18,7 +32,7 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, steering_rad: Option<f32>, colou
     let turned = ui.ctx().animate_value_with_time(
         ui.scope_id().with(("wheel", caption)),
         shown,
-        if steering_rad.is_some() { 0.08 } else { 0.0 },
+        if glides && steering_rad.is_some() { 0.08 } else { 0.0 },
     );
     // On screen y points down, so a turn to the left is a negative rotation.
     let direction = |angle: f32| -> Vec2 { vec2((angle - turned).sin(), -(angle - turned).cos()) };
