@@ -61,16 +61,21 @@ impl Totals {
 
     /// Adds a step and, beside it, the `dense` step of the same layer.
     pub fn add(&mut self, step: &StepCount, dense: &StepCount) {
-        self.steps += 1;
-        self.columns_x += u64::from(step.columns_x);
-        self.columns_h += u64::from(step.columns_h);
-        self.macs += step.macs;
-        self.macs_after_weight_sparsity += step.macs_after_weight_sparsity;
-        self.elementwise += step.elementwise;
-        self.weight_bytes += step.weight_bytes;
-        self.macs_dense += dense.macs;
-        self.elementwise_dense += dense.elementwise;
-        self.weight_bytes_dense += dense.weight_bytes;
+        self.add_many(1, step, dense);
+    }
+
+    /// Adds `steps` steps of the same work.
+    pub(crate) fn add_many(&mut self, steps: u64, step: &StepCount, dense: &StepCount) {
+        self.steps += steps;
+        self.columns_x += steps * u64::from(step.columns_x);
+        self.columns_h += steps * u64::from(step.columns_h);
+        self.macs += steps * step.macs;
+        self.macs_after_weight_sparsity += steps * step.macs_after_weight_sparsity;
+        self.elementwise += steps * step.elementwise;
+        self.weight_bytes += steps * step.weight_bytes;
+        self.macs_dense += steps * dense.macs;
+        self.elementwise_dense += steps * dense.elementwise;
+        self.weight_bytes_dense += steps * dense.weight_bytes;
     }
 
     /// Dense multiply-accumulates over those done. Infinite where steps were done and no column was ever sent; 1

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     DeltaGru, DenseGru, GruWeights, Head, Kernel, PackedGru, StepCount, TemporalConfig, TemporalError, Thresholds,
     Totals,
+    gru::HeadedStep,
     kernels::{Aligned, Dot, LANES},
     weights,
 };
@@ -45,7 +46,6 @@ impl RnnWeights {
     }
 
     /// The head on a padded hidden state.
-    #[inline]
     fn steering_rad(&self, kernel: Kernel, hidden: &[[f32; LANES]]) -> f32 {
         kernel.run(Dot { a: self.head_padded.vectors(), b: hidden }) + self.head.bias
     }
@@ -56,7 +56,10 @@ impl RnnWeights {
 pub struct SteeringRnn {
     weights: Arc<RnnWeights>,
     cell: DeltaGru,
-    totals: Totals,
+    /// Of the steps that sent something, and of those refused.
+    loud: Totals,
+    /// Steps that sent nothing: their work is known, and to add it up in each would take as long as the rest of them.
+    quiet: u64,
 }
 
 impl SteeringRnn {
@@ -75,8 +78,8 @@ impl SteeringRnn {
     /// [`TemporalError::Threshold`] or [`TemporalError::Kernel`].
     pub fn new(weights: Arc<RnnWeights>, thresholds: Thresholds) -> Result<Self, TemporalError> {
         let cell = DeltaGru::new(weights.packed.clone(), thresholds)?;
-        let totals = Totals::new(weights.config.inputs, weights.config.hidden);
-        Ok(Self { weights, cell, totals })
+        let loud = Totals::new(weights.config.inputs, weights.config.hidden);
+        Ok(Self { weights, cell, loud, quiet: 0 })
     }
 
     /// One frame's features `[inputs]` to the steering angle in radians, positive to the left, and the step's work.
@@ -85,13 +88,26 @@ impl SteeringRnn {
     /// [`TemporalError::Length`]; [`TemporalError::InputNotFinite`], which leaves the state as it was and is counted
     /// in [`Totals::refused`].
     pub fn step(&mut self, features: &[f32]) -> Result<(f32, StepCount), TemporalError> {
-        let step = self.cell.step(features);
-        if matches!(step, Err(TemporalError::InputNotFinite { .. })) {
-            self.totals.refused += 1;
+        let weights = &*self.weights;
+        match self.cell.step_with_head(features, weights.head_padded.vectors()) {
+            Ok(HeadedStep { count, product }) => {
+                let count = match count {
+                    Some(count) => {
+                        self.loud.add(&count, weights.packed.dense_count());
+                        count
+                    }
+                    None => {
+                        self.quiet += 1;
+                        *weights.packed.quiet_count()
+                    }
+                };
+                Ok((product + weights.head.bias, count))
+            }
+            Err(error) => {
+                self.loud.refused += u64::from(matches!(error, TemporalError::InputNotFinite { .. }));
+                Err(error)
+            }
         }
-        let count = step?;
-        self.totals.add(&count, self.weights.packed.dense_count());
-        Ok((self.steering_rad(), count))
     }
 
     /// The angle of the present hidden state, in radians.
@@ -110,8 +126,11 @@ impl SteeringRnn {
     }
 
     /// The work since the last [`reset`](Self::reset).
-    pub fn totals(&self) -> &Totals {
-        &self.totals
+    pub fn totals(&self) -> Totals {
+        let packed = &self.weights.packed;
+        let mut totals = self.loud;
+        totals.add_many(self.quiet, packed.quiet_count(), packed.dense_count());
+        totals
     }
 
     /// Changes the thresholds from the next step on; the state goes on.
@@ -125,7 +144,8 @@ impl SteeringRnn {
     /// Back to the state before the first frame, sums at zero.
     pub fn reset(&mut self) {
         self.cell.reset();
-        self.totals = Totals::new(self.weights.config.inputs, self.weights.config.hidden);
+        self.loud = Totals::new(self.weights.config.inputs, self.weights.config.hidden);
+        self.quiet = 0;
     }
 }
 
@@ -151,8 +171,9 @@ impl DenseSteeringRnn {
     /// # Errors
     /// As [`SteeringRnn::step`].
     pub fn step(&mut self, features: &[f32]) -> Result<(f32, StepCount), TemporalError> {
-        let count = self.cell.step(features)?;
-        Ok((self.weights.steering_rad(self.cell.kernel(), self.cell.hidden_vectors()), count))
+        let weights = &*self.weights;
+        let (count, product) = self.cell.step_with_head(features, weights.head_padded.vectors())?;
+        Ok((product + weights.head.bias, count))
     }
 
     /// The cell.

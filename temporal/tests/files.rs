@@ -118,7 +118,7 @@ fn steering_counts_refusals_and_sums() {
     assert_eq!((first.columns_x, first.columns_h, first.macs), (5, 0, 45));
     assert!(rnn.step(&[f32::NAN; 5]).is_err());
     rnn.step(&[1.0; 5]).unwrap();
-    let totals = *rnn.totals();
+    let totals = rnn.totals();
     assert_eq!((totals.steps, totals.refused, totals.columns_x), (2, 1, 5));
     assert_eq!(totals.macs_dense, 2 * 3 * 3 * 8);
     assert!((totals.occupancy_x() - 0.5).abs() < 1e-12);

@@ -121,7 +121,7 @@ impl Rnn {
             skipped: frame.skipped,
             dropped: frame.dropped,
             health: frame.health,
-            totals: *self.delta.totals(),
+            totals: self.delta.totals(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{PackedGru, bad_input, check_length};
 use crate::{
     Kernel, Sent, StepCount, TemporalError, Thresholds,
-    kernels::{Aligned, DeltaState, DeltaStep, LANES, Outcome},
+    kernels::{Aligned, DeltaState, LANES, Listen, Look, Send},
 };
 
 /// The delta GRU of [`crate::naive::NaiveDelta`] on packed weights.
@@ -15,6 +15,14 @@ pub struct DeltaGru {
     thresholds: Thresholds,
     kernel: Kernel,
     state: DeltaState,
+}
+
+/// A step's work and the head's product with the new hidden state.
+pub(crate) struct HeadedStep {
+    /// `None`: nothing was sent, so the work is [`PackedGru::quiet_count`].
+    pub(crate) count: Option<StepCount>,
+    /// Without the head's bias.
+    pub(crate) product: f32,
 }
 
 impl DeltaGru {
@@ -52,9 +60,26 @@ impl DeltaGru {
     /// # Errors
     /// [`TemporalError::Length`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
     pub fn step(&mut self, x: &[f32]) -> Result<StepCount, TemporalError> {
+        let step = self.step_with_head(x, &[])?;
+        Ok(step.count.unwrap_or(*self.weights.quiet_count()))
+    }
+
+    /// The same, and the product of `head` (padded) with the new hidden state.
+    #[inline]
+    pub(crate) fn step_with_head(&mut self, x: &[f32], head: &[[f32; LANES]]) -> Result<HeadedStep, TemporalError> {
         let Self { weights, thresholds, kernel, state } = self;
+        let weights = &**weights;
         check_length(x, weights.inputs())?;
-        let outcome = kernel.run(DeltaStep {
+        let moved = match kernel.run(Listen { x, thresholds: *thresholds, state, head }) {
+            Look::Refused => return Err(bad_input(x)),
+            Look::Quiet(product) => {
+                state.sent_x.clear();
+                state.sent_h.clear();
+                return Ok(HeadedStep { count: None, product });
+            }
+            Look::Loud { x, h } => [x, h],
+        };
+        let (whole, product) = kernel.run(Send {
             columns: &weights.columns,
             inputs: weights.inputs(),
             units: weights.hidden(),
@@ -63,13 +88,12 @@ impl DeltaGru {
             x,
             thresholds: *thresholds,
             state,
+            head,
+            moved,
         });
         let (columns_x, columns_h) = (state.sent_x.columns(), state.sent_h.columns());
-        match outcome {
-            Outcome::Refused => Err(bad_input(x)),
-            Outcome::Walked => Ok(weights.count(columns_x, columns_h)),
-            Outcome::Whole => Ok(weights.count_whole(columns_x, columns_h)),
-        }
+        let count = if whole { weights.count_whole(columns_x, columns_h) } else { weights.count(columns_x, columns_h) };
+        Ok(HeadedStep { count: Some(count), product })
     }
 
     /// The hidden state `[hidden]`, each value in (-1, 1).

@@ -47,6 +47,16 @@ impl DenseGru {
     /// # Errors
     /// [`TemporalError::Length`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
     pub fn step(&mut self, x: &[f32]) -> Result<StepCount, TemporalError> {
+        self.step_with_head(x, &[]).map(|(count, _)| count)
+    }
+
+    /// The same, and the product of `head` (padded) with the new hidden state.
+    #[inline]
+    pub(crate) fn step_with_head(
+        &mut self,
+        x: &[f32],
+        head: &[[f32; LANES]],
+    ) -> Result<(StepCount, f32), TemporalError> {
         let weights = &*self.weights;
         check_length(x, weights.inputs())?;
         let step = DenseStep {
@@ -60,18 +70,17 @@ impl DenseGru {
             sums: &mut self.sums,
             keep: &mut self.keep,
             push: &mut self.push,
+            head,
         };
-        if self.kernel.run(step) { Ok(*weights.dense_count()) } else { Err(bad_input(x)) }
+        match self.kernel.run(step) {
+            Some(product) => Ok((*weights.dense_count(), product)),
+            None => Err(bad_input(x)),
+        }
     }
 
     /// The hidden state `[hidden]`.
     pub fn hidden(&self) -> &[f32] {
         &self.hidden[..self.weights.hidden()]
-    }
-
-    /// The same with zeros behind, in whole vectors.
-    pub(crate) fn hidden_vectors(&self) -> &[[f32; LANES]] {
-        self.hidden.vectors()
     }
 
     /// The kernels' variant in use.

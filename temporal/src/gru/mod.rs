@@ -5,6 +5,7 @@ mod dense;
 mod packed;
 
 pub use delta::DeltaGru;
+pub(crate) use delta::HeadedStep;
 pub use dense::DenseGru;
 pub use packed::PackedGru;
 

@@ -21,6 +21,7 @@ pub struct PackedGru {
     /// Weights that are not zero, for each column.
     nonzero: Vec<u32>,
     dense: StepCount,
+    quiet: StepCount,
 }
 
 impl PackedGru {
@@ -51,9 +52,10 @@ impl PackedGru {
             .collect();
         let start = start(weights, padded);
         let every = (0..inputs.max(hidden) as u32).collect();
-        let dense = StepCount::default();
-        let mut packed = Self { inputs, hidden, storage, columns, start, every, nonzero, dense };
+        let (dense, quiet) = (StepCount::default(), StepCount::default());
+        let mut packed = Self { inputs, hidden, storage, columns, start, every, nonzero, dense, quiet };
         packed.dense = packed.count_dense();
+        packed.quiet = packed.count(&[], &[]);
         Ok(packed)
     }
 
@@ -85,6 +87,11 @@ impl PackedGru {
     /// The work of one step of the dense GRU with these weights.
     pub fn dense_count(&self) -> &StepCount {
         &self.dense
+    }
+
+    /// The work of a delta step that sent nothing.
+    pub(crate) fn quiet_count(&self) -> &StepCount {
+        &self.quiet
     }
 
     /// `hidden` rounded up to whole vectors.

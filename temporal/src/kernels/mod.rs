@@ -23,7 +23,7 @@ pub(crate) use aligned::{Aligned, LANES};
 pub(crate) use columns::Columns;
 pub use scan::Sent;
 use simd::{Op, Simd};
-pub(crate) use step::{DeltaState, DeltaStep, DenseStep, Dot, MAX_INPUT, Outcome};
+pub(crate) use step::{DeltaState, DenseStep, Dot, Listen, Look, MAX_INPUT, Send};
 
 use crate::TemporalError;
 

@@ -76,6 +76,40 @@ pub(crate) fn scan_vector<S: Simd>(
     }
 }
 
+/// What a look at values and their references found, lane by lane.
+#[derive(Clone, Copy)]
+pub(crate) struct Survey<V> {
+    /// The largest value by magnitude; NaN is the largest.
+    pub(crate) value: V,
+    /// The largest distance from a reference, likewise.
+    pub(crate) delta: V,
+}
+
+impl<V> Survey<V> {
+    /// Before anything was looked at.
+    #[inline(always)]
+    pub(crate) fn none<S: Simd<V = V>>(simd: S) -> Self {
+        Self { value: simd.splat(0.0), delta: simd.splat(0.0) }
+    }
+}
+
+/// Adds a look at whole vectors to `seen`. If the largest distance is below the threshold, so is every one: a frame that
+/// sends nothing is known without asking each value.
+#[inline(always)]
+pub(crate) fn survey<S: Simd>(
+    simd: S,
+    values: &[[f32; LANES]],
+    refs: &[[f32; LANES]],
+    mut seen: Survey<S::V>,
+) -> Survey<S::V> {
+    for (values, refs) in values.iter().zip(refs) {
+        let values = simd.load(values);
+        seen.value = simd.larger(seen.value, values);
+        seen.delta = simd.larger(seen.delta, simd.sub(values, simd.load(refs)));
+    }
+    seen
+}
+
 /// [`scan_vector`] over whole vectors.
 #[inline(always)]
 pub(crate) fn scan<S: Simd>(

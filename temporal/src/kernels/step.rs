@@ -4,7 +4,7 @@ use super::{
     aligned::{Aligned, LANES},
     columns::Columns,
     gates::{self, Gates},
-    scan::{Sent, scan},
+    scan::{Sent, Survey, scan, survey},
     simd::{Op, Simd},
     walk::{List, Sums, walk},
 };
@@ -30,23 +30,69 @@ pub(crate) struct DeltaState {
     pub(crate) sent_h: Sent,
 }
 
-/// What a delta step did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+/// What a look at a frame told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Look {
     /// An input is NaN, infinite or too large; nothing was touched.
     Refused,
-    /// The columns sent were walked.
-    Walked,
-    /// So many columns were sent that all were walked, and the sums computed anew.
-    Whole,
+    /// Nothing moved far enough: the hidden state has glided on. The head's product with it.
+    Quiet(f32),
+    /// Something is to be sent, or the gates are not known: [`Send`] is next.
+    Loud {
+        /// Of the inputs.
+        x: bool,
+        /// Of the hidden units.
+        h: bool,
+    },
+}
+
+/// The first part of every step of the delta GRU, and the only one of most: whether anything is to be sent. It is kept
+/// apart from [`Send`] because together they are too much for the compiler's registers.
+pub(crate) struct Listen<'a> {
+    pub(crate) x: &'a [f32],
+    pub(crate) thresholds: Thresholds,
+    pub(crate) state: &'a mut DeltaState,
+    /// As in [`DenseStep`].
+    pub(crate) head: &'a [[f32; LANES]],
+}
+
+impl Op for Listen<'_> {
+    type Output = Look;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> Look {
+        let Self { x, thresholds, state, head } = self;
+        let (full, tail) = padded(x);
+        let refs = state.x_ref.vectors();
+        let mut seen = survey(simd, full, refs, Survey::none(simd));
+        if let (Some(tail), Some(last)) = (tail, refs.last()) {
+            seen = survey(simd, &[tail], std::slice::from_ref(last), seen);
+        }
+        if simd.beyond(seen.value, MAX_INPUT) {
+            return Look::Refused;
+        }
+        let x = simd.moved(seen.delta, simd.splat(thresholds.theta_x)) != 0;
+        let seen = survey(simd, state.hidden.vectors(), state.h_ref.vectors(), Survey::none(simd));
+        let h = simd.moved(seen.delta, simd.splat(thresholds.theta_h)) != 0;
+        if x || h || !state.gates_known {
+            return Look::Loud { x, h };
+        }
+        let gates = Gates {
+            hidden: state.hidden.vectors_mut(),
+            keep: state.keep.vectors_mut(),
+            push: state.push.vectors_mut(),
+        };
+        gates::glide(simd, gates);
+        Look::Quiet(dot(simd, head, state.hidden.vectors()))
+    }
 }
 
 /// A step that sends at least this many sixteenths of all columns walks all of them: no slower than their list, and
 /// the rounding errors that the sums gathered are gone.
 const WHOLE_SIXTEENTHS: usize = 15;
 
-/// One step of the delta GRU.
-pub(crate) struct DeltaStep<'a> {
+/// The second part of a step of the delta GRU: sends what moved, updates the gates, and the head behind them.
+pub(crate) struct Send<'a> {
     pub(crate) columns: &'a Columns,
     pub(crate) inputs: usize,
     /// Hidden units, without padding.
@@ -58,35 +104,34 @@ pub(crate) struct DeltaStep<'a> {
     pub(crate) x: &'a [f32],
     pub(crate) thresholds: Thresholds,
     pub(crate) state: &'a mut DeltaState,
+    /// As in [`DenseStep`].
+    pub(crate) head: &'a [[f32; LANES]],
+    /// What [`Listen`] found of the inputs and of the hidden units.
+    pub(crate) moved: [bool; 2],
 }
 
-impl Op for DeltaStep<'_> {
-    type Output = Outcome;
+impl Op for Send<'_> {
+    /// Whether all columns were walked because nearly all were sent (the sums were then computed anew), and the head's
+    /// product.
+    type Output = (bool, f32);
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Outcome {
-        let Self { columns, inputs, units, start, every, x, thresholds, state } = self;
-        let (full, tail) = padded(x);
-        if !acceptable(simd, full, &tail) {
-            return Outcome::Refused;
-        }
+    fn run<S: Simd>(self, simd: S) -> (bool, f32) {
+        let Self { columns, inputs, units, start, every, x, thresholds, state, head, moved } = self;
         let Thresholds { theta_x, theta_h } = thresholds;
         let (sent_x, sent_h) = (&mut state.sent_x, &mut state.sent_h);
         sent_x.clear();
         sent_h.clear();
-        let (refs, tail_refs) = state.x_ref.vectors_mut().split_at_mut(full.len());
-        scan(simd, full, refs, theta_x, 0, sent_x);
-        scan(simd, &[tail], tail_refs, theta_x, full.len() * LANES, sent_x);
-        scan(simd, state.hidden.vectors(), state.h_ref.vectors_mut(), theta_h, 0, sent_h);
-
-        let gates = Gates {
-            hidden: state.hidden.vectors_mut(),
-            keep: state.keep.vectors_mut(),
-            push: state.push.vectors_mut(),
-        };
-        if sent_x.is_empty() && sent_h.is_empty() && state.gates_known {
-            gates::glide(simd, gates);
-            return Outcome::Walked;
+        if moved[0] {
+            let (full, tail) = padded(x);
+            let (refs, tail_refs) = state.x_ref.vectors_mut().split_at_mut(full.len());
+            scan(simd, full, refs, theta_x, 0, sent_x);
+            if let Some(tail) = tail {
+                scan(simd, &[tail], tail_refs, theta_x, full.len() * LANES, sent_x);
+            }
+        }
+        if moved[1] {
+            scan(simd, state.hidden.vectors(), state.h_ref.vectors_mut(), theta_h, 0, sent_h);
         }
         let whole = 16 * (sent_x.len() + sent_h.len()) >= WHOLE_SIXTEENTHS * (inputs + units);
         let (list_x, list_h) = if whole {
@@ -104,13 +149,18 @@ impl Op for DeltaStep<'_> {
         let sums = state.sums.vectors_mut();
         walk(simd, columns, list_x, Sums::of(sums, 2));
         walk(simd, columns, list_h, Sums::of(sums, 3));
+        let gates = Gates {
+            hidden: state.hidden.vectors_mut(),
+            keep: state.keep.vectors_mut(),
+            push: state.push.vectors_mut(),
+        };
         gates::update(simd, sums, gates);
         state.gates_known = true;
-        if whole { Outcome::Whole } else { Outcome::Walked }
+        (whole, dot(simd, head, state.hidden.vectors()))
     }
 }
 
-/// One step of the dense GRU.
+/// One step of the dense GRU, and the head on the hidden state behind it.
 pub(crate) struct DenseStep<'a> {
     pub(crate) columns: &'a Columns,
     pub(crate) inputs: usize,
@@ -125,17 +175,18 @@ pub(crate) struct DenseStep<'a> {
     pub(crate) sums: &'a mut Aligned<f32>,
     pub(crate) keep: &'a mut Aligned<f32>,
     pub(crate) push: &'a mut Aligned<f32>,
+    /// The head's weights, padded like the hidden state; empty: none are asked for.
+    pub(crate) head: &'a [[f32; LANES]],
 }
 
 impl Op for DenseStep<'_> {
-    /// `false`: an input is NaN, infinite or too large, and nothing was touched.
-    type Output = bool;
+    /// The head's product. `None`: an input is NaN, infinite or too large, and nothing was touched.
+    type Output = Option<f32>;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> bool {
-        let (full, tail) = padded(self.x);
-        if !acceptable(simd, full, &tail) {
-            return false;
+    fn run<S: Simd>(self, simd: S) -> Option<f32> {
+        if !acceptable(simd, self.x) {
+            return None;
         }
         self.sums.copy_from_slice(self.start);
         let sums = self.sums.vectors_mut();
@@ -146,11 +197,11 @@ impl Op for DenseStep<'_> {
         let gates =
             Gates { hidden: self.hidden.vectors_mut(), keep: self.keep.vectors_mut(), push: self.push.vectors_mut() };
         gates::update(simd, sums, gates);
-        true
+        Some(dot(simd, self.head, self.hidden.vectors()))
     }
 }
 
-/// `a . b`; both of the same length, padded to whole vectors.
+/// `a . b` as far as both reach.
 pub(crate) struct Dot<'a> {
     pub(crate) a: &'a [[f32; LANES]],
     pub(crate) b: &'a [[f32; LANES]],
@@ -161,29 +212,37 @@ impl Op for Dot<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) -> f32 {
-        let mut sum = simd.splat(0.0);
-        for (a, b) in self.a.iter().zip(self.b) {
-            sum = simd.fma(simd.load(a), simd.load(b), sum);
-        }
-        simd.sum(sum)
+        dot(simd, self.a, self.b)
     }
 }
 
-/// The whole vectors of `x`, and what is left of it with zeros behind.
+/// `a . b` as far as both reach.
 #[inline(always)]
-fn padded(x: &[f32]) -> (&[[f32; LANES]], [f32; LANES]) {
-    let (full, rest) = x.as_chunks::<LANES>();
-    let mut tail = [0.0; LANES];
-    for (to, from) in tail.iter_mut().zip(rest) {
-        *to = *from;
+fn dot<S: Simd>(simd: S, a: &[[f32; LANES]], b: &[[f32; LANES]]) -> f32 {
+    let mut sum = simd.splat(0.0);
+    for (a, b) in a.iter().zip(b) {
+        sum = simd.fma(simd.load(a), simd.load(b), sum);
     }
+    simd.sum(sum)
+}
+
+/// The whole vectors of `x`, and what is left of it, if anything, with zeros behind.
+#[inline(always)]
+fn padded(x: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
+    let (full, rest) = x.as_chunks::<LANES>();
+    let tail = (!rest.is_empty()).then(|| {
+        let mut tail = [0.0; LANES];
+        tail.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        tail
+    });
     (full, tail)
 }
 
 /// Whether every value is a number of magnitude up to [`MAX_INPUT`].
 #[inline(always)]
-fn acceptable<S: Simd>(simd: S, full: &[[f32; LANES]], tail: &[f32; LANES]) -> bool {
-    let mut largest = simd.load(tail);
+fn acceptable<S: Simd>(simd: S, x: &[f32]) -> bool {
+    let (full, tail) = padded(x);
+    let mut largest = tail.map_or(simd.splat(0.0), |tail| simd.load(&tail));
     for vector in full {
         largest = simd.larger(largest, simd.load(vector));
     }
