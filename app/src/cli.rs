@@ -18,7 +18,7 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a drive through a model as fast as it goes; angles and exact work of every frame as CSV
+    /// Run a drive through a model as fast as it goes; take its results away as CSV, Parquet, MCAP, video or a page
     Replay(ReplayArgs),
     /// Error and savings of a model on a drive with known angles
     Eval(EvalArgs),
@@ -71,9 +71,49 @@ pub struct ReplayArgs {
     /// What to run.
     #[command(flatten)]
     pub drive: DriveArgs,
+    /// What to write.
+    #[command(flatten)]
+    pub export: ExportArgs,
+}
+
+/// Files that take a drive's results away.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ExportArgs {
     /// Write one line per frame
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
+    /// Write the same columns as Parquet, for many drives
+    #[arg(long, value_name = "FILE")]
+    pub parquet: Option<PathBuf>,
+    /// Write pictures, angles and work for Foxglove and Rerun
+    #[arg(long, value_name = "FILE")]
+    pub mcap: Option<PathBuf>,
+    /// Write the video with paths, angles and savings drawn in (needs OpenCV)
+    #[arg(long, value_name = "FILE.mp4")]
+    pub video: Option<PathBuf>,
+    /// Write a page of figures and pictures that needs no network
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+}
+
+impl ExportArgs {
+    /// Finds out before any other work whether every file can be written.
+    ///
+    /// # Errors
+    /// A file that cannot be written, or one that is asked for twice.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let files = [&self.csv, &self.parquet, &self.mcap, &self.video, &self.report];
+        let files: Vec<&PathBuf> = files.into_iter().flatten().collect();
+        for (index, file) in files.iter().enumerate() {
+            crate::output::check(file)?;
+            anyhow::ensure!(
+                !files[..index].contains(file),
+                "{}: named twice; expected a file of its own for each kind of output",
+                file.display()
+            );
+        }
+        Ok(())
+    }
 }
 
 /// `eval`.

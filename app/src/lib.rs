@@ -8,11 +8,12 @@
 //! - [`terminal`]: a live view in a text terminal
 //! - [`training`]: what the training commands share
 //! - [`figures`]: recorded results and the pictures drawn from them
-//! - [`output`]: files that are never half-written
+//! - [`export`]: a drive's results as files; [`output`]: files that are never half-written; [`text`]: figures in words
 
 pub mod cli;
 pub mod commands;
 pub mod drive;
+pub mod export;
 pub mod figures;
 pub mod metrics;
 pub mod model;
@@ -20,5 +21,6 @@ pub mod output;
 pub mod pipeline;
 pub mod session;
 pub mod terminal;
+pub mod text;
 pub mod training;
 pub mod window;

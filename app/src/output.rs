@@ -1,6 +1,6 @@
 //! Output files: found writable before the work starts, and never half-written under their final name.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -18,20 +18,7 @@ impl OutputFile {
     /// # Errors
     /// A folder that is missing or cannot be written, or a final name that is taken by a folder.
     pub fn create(path: &Path) -> anyhow::Result<Self> {
-        if path.is_dir() || path.file_name().is_none() {
-            bail!("{}: is a folder; expected the name of a file to write", path.display());
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut options = tempfile::Builder::new();
-        options.prefix(".deltasteer-").suffix(".partial");
-        #[cfg(unix)]
-        {
-            // A temporary file is private by default; this one becomes an ordinary file, less the user's umask.
-            use std::os::unix::fs::PermissionsExt;
-            options.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let file = options.tempfile_in(folder).with_context(|| format!("{}: cannot be written", path.display()))?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(beside(path, ".partial")?) })
     }
 
     /// Gives the file its final name, in place of any file that had it.
@@ -55,6 +42,68 @@ impl Write for OutputFile {
     fn flush(&mut self) -> std::io::Result<()> {
         self.file.flush()
     }
+}
+
+impl Seek for OutputFile {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// As [`OutputFile`], for a library that opens its file by name.
+#[cfg(feature = "opencv")]
+pub struct OutputPath {
+    path: PathBuf,
+    file: tempfile::TempPath,
+}
+
+#[cfg(feature = "opencv")]
+impl OutputPath {
+    /// Begins a file beside its final name; its temporary name ends in `suffix`, by which libraries know what to write.
+    ///
+    /// # Errors
+    /// As [`OutputFile::create`].
+    pub fn create(path: &Path, suffix: &str) -> anyhow::Result<Self> {
+        Ok(Self { path: path.to_owned(), file: beside(path, suffix)?.into_temp_path() })
+    }
+
+    /// Where to write.
+    pub fn temporary(&self) -> &Path {
+        &self.file
+    }
+
+    /// As [`OutputFile::finish`].
+    ///
+    /// # Errors
+    /// What the operating system says, with the path.
+    pub fn finish(self) -> anyhow::Result<()> {
+        self.file.persist(&self.path).with_context(|| self.path.display().to_string())
+    }
+}
+
+/// Whether a file can be written there; leaves nothing behind.
+///
+/// # Errors
+/// As [`OutputFile::create`].
+pub fn check(path: &Path) -> anyhow::Result<()> {
+    beside(path, ".partial").map(drop)
+}
+
+/// A new file beside `path`, which will take its place.
+fn beside(path: &Path, suffix: &str) -> anyhow::Result<NamedTempFile> {
+    if path.is_dir() || path.file_name().is_none() {
+        bail!("{}: is a folder; expected the name of a file to write", path.display());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut options = tempfile::Builder::new();
+    options.prefix(".deltasteer-").suffix(suffix);
+    #[cfg(unix)]
+    {
+        // A temporary file is private by default; this one becomes an ordinary file, less the user's umask.
+        use std::os::unix::fs::PermissionsExt;
+        options.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    options.tempfile_in(folder).with_context(|| format!("{}: cannot be written", path.display()))
 }
 
 /// Writes a whole file in one go.

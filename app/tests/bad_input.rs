@@ -164,6 +164,9 @@ fn an_output_that_cannot_be_written_is_found_before_the_work() {
     assert!(message.contains("/no/such/folder/out.csv"), "{message}");
     let message = error_of(&["replay", "road:1,seconds=1", "--csv", &text(folder.path())]);
     assert!(message.contains("is a folder"), "{message}");
+    let twice = text(&folder.path().join("out"));
+    let message = error_of(&["replay", "road:1,seconds=1", "--csv", &twice, "--mcap", &twice]);
+    assert!(message.contains("named twice"), "{message}");
 }
 
 #[test]

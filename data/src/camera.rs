@@ -1,5 +1,12 @@
 //! Where the camera sits and looks: enough to draw a predicted path into the picture.
 
+use std::f32::consts::FRAC_PI_2;
+
+/// Where a drawn path begins, metres ahead of the camera.
+const NEAR_M: f32 = 4.0;
+/// Where it ends: two seconds and more at 80 km/h.
+const FAR_M: f32 = 50.0;
+
 /// A forward-looking pinhole camera fixed in a car, in pixels of the source's own frames.
 ///
 /// Vehicle axes: `ahead_m` forward from the camera, `left_m` to its left, the road at `height_m` below it.
@@ -53,13 +60,29 @@ impl CameraGeometry {
         })
     }
 
-    /// Columns and rows of the path that a steering-wheel angle predicts, at the given distances ahead of the camera.
-    /// The car turns about a point beside its rear axle, so a point `d` ahead of that axle lies
-    /// `curvature * d^2 / 2` to the left (small angles).
-    pub fn path(&self, steering_rad: f32, ahead_m: &[f32]) -> Vec<(f32, f32)> {
-        let curvature = self.curvature(steering_rad);
-        let lateral = |d: f32| 0.5 * curvature * d * d;
-        ahead_m.iter().filter_map(|&d| self.project(d, lateral(d + self.ahead_of_rear_axle_m))).collect()
+    /// Columns and rows of the line that runs `beside_m` to the left of the path of a steering-wheel angle, from 4 to 50 m
+    /// ahead. The rear axle follows a circle of curvature `k`: after an arc `s` it has come `sin(ks)/k` ahead and
+    /// `(1 - cos(ks))/k` to the left.
+    pub fn path(&self, steering_rad: f32, beside_m: f32) -> Vec<(f32, f32)> {
+        const STEPS: usize = 40;
+        let k = self.curvature(steering_rad);
+        let from = NEAR_M + self.ahead_of_rear_axle_m;
+        let to = FAR_M + self.ahead_of_rear_axle_m;
+        let mut points = Vec::with_capacity(STEPS + 1);
+        for step in 0..=STEPS {
+            // Steps grow with distance, because the picture shrinks with it.
+            let share = step as f32 / STEPS as f32;
+            let arc = from * (to / from).powf(share);
+            let turn = k * arc;
+            if turn.abs() > FRAC_PI_2 {
+                break;
+            }
+            let (ahead, left) =
+                if turn.abs() < 1e-4 { (arc, 0.5 * k * arc * arc) } else { (turn.sin() / k, (1.0 - turn.cos()) / k) };
+            let (ahead, left) = (ahead - beside_m * turn.sin(), left + beside_m * turn.cos());
+            points.extend(self.project(ahead - self.ahead_of_rear_axle_m, left));
+        }
+        points
     }
 }
 
@@ -68,12 +91,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_left_turn_leads_to_the_left_and_far_points_to_the_horizon() {
-        let camera = CameraGeometry::assumed(320, 160);
-        let path = camera.path(0.3, &[5.0, 20.0, 80.0]);
-        assert_eq!(path.len(), 3);
-        assert!(path.windows(2).all(|p| p[1].0 < p[0].0 && p[1].1 < p[0].1));
-        assert!(path[2].1 > camera.horizon_row && path[2].1 < camera.horizon_row + 6.0);
+    fn the_path_bends_the_way_the_wheel_turns_and_ends_below_the_horizon() {
+        let camera = CameraGeometry::assumed(640, 480);
+        let straight = camera.path(0.0, 0.0);
+        assert!(straight.iter().all(|&(column, row)| (column - 320.0).abs() < 1e-3 && row > camera.horizon_row));
+        assert!(straight.windows(2).all(|pair| pair[1].1 < pair[0].1));
         assert_eq!(camera.project(-1.0, 0.0), None);
+        let left = camera.path(0.8, 0.0);
+        let right = camera.path(-0.8, 0.0);
+        assert!(left.last().unwrap().0 < 300.0 && right.last().unwrap().0 > 340.0);
+        for (l, r) in left.iter().zip(&right) {
+            assert!((l.0 + r.0 - 640.0).abs() < 0.1 && (l.1 - r.1).abs() < 0.1, "left and right mirror each other");
+        }
+    }
+
+    #[test]
+    fn the_left_edge_lies_left_of_the_right_edge_even_in_a_sharp_turn() {
+        let camera = CameraGeometry::assumed(640, 480);
+        for steering_rad in [-6.0, -1.0, 0.0, 1.0, 6.0] {
+            let (left, right) = (camera.path(steering_rad, 0.9), camera.path(steering_rad, -0.9));
+            assert!(left.len() > 2 && left[0].0 < right[0].0, "{steering_rad}");
+        }
     }
 }

@@ -28,3 +28,5 @@ pub use error::DataError;
 pub use image::RgbImage;
 pub use open::open;
 pub use source::{Frame, Gap, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};
+#[cfg(feature = "opencv")]
+pub use video::VideoWriter;

@@ -37,10 +37,15 @@ pub type Place = (f64, f64);
 impl<B: DrawingBackend> Canvas<B> {
     /// A white surface.
     pub fn new(backend: B, scale: f64) -> anyhow::Result<Self> {
+        let canvas = Self::over(backend, scale)?;
+        canvas.area.fill(&WHITE).map_err(fault)?;
+        Ok(canvas)
+    }
+
+    /// A surface on top of what is there.
+    pub fn over(backend: B, scale: f64) -> anyhow::Result<Self> {
         register_font()?;
-        let area = backend.into_drawing_area();
-        area.fill(&WHITE).map_err(fault)?;
-        Ok(Self { area, scale })
+        Ok(Self { area: backend.into_drawing_area(), scale })
     }
 
     fn pixel(&self, (x, y): Place) -> (i32, i32) {

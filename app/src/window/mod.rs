@@ -3,7 +3,7 @@
 //! - [`run_view`], [`screenshot`]: what the commands call
 //! - [`shell`], [`requests`]: the window, and what it does about each request; [`layout`]: where the panels go
 //! - [`view`], [`lane`], [`history`], [`sent`]: what there is to show, kept up to date by the pipeline's events
-//! - [`panels`]: one file a panel; [`textures`], [`theme`], [`icons`], [`text`]: what they are made of
+//! - [`panels`]: one file a panel; [`textures`], [`theme`], [`icons`], [`crate::text`]: what they are made of
 //! - [`engine`]: the only place that starts pipelines; [`saliency`], [`export`]: work on threads of their own
 //! - [`offscreen`]: painting without a display; [`settings`]: what is remembered; [`keys`]: the keys
 
@@ -24,7 +24,6 @@ mod saliency;
 mod sent;
 pub mod settings;
 pub mod shell;
-mod text;
 mod textures;
 mod theme;
 pub mod view;

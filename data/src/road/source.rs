@@ -198,8 +198,12 @@ mod tests {
                 let lane = f64::from(Style::new(seed).lane_centre_m());
                 let left = dy * state.heading.cos() - dx * state.heading.sin() + lane;
                 let ahead = dx * state.heading.cos() + dy * state.heading.sin();
-                let [predicted] = geometry.path(state.steering_rad as f32, &[20.0])[..] else { panic!("frame {i}") };
-                let (column, _) = geometry.project(ahead as f32, left as f32).unwrap();
+                let (column, row) = geometry.project(ahead as f32, left as f32).unwrap();
+                let path = geometry.path(state.steering_rad as f32, 0.0);
+                let off_row = |point: &&(f32, f32)| (point.1 - row).abs();
+                let Some(predicted) = path.iter().min_by(|a, b| off_row(a).total_cmp(&off_row(b))) else {
+                    panic!("frame {i}")
+                };
                 seen += 1;
                 agree += usize::from((column - predicted.0).abs() < 40.0);
             }

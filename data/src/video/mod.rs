@@ -1,8 +1,9 @@
 //! Video files, cameras and streams, read through OpenCV (feature `opencv`).
 //!
 //! - [`labels`]: angles for the frames of a video
-//! - `capture`: OpenCV's reader with plain pictures (the only module that knows OpenCV)
+//! - `capture`: OpenCV's reader with plain pictures (with `write` the only module that knows OpenCV)
 //! - `file`: a recorded video, frame by frame, none lost
+//! - `write`: OpenCV's writer with plain pictures
 //! - [`live`]: a camera or stream: the newest frame, with drops counted and reconnection
 
 #[cfg(feature = "opencv")]
@@ -12,12 +13,16 @@ mod file;
 mod labels;
 #[cfg(any(feature = "opencv", test))]
 mod live;
+#[cfg(feature = "opencv")]
+mod write;
 
 use std::path::Path;
 
 use crate::{DataError, Source};
 
 pub(crate) use labels::Labels;
+#[cfg(feature = "opencv")]
+pub use write::VideoWriter;
 
 /// Suffixes of the files that are taken for videos.
 const SUFFIXES: [&str; 10] = ["mp4", "mkv", "avi", "hevc", "h265", "h264", "ts", "mov", "webm", "mjpeg"];

@@ -4,9 +4,9 @@ use egui::{Color32, Response, RichText, Ui, vec2};
 use egui_plot::{GridMark, HLine, HoverPosition, Line, LineStyle, Plot, PlotPoints, PlotTransform, Span, VLine};
 
 use super::Panel;
+use crate::text;
 use crate::window::command::Command;
 use crate::window::history::{Sample, Stretch};
-use crate::window::text;
 use crate::window::theme::{self, Palette};
 use crate::window::view::View;
 

@@ -3,8 +3,8 @@
 use egui::{RichText, Ui};
 
 use super::Panel;
+use crate::text;
 use crate::window::command::Command;
-use crate::window::text;
 use crate::window::theme::Palette;
 use crate::window::view::View;
 

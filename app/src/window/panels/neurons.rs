@@ -3,9 +3,9 @@
 use egui::{Align2, Color32, FontId, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2};
 
 use super::{Panel, savings};
+use crate::text;
 use crate::window::command::Command;
 use crate::window::sent::SentRing;
-use crate::window::text;
 use crate::window::textures::Textures;
 use crate::window::theme::{self, Palette};
 

@@ -1,22 +1,16 @@
 //! The frame, large, with what is drawn over it.
 
-use std::f32::consts::PI;
-
 use deltasteer_data::CameraGeometry;
 use egui::{Align2, Color32, FontId, Mesh, Pos2, Rect, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
 
 use super::{Panel, wheel};
 use crate::pipeline::Pace;
+use crate::text;
 use crate::window::command::{Command, Overlay};
-use crate::window::text;
 use crate::window::theme::{self, Palette};
 
 /// Half the width of the drawn path: that of a car.
 const HALF_WIDTH_M: f32 = 0.9;
-/// The path is drawn from here ...
-const NEAR_M: f32 = 4.0;
-/// ... to here: two seconds and more at 80 km/h.
-const FAR_M: f32 = 50.0;
 
 /// The whole card: the overlays' switches, then the frame.
 pub fn show(ui: &mut Ui, panel: &mut Panel, with_switches: bool) {
@@ -143,8 +137,8 @@ impl Canvas<'_> {
 
     /// The filled strip of road that the car would cover, fading with distance.
     fn ribbon(&self, camera: &CameraGeometry, steering_rad: f32, colour: Color32, strength: f32) {
-        let left = edge(camera, steering_rad, HALF_WIDTH_M);
-        let right = edge(camera, steering_rad, -HALF_WIDTH_M);
+        let left = camera.path(steering_rad, HALF_WIDTH_M);
+        let right = camera.path(steering_rad, -HALF_WIDTH_M);
         let mut mesh = Mesh::default();
         for (place, (l, r)) in left.iter().zip(&right).enumerate() {
             let fade = 1.0 - place as f32 / (left.len() - 1).max(1) as f32;
@@ -170,7 +164,7 @@ impl Canvas<'_> {
         let paint = self.painter();
         for side in [HALF_WIDTH_M, -HALF_WIDTH_M] {
             let points: Vec<Pos2> =
-                edge(camera, steering_rad, side).iter().map(|&(column, row)| self.at(column, row)).collect();
+                camera.path(steering_rad, side).iter().map(|&(column, row)| self.at(column, row)).collect();
             paint.extend(Shape::dashed_line(&points, Stroke::new(4.0, Color32::from_black_alpha(110)), 11.0, 6.0));
             paint.extend(Shape::dashed_line(&points, Stroke::new(2.4, colour), 11.0, 6.0));
         }
@@ -276,57 +270,9 @@ impl Canvas<'_> {
     }
 }
 
-/// Columns and rows of the line that runs `beside_m` to the left of the path of a steering-wheel angle. The rear axle
-/// follows a circle of the bicycle model's curvature `k`: after an arc `s` it has come `sin(ks)/k` ahead and
-/// `(1 - cos(ks))/k` to the left.
-fn edge(camera: &CameraGeometry, steering_rad: f32, beside_m: f32) -> Vec<(f32, f32)> {
-    const STEPS: usize = 40;
-    let k = camera.curvature(steering_rad);
-    let from = NEAR_M + camera.ahead_of_rear_axle_m;
-    let to = FAR_M + camera.ahead_of_rear_axle_m;
-    let mut points = Vec::with_capacity(STEPS + 1);
-    for step in 0..=STEPS {
-        // Steps grow with distance, because the picture shrinks with it.
-        let share = step as f32 / STEPS as f32;
-        let arc = from * (to / from).powf(share);
-        let turn = k * arc;
-        if turn.abs() > 0.5 * PI {
-            break;
-        }
-        let (ahead, left) =
-            if turn.abs() < 1e-4 { (arc, 0.5 * k * arc * arc) } else { (turn.sin() / k, (1.0 - turn.cos()) / k) };
-        let (ahead, left) = (ahead - beside_m * turn.sin(), left + beside_m * turn.cos());
-        points.extend(camera.project(ahead - camera.ahead_of_rear_axle_m, left));
-    }
-    points
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_path_bends_the_way_the_wheel_turns_and_ends_below_the_horizon() {
-        let camera = CameraGeometry::assumed(640, 480);
-        let straight = edge(&camera, 0.0, 0.0);
-        assert!(straight.iter().all(|&(column, row)| (column - 320.0).abs() < 1e-3 && row > camera.horizon_row));
-        assert!(straight.windows(2).all(|pair| pair[1].1 < pair[0].1));
-        let left = edge(&camera, 0.8, 0.0);
-        let right = edge(&camera, -0.8, 0.0);
-        assert!(left.last().unwrap().0 < 300.0 && right.last().unwrap().0 > 340.0);
-        for (l, r) in left.iter().zip(&right) {
-            assert!((l.0 + r.0 - 640.0).abs() < 0.1 && (l.1 - r.1).abs() < 0.1, "left and right mirror each other");
-        }
-    }
-
-    #[test]
-    fn the_left_edge_lies_left_of_the_right_edge_even_in_a_sharp_turn() {
-        let camera = CameraGeometry::assumed(640, 480);
-        for steering_rad in [-6.0, -1.0, 0.0, 1.0, 6.0] {
-            let (left, right) = (edge(&camera, steering_rad, 0.9), edge(&camera, steering_rad, -0.9));
-            assert!(left.len() > 2 && left[0].0 < right[0].0, "{steering_rad}");
-        }
-    }
 
     #[test]
     fn wheels_stand_beside_the_frame_only_where_there_is_room() {

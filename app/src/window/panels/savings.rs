@@ -5,8 +5,8 @@ use egui_plot::{HLine, LineStyle, Plot, PlotPoints, Points, VLine};
 
 use super::Panel;
 use super::angles::{TIME_AXIS, visible_time};
+use crate::text;
 use crate::window::command::Command;
-use crate::window::text;
 use crate::window::theme::{self, Palette};
 use crate::window::view::LaneView;
 

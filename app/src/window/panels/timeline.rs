@@ -4,8 +4,8 @@ use egui::{Align2, Color32, FontId, Rect, Response, Role, Sense, Stroke, Ui, Wid
 
 use super::Panel;
 use crate::pipeline::FrameRange;
+use crate::text;
 use crate::window::command::Command;
-use crate::window::text;
 use crate::window::theme::Palette;
 
 /// Draws the line and reads the mouse: drag to seek, shift-drag to choose a range.

@@ -3,8 +3,8 @@
 use egui::{RichText, Ui};
 
 use super::Panel;
+use crate::text;
 use crate::window::command::{Browse, Command, Lane};
-use crate::window::text;
 use crate::window::theme::Palette;
 
 /// The whole bar.

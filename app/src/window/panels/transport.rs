@@ -4,9 +4,9 @@ use egui::{Response, RichText, Ui};
 
 use super::{Panel, timeline};
 use crate::pipeline::Pace;
+use crate::text;
 use crate::window::command::{Command, PACES, pace_label};
 use crate::window::icons::{Icon, icon_button};
-use crate::window::text;
 use crate::window::theme::{self, Palette};
 
 /// The whole card; `compact` leaves out what a small window has no room for.

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, FontId, Pos2, Stroke, Ui, Vec2, vec2};
 
-use crate::window::text;
+use crate::text;
 use crate::window::theme::Palette;
 
 /// Room for the two lines below a wheel.

@@ -1,0 +1,191 @@
+//! A page about one drive that needs no network: figures in tables, curves as SVG, a few frames as JPEG.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use deltasteer_data::{CameraGeometry, RgbImage, SourceInfo};
+
+use super::charts;
+use super::mcap::jpeg;
+use super::{Export, paint};
+use crate::drive::Drive;
+use crate::metrics::ErrorFigures;
+use crate::model::Model;
+use crate::output::OutputFile;
+use crate::pipeline::FrameResult;
+use crate::text;
+
+/// The page being gathered.
+pub(super) struct Report {
+    file: OutputFile,
+    source: String,
+    format: String,
+    model: String,
+    thresholds: String,
+    camera: CameraGeometry,
+    /// The frame with the largest error, the sharpest curve, and the most work behind the first.
+    worst: Option<FrameResult>,
+    sharpest: Option<FrameResult>,
+    busiest: Option<FrameResult>,
+}
+
+impl Report {
+    pub fn create(path: &Path, info: &SourceInfo, model: &Arc<Model>) -> anyhow::Result<Self> {
+        Ok(Self {
+            file: OutputFile::create(path)?,
+            source: info.name.clone(),
+            format: format!("{}, {}x{}, {:.2} Hz", info.format, info.width, info.height, info.rate_hz),
+            model: model.folder().display().to_string(),
+            thresholds: String::new(),
+            camera: info.camera,
+            worst: None,
+            sharpest: None,
+            busiest: None,
+        })
+    }
+
+    fn page(&self, drive: &Drive) -> anyhow::Result<String> {
+        let mut page = String::new();
+        let totals = &drive.totals;
+        let savings = text::times(totals.macs_dense as f64, totals.macs as f64);
+        write!(
+            page,
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\n<style>{STYLE}</style></head>\n\
+             <body><h1>{0}</h1>\n<p>{1}. Model {2}, thresholds {3}.</p>\n\
+             <p class=\"headline\"><b>{savings}</b> fewer RNN operations over {4} frames, the first included</p>\n",
+            escaped(&self.source),
+            escaped(&self.format),
+            escaped(&self.model),
+            self.thresholds,
+            drive.rows.len(),
+        )?;
+        page += &errors(drive)?;
+        page += &work(drive)?;
+        page += "<h2>Angles</h2>\n";
+        page += &charts::angles(&drive.rows)?;
+        page += "<h2>RNN multiplications of each frame</h2>\n";
+        page += &charts::work(&drive.rows, totals.macs_dense / totals.steps.max(1))?;
+        page += "<h2>Frames</h2>\n<div class=\"frames\">";
+        for (title, frame) in
+            [("largest error", &self.worst), ("sharpest curve", &self.sharpest), ("most work", &self.busiest)]
+        {
+            if let Some(frame) = frame {
+                page += &self.picture(title, frame)?;
+            }
+        }
+        page += "</div>\n</body></html>\n";
+        Ok(page)
+    }
+
+    /// A frame with its overlays, inside the page.
+    fn picture(&self, title: &str, frame: &FrameResult) -> anyhow::Result<String> {
+        let drawn = FrameResult { image: Arc::new(paint::overlaid(frame, &self.camera)?), ..frame.clone() };
+        let data = STANDARD.encode(jpeg(&drawn)?);
+        let RgbImage { width, height, .. } = *frame.image;
+        Ok(format!(
+            "<figure><img width=\"{width}\" height=\"{height}\" alt=\"{title}\" src=\"data:image/jpeg;base64,{data}\">\
+             <figcaption>{title}: frame {} at {}</figcaption></figure>",
+            frame.index,
+            text::clock(frame.time_s)
+        ))
+    }
+}
+
+impl Export for Report {
+    fn frame(&mut self, result: &FrameResult) -> anyhow::Result<()> {
+        if self.thresholds.is_empty() {
+            let thresholds = result.thresholds;
+            self.thresholds = format!("{} (features) and {} (hidden state)", thresholds.theta_x, thresholds.theta_h);
+        }
+        let error = |frame: &FrameResult| frame.steering_true_rad.map(|truth| (truth - frame.steering_rad).abs());
+        keep_larger(&mut self.worst, result, error);
+        keep_larger(&mut self.sharpest, result, |frame| {
+            Some(frame.steering_true_rad.unwrap_or(frame.steering_rad).abs())
+        });
+        if result.totals.steps > 1 {
+            keep_larger(&mut self.busiest, result, |frame| Some(frame.count.macs as f32));
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, drive: &Drive) -> anyhow::Result<()> {
+        let page = self.page(drive)?;
+        self.file.write_all(page.as_bytes()).context("writing the report")?;
+        self.file.finish()
+    }
+}
+
+/// Keeps whichever frame has the larger figure; a frame without one never replaces another.
+fn keep_larger(kept: &mut Option<FrameResult>, frame: &FrameResult, figure: impl Fn(&FrameResult) -> Option<f32>) {
+    let Some(new) = figure(frame) else { return };
+    if kept.as_ref().and_then(&figure).is_none_or(|old| new > old) {
+        *kept = Some(frame.clone());
+    }
+}
+
+fn errors(drive: &Drive) -> anyhow::Result<String> {
+    let Some(delta) = drive.errors(|row| row.steering_rad) else {
+        return Ok("<p>No true angles are known.</p>\n".to_owned());
+    };
+    let mut table = format!("<h2>Error over {} labelled frames</h2>\n<table>", delta.frames);
+    table += "<tr><th></th><th>RMSE rad</th><th>MAE rad</th><th>explained variance</th></tr>";
+    let mut line = |name: &str, figures: &ErrorFigures| {
+        let eva = figures.eva.map_or("–".to_owned(), |eva| format!("{eva:.3}"));
+        let (rmse, mae) = (figures.rmse_rad, figures.mae_rad);
+        write!(table, "<tr><td>{name}</td><td>{rmse:.4}</td><td>{mae:.4}</td><td>{eva}</td></tr>")
+    };
+    line("delta GRU", &delta)?;
+    if let Some(dense) = drive.errors(|row| row.steering_dense_rad) {
+        line("the same weights, dense", &dense)?;
+    }
+    if let Some(single) = drive.errors(|row| row.steering_single_frame_rad) {
+        line("the CNN alone, frame by frame", &single)?;
+    }
+    writeln!(
+        table,
+        "<tr><td>always straight ahead</td><td>{:.4}</td><td></td><td></td></tr></table>",
+        delta.zero_rmse_rad
+    )?;
+    Ok(table)
+}
+
+fn work(drive: &Drive) -> anyhow::Result<String> {
+    let (totals, cnn) = (&drive.totals, drive.cnn_work());
+    let mut table = "<h2>Work</h2>\n<table><tr><th></th><th>delta</th><th>dense</th><th>less</th></tr>".to_owned();
+    let mut line = |name: &str, delta: u64, dense: u64| {
+        let less = text::times(dense as f64, delta as f64);
+        let (delta, dense) = (text::grouped(delta), text::grouped(dense));
+        write!(table, "<tr><td>{name}</td><td>{delta}</td><td>{dense}</td><td>{less}</td></tr>")
+    };
+    line("RNN multiplications", totals.macs, totals.macs_dense)?;
+    line("RNN weight bytes fetched", totals.weight_bytes, totals.weight_bytes_dense)?;
+    line("CNN multiplications", cnn.macs, cnn.macs_dense)?;
+    line("whole network", totals.macs + cnn.macs, totals.macs_dense + cnn.macs_dense)?;
+    let share = totals.macs_dense as f64 / (totals.macs_dense + cnn.macs_dense).max(1) as f64;
+    write!(
+        table,
+        "</table>\n<p>The RNN is {} of the dense network's work. {} of the features and {} of the hidden state were sent. \
+         {} frames could not be read, {} were refused.</p>\n",
+        text::percent(share),
+        text::percent(totals.occupancy_x()),
+        text::percent(totals.occupancy_h()),
+        drive.end.skipped.count,
+        drive.end.refused.count,
+    )?;
+    Ok(table)
+}
+
+/// Text that may hold any character, for the inside of an element.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+const STYLE: &str = "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
+    table{border-collapse:collapse}td,th{padding:.25rem .9rem;text-align:right;border-bottom:1px solid #ddd}\
+    td:first-child{text-align:left}.headline{font-size:1.4rem}.headline b{color:#b35900;font-size:2.4rem}\
+    svg,img{max-width:100%;height:auto}.frames{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 18rem}";

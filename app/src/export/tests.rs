@@ -1,0 +1,165 @@
+//! Every file is read back by a reader that is not ours.
+
+use std::sync::Arc;
+
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use prost::Message;
+
+use super::Exports;
+use super::messages::{CompressedImage, Steering, Work};
+use crate::cli::ExportArgs;
+use crate::drive::{self, Drive};
+use crate::model::{CnnMode, Model};
+use crate::pipeline::FrameRange;
+use crate::session::{Session, load_model};
+
+const FRAMES: usize = 30;
+
+/// Runs the first frames of the built-in road into the files of `args`.
+fn run(args: &ExportArgs) -> anyhow::Result<Drive> {
+    let source = deltasteer_data::open("road:3,seconds=3")?;
+    let info = source.info().clone();
+    let model: Arc<Model> = Arc::new(load_model(None, "road:3,seconds=3")?);
+    let session = Session {
+        source,
+        info: info.clone(),
+        model: model.clone(),
+        thresholds: model.thresholds(),
+        cnn: CnnMode::Dense,
+        range: Some(FrameRange { first: 0, end: FRAMES }),
+    };
+    let mut exports = Exports::open(args, &info, &model)?;
+    let drive = drive::run(session, |result| exports.frame(result))?;
+    exports.finish(&drive)?;
+    Ok(drive)
+}
+
+#[test]
+fn an_mcap_file_holds_every_frame_in_order_with_its_angle_and_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("drive.mcap");
+    let drive = run(&ExportArgs { mcap: Some(path.clone()), ..ExportArgs::default() }).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    let (mut pictures, mut angles, mut works) = (0, 0, 0);
+    for message in ::mcap::MessageStream::new(&bytes).unwrap() {
+        let message = message.unwrap();
+        let schema = message.channel.schema.as_ref().unwrap();
+        assert_eq!(schema.encoding, "protobuf");
+        let described = prost_types::FileDescriptorSet::decode(&schema.data[..]).unwrap();
+        let described = &described.file.last().unwrap().message_type[0];
+        let time_s = message.log_time as f64 * 1e-9;
+        match message.channel.topic.as_str() {
+            "/camera" => {
+                let image = CompressedImage::decode(&message.data[..]).unwrap();
+                let picture = image::load_from_memory(&image.data).unwrap();
+                assert_eq!((picture.width(), picture.height(), image.format.as_str()), (320, 160, "jpeg"));
+                pictures += 1;
+            }
+            "/steering" => {
+                let steering = Steering::decode(&message.data[..]).unwrap();
+                let row = &drive.rows[angles];
+                assert_eq!(steering.steering_rad as f32, row.steering_rad);
+                assert_eq!(steering.steering_true_rad.map(|rad| rad as f32), row.steering_true_rad);
+                assert!((time_s - row.time_s).abs() < 1e-8);
+                assert_eq!(described.field.len(), 4);
+                angles += 1;
+            }
+            _ => {
+                let work = Work::decode(&message.data[..]).unwrap();
+                assert_eq!(work.macs, drive.rows[works].count.macs);
+                assert_eq!(described.field.len(), 6);
+                works += 1;
+            }
+        }
+    }
+    assert_eq!((pictures, angles, works), (FRAMES, FRAMES, FRAMES));
+}
+
+#[test]
+fn a_parquet_file_has_the_columns_of_the_csv_with_types_and_gaps() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, table) = (folder.path().join("drive.parquet"), folder.path().join("drive.csv"));
+    let args = ExportArgs { parquet: Some(path.clone()), csv: Some(table.clone()), ..ExportArgs::default() };
+    let drive = run(&args).unwrap();
+    let reader = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
+    let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), FRAMES);
+    let names: Vec<String> = rows[0].get_column_iter().map(|(name, _)| name.clone()).collect();
+    let mut csv = csv::Reader::from_path(table).unwrap();
+    let header: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(names[..2], ["drive", "model"]);
+    assert_eq!(names[2..], header);
+    assert_eq!(csv.records().count(), FRAMES);
+    for (row, expected) in rows.iter().zip(&drive.rows) {
+        let same = row.says(expected);
+        assert!(same, "{row}");
+    }
+}
+
+/// Compares a row that was read back with what was run.
+trait Same {
+    fn says(&self, expected: &drive::Row) -> bool;
+}
+
+impl Same for parquet::record::Row {
+    fn says(&self, expected: &drive::Row) -> bool {
+        use parquet::record::RowAccessor;
+        self.get_long(2).unwrap() == expected.index as i64
+            && self.get_float(5).unwrap() == expected.steering_rad
+            && self.get_float(4).ok() == expected.steering_true_rad
+            && self.get_long(9).unwrap() == expected.count.macs as i64
+    }
+}
+
+#[test]
+fn a_report_holds_its_figures_and_pictures_and_asks_for_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("drive.html");
+    let drive = run(&ExportArgs { report: Some(path.clone()), ..ExportArgs::default() }).unwrap();
+    let page = std::fs::read_to_string(path).unwrap();
+    let rmse = drive.errors(|row| row.steering_rad).unwrap().rmse_rad;
+    assert!(page.contains(&format!("<td>{rmse:.4}</td>")));
+    assert_eq!((page.matches("<svg").count(), page.matches("data:image/jpeg;base64,").count()), (2, 3));
+    // The one address is the name of SVG's language, which is never fetched.
+    let addresses = page.matches("http").count() - page.matches("http://www.w3.org/2000/svg").count();
+    assert_eq!(addresses, 0, "the page needs a network");
+    assert_eq!(super::report::escaped("a<b>&\"c\""), "a&lt;b&gt;&amp;&quot;c&quot;");
+}
+
+#[cfg(feature = "opencv")]
+#[test]
+fn a_video_has_as_many_frames_as_were_replayed_and_shows_the_overlays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("drive.mp4");
+    run(&ExportArgs { video: Some(path.clone()), ..ExportArgs::default() }).unwrap();
+    let mut video = deltasteer_data::open(path.to_str().unwrap()).unwrap();
+    assert!((video.info().rate_hz - 20.0).abs() < 0.01);
+    let mut frames = Vec::new();
+    while let Some(frame) = video.next_frame().unwrap() {
+        frames.push(frame.image);
+    }
+    assert_eq!((frames.len(), frames[0].width, frames[0].height), (FRAMES, 320, 160));
+    let mut road = deltasteer_data::open("road:3,seconds=3").unwrap();
+    let plain = road.next_frame().unwrap().unwrap().image;
+    let brightness = |picture: &deltasteer_data::RgbImage| {
+        picture.pixels[..3 * 320 * 10].iter().map(|&value| u64::from(value)).sum::<u64>()
+    };
+    assert!(3 * brightness(&frames[0]) < 2 * brightness(&plain), "no dark plate behind the caption");
+}
+
+#[cfg(not(feature = "opencv"))]
+#[test]
+fn a_video_without_opencv_says_how_to_build_it() {
+    let args = ExportArgs { video: Some("drive.mp4".into()), ..ExportArgs::default() };
+    let message = format!("{:#}", run(&args).err().unwrap());
+    assert!(message.contains("--video") && message.contains("--features opencv"), "{message}");
+}
+
+#[test]
+fn a_missing_folder_is_named_before_the_work_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("no/such/drive.parquet");
+    let message = format!("{:#}", run(&ExportArgs { parquet: Some(path), ..ExportArgs::default() }).err().unwrap());
+    assert!(message.contains("drive.parquet"), "{message}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
