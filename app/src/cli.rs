@@ -20,7 +20,7 @@ pub struct Cli {
 pub enum Command {
     /// Run a drive through a model as fast as it goes; take its results away as CSV, Parquet, MCAP, video or a page
     Replay(ReplayArgs),
-    /// Error and savings of a model on a drive with known angles
+    /// Error and savings of a model on drives with known angles
     Eval(EvalArgs),
     /// What a source or a model folder is
     Info(InfoArgs),
@@ -40,11 +40,19 @@ pub enum Command {
     Bench(BenchCommand),
 }
 
-/// A drive, a model, and the part of the drive to run.
+/// One drive and how to run it.
 #[derive(Debug, Clone, Args)]
 pub struct DriveArgs {
-    /// A dataset folder, or road:SEED for the built-in road
+    /// A dataset folder, a video, a stream, or road:SEED for the built-in road
     pub source: String,
+    /// How to run it.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// A model, and the part of a drive to run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunArgs {
     /// Model folder; without it the shipped model that fits the source
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
@@ -119,12 +127,21 @@ impl ExportArgs {
 /// `eval`.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// What to run.
+    /// Drives: dataset folders, videos, or road:SEED for the built-in road
+    #[arg(value_name = "SOURCE", required = true)]
+    pub sources: Vec<String>,
+    /// How to run each of them.
     #[command(flatten)]
-    pub drive: DriveArgs,
+    pub run: RunArgs,
     /// One JSON object on standard output and nothing else
     #[arg(long)]
     pub json: bool,
+    /// Keep each finished drive in this folder, and take from it what it already holds; several processes may share it
+    #[arg(long, value_name = "FOLDER")]
+    pub results: Option<PathBuf>,
+    /// Drives that run at the same time; without it as many as there are cores
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
 }
 
 /// `info`.

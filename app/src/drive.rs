@@ -50,7 +50,9 @@ pub struct Drive {
     pub seconds: f64,
 }
 
-/// Runs the session's frames, unpaced, with the dense GRU beside; each result passes through `each`.
+/// Runs the session's frames, unpaced, with the dense GRU beside, and shows progress; each result passes through `each`.
+///
+/// Ctrl-C ends a live source, which has no other end; in a recording it is an error.
 ///
 /// # Errors
 /// A stage that failed, an error of `each`, Ctrl-C, or a drive without a single readable frame.
@@ -60,6 +62,22 @@ pub fn run(session: Session, mut each: impl FnMut(&FrameResult) -> anyhow::Resul
         None => session.info.frame_count,
     };
     let bar = progress_bar(count);
+    let drive = run_quietly(session, |result| {
+        bar.inc(1);
+        each(result)
+    });
+    bar.finish_and_clear();
+    drive
+}
+
+/// As [`run`], without a picture of the progress.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_quietly(
+    session: Session,
+    mut each: impl FnMut(&FrameResult) -> anyhow::Result<()>,
+) -> anyhow::Result<Drive> {
     let settings = Settings {
         thresholds: Some(session.thresholds),
         cnn: session.cnn,
@@ -74,6 +92,9 @@ pub fn run(session: Session, mut each: impl FnMut(&FrameResult) -> anyhow::Resul
     let stop = interrupted();
     loop {
         if stop.load(Ordering::Relaxed) {
+            if session.info.live && !drive.rows.is_empty() {
+                break;
+            }
             bail!("interrupted after {} frames", drive.rows.len());
         }
         match pipeline.next_event().context("the pipeline stopped without a word")? {
@@ -81,7 +102,9 @@ pub fn run(session: Session, mut each: impl FnMut(&FrameResult) -> anyhow::Resul
                 each(&result)?;
                 drive.totals = result.totals;
                 drive.rows.push(Row::of(&result));
-                bar.inc(1);
+                // What a live source is known to have lost, should nothing come after this frame.
+                drive.end.skipped.count = result.skipped;
+                drive.end.dropped = result.dropped;
             }
             Event::Ended(end) => {
                 drive.end = end;
@@ -92,7 +115,6 @@ pub fn run(session: Session, mut each: impl FnMut(&FrameResult) -> anyhow::Resul
             Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
-    bar.finish_and_clear();
     drive.seconds = start.elapsed().as_secs_f64();
     if drive.rows.is_empty() {
         let why = drive.end.skipped.examples.first().or(drive.end.refused.examples.first());

@@ -7,7 +7,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     leave_quietly_when_nobody_reads();
     match deltasteer::commands::run(deltasteer::cli::Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("deltasteer: {error:#}");
             ExitCode::FAILURE

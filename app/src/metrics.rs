@@ -1,6 +1,8 @@
 //! Error figures of a drive.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 /// Edges of the bands of |true angle|, in degrees: below 5, 5 to 15, above 15.
 const BANDS_DEG: [(f64, f64, &str); 3] = [(0.0, 5.0, "0-5"), (5.0, 15.0, "5-15"), (15.0, f64::INFINITY, "15+")];
@@ -23,10 +25,10 @@ pub struct ErrorFigures {
 }
 
 /// The error within one band of |true angle|.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BandError {
     /// The band, such as `5-15`.
-    pub band_deg: &'static str,
+    pub band_deg: Cow<'static, str>,
     /// Frames in it.
     pub frames: usize,
     /// `None` where it holds no frame.
@@ -58,7 +60,7 @@ impl BandError {
         let inside =
             || pairs.iter().filter(|(_, truth)| (from_deg..to_deg).contains(&f64::from(truth.abs()).to_degrees()));
         let rmse_rad = root_mean_square(inside().map(|&(predicted, truth)| f64::from(predicted) - f64::from(truth)));
-        Self { band_deg, frames: inside().count(), rmse_rad }
+        Self { band_deg: band_deg.into(), frames: inside().count(), rmse_rad }
     }
 }
 

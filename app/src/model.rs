@@ -11,6 +11,7 @@ use deltasteer_perception::{Perception, PerceptionConfig};
 use deltasteer_temporal::{RnnWeights, SteeringRnn, TemporalConfig, Thresholds};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::output;
 
@@ -34,7 +35,8 @@ pub struct ModelConfig {
 }
 
 /// How the frozen CNN runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum CnnMode {
     /// Every multiplication, every frame.
     #[default]
@@ -103,6 +105,17 @@ impl Model {
     /// The bytes of `model.safetensors`.
     pub fn tensors(&self) -> &[u8] {
         &self.tensors
+    }
+
+    /// Twelve hexadecimal digits that change with any weight or setting.
+    ///
+    /// # Errors
+    /// Settings that cannot be written as JSON.
+    pub fn fingerprint(&self) -> anyhow::Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(&self.tensors);
+        hash.update(serde_json::to_vec(&self.config)?);
+        Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The shared RNN weights with their head.

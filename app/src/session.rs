@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use deltasteer_data::{Source, SourceInfo};
 use deltasteer_temporal::Thresholds;
 
-use crate::cli::DriveArgs;
+use crate::cli::{DriveArgs, RunArgs};
 use crate::model::{self, CnnMode, Model};
 use crate::pipeline::FrameRange;
 
@@ -33,17 +33,45 @@ impl Session {
     /// # Errors
     /// The first thing that is wrong, named by file or option.
     pub fn open(args: &DriveArgs) -> anyhow::Result<Self> {
-        check_threshold("--theta-x", args.theta_x)?;
-        check_threshold("--theta-h", args.theta_h)?;
-        let source = deltasteer_data::open(&args.source)?;
-        let info = source.info().clone();
-        let range = frame_range(&info, args.from, args.to)?;
-        let model = Arc::new(load_model(args.model.as_deref(), &args.source)?);
-        let stored = model.thresholds();
-        let thresholds =
-            Thresholds::new(args.theta_x.unwrap_or(stored.theta_x), args.theta_h.unwrap_or(stored.theta_h))?;
-        Ok(Self { source, info, model, thresholds, cnn: args.cnn, range })
+        let opened = Self::open_source(&args.source, &args.run)?;
+        let model = load_model(args.run.model.as_deref(), &args.source)?;
+        Self::with(opened, &args.run, Arc::new(model))
     }
+
+    /// As [`Session::open`], with a model that is already loaded.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_with(source: &str, run: &RunArgs, model: Arc<Model>) -> anyhow::Result<Self> {
+        Self::with(Self::open_source(source, run)?, run, model)
+    }
+
+    /// The cheap checks come first: a model takes a moment to load.
+    fn open_source(source: &str, run: &RunArgs) -> anyhow::Result<(Box<dyn Source>, Option<FrameRange>)> {
+        check_threshold("--theta-x", run.theta_x)?;
+        check_threshold("--theta-h", run.theta_h)?;
+        let source = deltasteer_data::open(source)?;
+        let range = frame_range(source.info(), run.from, run.to)?;
+        Ok((source, range))
+    }
+
+    fn with(
+        (source, range): (Box<dyn Source>, Option<FrameRange>),
+        run: &RunArgs,
+        model: Arc<Model>,
+    ) -> anyhow::Result<Self> {
+        let thresholds = thresholds(run, &model)?;
+        Ok(Self { info: source.info().clone(), source, model, thresholds, cnn: run.cnn, range })
+    }
+}
+
+/// The thresholds asked for, or else the model's own.
+///
+/// # Errors
+/// A threshold that is negative or not finite.
+pub fn thresholds(run: &RunArgs, model: &Model) -> anyhow::Result<Thresholds> {
+    let stored = model.thresholds();
+    Ok(Thresholds::new(run.theta_x.unwrap_or(stored.theta_x), run.theta_h.unwrap_or(stored.theta_h))?)
 }
 
 /// The model named, or else the shipped one that fits the source.

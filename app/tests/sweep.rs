@@ -2,16 +2,18 @@
 #![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use clap::Parser;
-use deltasteer::cli::Cli;
+use deltasteer::cli::{Cli, RunArgs};
 use deltasteer::figures::results::{self, Row};
+use deltasteer::model::Model;
+use deltasteer::session::Session;
 
 const DRIVE: &str = "road:1,seconds=3";
 
 fn run(words: &[&str]) -> anyhow::Result<()> {
-    deltasteer::commands::run(Cli::try_parse_from(std::iter::once(&"deltasteer").chain(words))?)
+    deltasteer::commands::run(Cli::try_parse_from(std::iter::once(&"deltasteer").chain(words))?).map(|_| ())
 }
 
 /// Two models of one recipe with different seeds, trained once for all tests.
@@ -98,16 +100,9 @@ fn it_gives_what_eval_gives() {
     let (_folder, csv) = folder_and_csv();
     let rows = sweep(&csv, &["--from", "1", "--to", "2.5"]).unwrap();
     let row = rows.iter().find(|row| row.model == "tiny-1").unwrap();
-    let drive = deltasteer::cli::DriveArgs {
-        source: DRIVE.into(),
-        model: Some(models()[0].clone().into()),
-        theta_x: None,
-        theta_h: None,
-        cnn: deltasteer::model::CnnMode::Dense,
-        from: Some(1.0),
-        to: Some(2.5),
-    };
-    let session = deltasteer::session::Session::open(&drive).unwrap();
+    let run = RunArgs { from: Some(1.0), to: Some(2.5), ..RunArgs::default() };
+    let model = Arc::new(Model::load(Path::new(&models()[0])).unwrap());
+    let session = Session::open_with(DRIVE, &run, model).unwrap();
     let run = deltasteer::drive::run(session, |_| Ok(())).unwrap();
     let errors = run.errors(|row| row.steering_rad).unwrap();
     assert_eq!((row.frames, row.theta_x, row.theta_h), (run.rows.len(), 0.1, 0.02));

@@ -5,9 +5,8 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail};
 
-use crate::cli::{DemoArgs, DriveArgs};
+use crate::cli::{DemoArgs, DriveArgs, RunArgs};
 use crate::drive::interrupted;
-use crate::model::CnnMode;
 use crate::pipeline::{Event, FrameResult, Pace, Pipeline, Settings};
 use crate::session::Session;
 use crate::terminal::{Screen, View};
@@ -25,15 +24,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
     if !args.terminal && window_shown(args, &source)? {
         return Ok(());
     }
-    let drive = DriveArgs {
-        source,
-        model: args.model.clone(),
-        theta_x: None,
-        theta_h: None,
-        cnn: CnnMode::Dense,
-        from: None,
-        to: None,
-    };
+    let drive = DriveArgs { source, run: RunArgs { model: args.model.clone(), ..RunArgs::default() } };
     let session = Session::open(&drive)?;
     let settings = Settings {
         thresholds: Some(session.thresholds),

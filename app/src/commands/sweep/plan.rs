@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use deltasteer_data::{Source, SourceInfo};
 use deltasteer_temporal::Thresholds;
-use sha2::{Digest, Sha256};
 
 use super::technique::{seed, technique};
 use crate::cli::SweepArgs;
@@ -99,10 +98,7 @@ impl Candidate {
     fn load(folder: &Path, grid: Option<&[Thresholds]>, scales: &[f32]) -> anyhow::Result<Self> {
         let model = Arc::new(Model::load(folder)?);
         let parts = ModelParts::load(folder)?;
-        let mut hash = Sha256::new();
-        hash.update(&parts.tensors);
-        hash.update(serde_json::to_vec(&parts.config)?);
-        let weights = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let weights = model.fingerprint()?;
         let settings = match grid {
             Some(grid) => grid.to_vec(),
             None => around(model.thresholds(), scales)?,

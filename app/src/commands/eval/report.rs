@@ -1,0 +1,209 @@
+//! One evaluated drive, as `--json` prints it and as a results folder keeps it.
+
+use anyhow::Context;
+use deltasteer_data::{SourceInfo, SteeringUnit};
+use deltasteer_temporal::bench::DriveTimes;
+use serde::{Deserialize, Serialize};
+
+use crate::cli::RunArgs;
+use crate::drive::Drive;
+use crate::metrics::{BandError, median};
+use crate::model::{CnnMode, Model};
+use crate::session;
+
+/// Which drive was run, and how: two reports with the same run tell the same.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The drive as the user named it.
+    pub source: String,
+    /// The model's folder as the user named it.
+    pub model: String,
+    /// [`Model::fingerprint`].
+    pub weights: String,
+    /// Seconds from the drive's first frame; `None`: from its beginning.
+    pub from_s: Option<f64>,
+    /// As `from_s`; `None`: to its end.
+    pub to_s: Option<f64>,
+    /// Thresholds that the RNN ran with.
+    pub thresholds: [f32; 2],
+    /// How the CNN ran.
+    pub cnn_mode: CnnMode,
+}
+
+/// What `--json` prints of a drive. Angles in radians.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which drive, and how it was run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// Frames that went through the network.
+    pub frames: usize,
+    /// Those of them with a true angle.
+    pub labelled_frames: usize,
+    /// Frames that could not be read.
+    pub skipped_frames: usize,
+    /// Frames whose features were not finite; the RNN did not see them.
+    pub refused_frames: usize,
+    /// Where the recording only knows a command from -1 to 1: the radians that stand for 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_scale_rad: Option<f32>,
+    /// Error of always saying "straight ahead".
+    pub zero_rmse_rad: f64,
+    /// Error of the delta GRU.
+    pub rmse_rad: f64,
+    /// Its mean absolute error.
+    pub mae_rad: f64,
+    /// Its explained variance.
+    pub eva: Option<f64>,
+    /// Its smoothness.
+    pub rms_step_deg: Option<f64>,
+    /// Its error by |true angle|.
+    pub by_angle: Vec<BandError>,
+    /// The same weights, run densely.
+    pub dense: Dense,
+    /// The RNN's work.
+    pub rnn: Rnn,
+    /// The CNN's work.
+    pub cnn: Cnn,
+    /// Both.
+    pub network: Macs,
+}
+
+/// The same weights at theta 0, run by the dense step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dense {
+    /// Its error.
+    pub rmse_rad: f64,
+}
+
+/// Sums are over the whole drive, the first frame included; times are means of the whole RNN stage, undisturbed, and absent
+/// where several drives ran at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct Rnn {
+    pub theta_x: f32,
+    pub theta_h: f32,
+    pub macs_dense: u64,
+    pub macs_delta: u64,
+    pub savings: f64,
+    pub occupancy_x: f64,
+    pub occupancy_h: f64,
+    pub weight_bytes_dense: u64,
+    pub weight_bytes_delta: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_us_dense: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_us_delta: Option<f64>,
+}
+
+/// The CNN's part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Cnn {
+    pub macs_per_frame: u64,
+    pub ms_per_frame: f64,
+}
+
+/// Multiplications of a whole drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Macs {
+    pub macs_dense: u64,
+    pub macs_delta: u64,
+}
+
+impl Run {
+    /// The run of `source` that the options ask for.
+    ///
+    /// # Errors
+    /// Thresholds that are none.
+    pub fn of(source: &str, args: &RunArgs, model: &Model) -> anyhow::Result<Self> {
+        let thresholds = session::thresholds(args, model)?;
+        Ok(Self {
+            source: source.to_owned(),
+            model: model.folder().display().to_string(),
+            weights: model.fingerprint()?,
+            from_s: args.from,
+            to_s: args.to,
+            thresholds: [thresholds.theta_x, thresholds.theta_h],
+            cnn_mode: args.cnn,
+        })
+    }
+
+    /// The first field in which two runs differ, with both values. Where the model's folder lies does not matter.
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let fields = |run: &Self| {
+            [
+                ("source", run.source.clone()),
+                ("weights", run.weights.clone()),
+                ("from_s", format!("{:?}", run.from_s)),
+                ("to_s", format!("{:?}", run.to_s)),
+                ("thresholds", format!("{:?}", run.thresholds)),
+                ("cnn_mode", format!("{:?}", run.cnn_mode)),
+            ]
+        };
+        let pairs = fields(self).into_iter().zip(fields(other));
+        pairs
+            .filter(|(mine, theirs)| mine.1 != theirs.1)
+            .map(|((name, mine), (_, theirs))| format!("{name} is {mine}, and of this run {theirs}"))
+            .next()
+    }
+}
+
+impl Report {
+    /// Everything that is known of a finished drive.
+    ///
+    /// # Errors
+    /// A drive without a true angle.
+    pub fn of(info: &SourceInfo, args: &RunArgs, model: &Model, drive: &Drive) -> anyhow::Result<Self> {
+        let no_labels = || format!("{}: no frame has a true angle to compare with; use replay instead", info.name);
+        let delta = drive.errors(|row| row.steering_rad).with_context(no_labels)?;
+        let dense = drive.errors(|row| row.steering_dense_rad).with_context(no_labels)?;
+        let run = Run::of(&info.name, args, model)?;
+        let (totals, cnn) = (&drive.totals, drive.cnn_work());
+        let mut cnn_us: Vec<f32> = drive.rows.iter().map(|row| row.times.cnn_us).collect();
+        Ok(Self {
+            frames: drive.rows.len(),
+            labelled_frames: delta.frames,
+            skipped_frames: drive.end.skipped.count,
+            refused_frames: drive.end.refused.count,
+            full_scale_rad: match info.steering_unit {
+                SteeringUnit::Radians => None,
+                SteeringUnit::Normalised { full_scale_rad } => Some(full_scale_rad),
+            },
+            zero_rmse_rad: delta.zero_rmse_rad,
+            rmse_rad: delta.rmse_rad,
+            mae_rad: delta.mae_rad,
+            eva: delta.eva,
+            rms_step_deg: drive.rms_step_deg(),
+            by_angle: delta.by_angle,
+            dense: Dense { rmse_rad: dense.rmse_rad },
+            rnn: Rnn {
+                theta_x: run.thresholds[0],
+                theta_h: run.thresholds[1],
+                macs_dense: totals.macs_dense,
+                macs_delta: totals.macs,
+                savings: totals.savings(),
+                occupancy_x: totals.occupancy_x(),
+                occupancy_h: totals.occupancy_h(),
+                weight_bytes_dense: totals.weight_bytes_dense,
+                weight_bytes_delta: totals.weight_bytes,
+                step_us_dense: None,
+                step_us_delta: None,
+            },
+            cnn: Cnn {
+                macs_per_frame: cnn.macs / drive.rows.len() as u64,
+                ms_per_frame: f64::from(median(&mut cnn_us)) / 1e3,
+            },
+            network: Macs { macs_dense: cnn.macs_dense + totals.macs_dense, macs_delta: cnn.macs + totals.macs },
+            run,
+        })
+    }
+
+    /// With the RNN stage's times.
+    pub fn with_times(mut self, times: &DriveTimes) -> Self {
+        self.rnn.step_us_dense = Some(times.step_us_dense);
+        self.rnn.step_us_delta = Some(times.step_us_delta);
+        self
+    }
+}

@@ -1,0 +1,86 @@
+//! Sums over drives, and the results folder.
+
+use super::report::{Cnn, Dense, Macs, Report, Rnn, Run};
+use super::results::Results;
+use super::total::Total;
+use crate::model::CnnMode;
+
+fn report(source: &str, labelled_frames: usize, rmse_rad: f64) -> Report {
+    Report {
+        run: Run {
+            source: source.into(),
+            model: "models/x".into(),
+            weights: "0123456789ab".into(),
+            from_s: None,
+            to_s: Some(2.5),
+            thresholds: [0.3, 0.1],
+            cnn_mode: CnnMode::Dense,
+        },
+        frames: 10,
+        labelled_frames,
+        skipped_frames: 1,
+        refused_frames: 0,
+        full_scale_rad: None,
+        zero_rmse_rad: 2.0 * rmse_rad,
+        rmse_rad,
+        mae_rad: rmse_rad,
+        eva: None,
+        rms_step_deg: None,
+        by_angle: Vec::new(),
+        dense: Dense { rmse_rad: 3.0 * rmse_rad },
+        rnn: Rnn {
+            theta_x: 0.3,
+            theta_h: 0.1,
+            macs_dense: 1000,
+            macs_delta: 10,
+            savings: 100.0,
+            occupancy_x: 0.01,
+            occupancy_h: 0.01,
+            weight_bytes_dense: 4000,
+            weight_bytes_delta: 40,
+            step_us_dense: None,
+            step_us_delta: None,
+        },
+        cnn: Cnn { macs_per_frame: 5, ms_per_frame: 1.0 },
+        network: Macs { macs_dense: 1050, macs_delta: 60 },
+    }
+}
+
+#[test]
+fn errors_are_pooled_over_frames_and_savings_are_sums_divided() {
+    let (short, mut long) = (report("a", 1, 0.4), report("b", 3, 0.0));
+    long.rnn.macs_delta = 90;
+    let total = Total::of(&[&short, &long], 2);
+    assert_eq!((total.drives, total.failed, total.frames, total.skipped_frames), (2, 2, 20, 2));
+    assert!((total.rmse_rad.unwrap() - 0.2).abs() < 1e-12 && (total.zero_rmse_rad.unwrap() - 0.4).abs() < 1e-12);
+    assert_eq!(total.savings, Some(20.0));
+    assert_eq!(total.network, Macs { macs_dense: 2100, macs_delta: 120 });
+}
+
+#[test]
+fn a_command_of_unknown_scale_stays_out_of_the_errors_but_not_of_the_work() {
+    let (angles, mut command) = (report("a", 4, 0.1), report("b", 4, 0.9));
+    command.full_scale_rad = Some(6.0);
+    let total = Total::of(&[&angles, &command], 0);
+    assert!((total.rmse_rad.unwrap() - 0.1).abs() < 1e-12);
+    assert_eq!((total.labelled_frames, total.drives_without_radians, total.rnn.macs_dense), (4, 1, 2000));
+    let none = Total::of(&[], 1);
+    assert_eq!((none.rmse_rad, none.savings), (None, None));
+}
+
+#[test]
+fn a_kept_drive_is_found_again_and_another_run_of_it_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = Results::open(&folder.path().join("new/folder")).unwrap();
+    let (kept, twin) = (report("drives/one", 4, 0.1), report("other/one", 4, 0.2));
+    assert_eq!(results.find(&kept.run).unwrap(), None);
+    results.keep(&kept).unwrap();
+    results.keep(&twin).unwrap();
+    assert_eq!(results.find(&kept.run).unwrap(), Some(kept.clone()));
+    assert_eq!(results.find(&twin.run).unwrap(), Some(twin));
+    let moved = Run { model: "elsewhere/x".into(), ..kept.run.clone() };
+    assert!(results.find(&moved).unwrap().is_some(), "where the model lies does not matter");
+    let other = Run { thresholds: [0.5, 0.1], ..kept.run.clone() };
+    let message = results.find(&other).unwrap_err().to_string();
+    assert!(message.contains("thresholds") && message.contains("0.3") && message.contains("0.5"), "{message}");
+}

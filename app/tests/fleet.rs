@@ -1,0 +1,92 @@
+//! `eval` over many drives, through the command.
+#![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
+
+mod common;
+
+use common::*;
+use serde_json::Value;
+
+const DRIVES: [&str; 3] = ["road:1,seconds=2", "road:2,seconds=1", "road:3,seconds=1.5"];
+
+fn eval(model: &str, more: &[&str]) -> Vec<String> {
+    ["eval", "--model", model].iter().chain(more).map(ToString::to_string).collect()
+}
+
+fn json_of(model: &str, more: &[&str]) -> Value {
+    let args = eval(model, more);
+    let args: Vec<&str> = args.iter().map(String::as_str).chain(["--json"]).collect();
+    serde_json::from_str(&stdout_of(&args)).unwrap()
+}
+
+#[test]
+fn many_drives_give_what_each_gives_alone_in_the_order_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let alone: Vec<Value> = DRIVES.iter().map(|drive| json_of(&model, &[drive])).collect();
+    for jobs in ["1", "3"] {
+        let fleet = json_of(&model, &[DRIVES[0], DRIVES[1], DRIVES[2], "--jobs", jobs]);
+        for (drive, alone) in fleet["drives"].as_array().unwrap().iter().zip(&alone) {
+            for field in ["source", "frames", "labelled_frames", "rmse_rad", "zero_rmse_rad", "by_angle", "network"] {
+                assert_eq!(drive[field], alone[field], "{field}");
+            }
+            assert_eq!(drive["rnn"]["macs_delta"], alone["rnn"]["macs_delta"]);
+        }
+        let sum = |field: &str| alone.iter().map(|drive| drive["rnn"][field].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(fleet["total"]["rnn"]["macs_delta"], sum("macs_delta"));
+        assert_eq!(fleet["total"]["rnn"]["macs_dense"], sum("macs_dense"));
+        assert_eq!(fleet["total"]["frames"], 40 + 20 + 30);
+    }
+}
+
+#[test]
+fn finished_drives_are_kept_and_not_run_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let results = text(&folder.path().join("results"));
+    let keep = |drives: &[&str]| json_of(&model, &[drives, &["--results", &results]].concat());
+    keep(&DRIVES[..1]);
+    // What is kept is what counts from now on: a changed file shows whether the drive was run again.
+    let file = std::fs::read_dir(&results).unwrap().next().unwrap().unwrap().path();
+    let mut kept: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    kept["frames"] = 12345.into();
+    std::fs::write(&file, kept.to_string()).unwrap();
+    let all = keep(&DRIVES);
+    assert_eq!(all["drives"][0]["frames"], 12345);
+    assert_eq!(all["drives"][1]["frames"], 20);
+    assert_eq!(std::fs::read_dir(&results).unwrap().count(), 3, "one file a drive and nothing else");
+
+    let args = eval(&model, &[DRIVES[0], "--results", &results, "--theta-x", "0.7"]);
+    let message = error_of(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(message.contains("thresholds") && message.contains("--results"), "{message}");
+}
+
+#[test]
+fn a_drive_that_fails_is_named_and_the_others_are_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let output = deltasteer(&["eval", "--model", &model, DRIVES[0], "/no/such/drive", DRIVES[1]]);
+    let (out, err) = texts(&output);
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    assert!(lines[1].starts_with(DRIVES[0]) && lines[2].contains("failed") && lines[3].starts_with(DRIVES[1]), "{out}");
+    assert!(lines[4].contains("2 drives (1 failed)"), "{out}");
+    assert!(err.contains("/no/such/drive failed") && err.contains("no such file"), "{err}");
+    assert!(!err.contains("panicked"), "{err}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let refused = |more: &[&str]| {
+        let args = eval(&model, more);
+        error_of(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert!(refused(&[DRIVES[0], DRIVES[1], DRIVES[0]]).contains("named twice"));
+    assert!(refused(&[DRIVES[0], DRIVES[1], "--theta-h", "-1"]).contains("--theta-h"));
+    let file = folder.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    assert!(refused(&[DRIVES[0], "--results", &text(&file)]).contains("--results"));
+    let message = error_of(&["eval", DRIVES[0], &text(folder.path())]);
+    assert!(message.contains("--model"), "{message}");
+}
