@@ -50,7 +50,7 @@ impl Session {
     fn open_source(source: &str, run: &RunArgs) -> anyhow::Result<(Box<dyn Source>, Option<FrameRange>)> {
         check_threshold("--theta-x", run.theta_x)?;
         check_threshold("--theta-h", run.theta_h)?;
-        let source = deltasteer_data::open(source)?;
+        let source = deltasteer_data::open(&run.camera.spec(source))?;
         let range = frame_range(source.info(), run.from, run.to)?;
         Ok((source, range))
     }

@@ -90,3 +90,23 @@ fn what_makes_no_sense_is_refused_before_any_work() {
     let message = error_of(&["eval", DRIVES[0], &text(folder.path())]);
     assert!(message.contains("--model"), "{message}");
 }
+
+#[test]
+fn a_foreign_camera_is_cut_and_its_results_are_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let results = text(&folder.path().join("results"));
+    let alone = json_of(&model, &[DRIVES[1], "--horizon", "150", "--fov", "70"]);
+    assert_ne!(alone["rmse_rad"], json_of(&model, &[DRIVES[1]])["rmse_rad"]);
+    for _ in 0..2 {
+        let kept = json_of(&model, &[DRIVES[1], "--horizon", "150", "--fov", "70", "--results", &results]);
+        assert_eq!(kept["drives"][0]["rmse_rad"], alone["rmse_rad"]);
+        assert_eq!(std::fs::read_dir(&results).unwrap().count(), 1);
+    }
+    let spec = format!("fov=70,horizon=150,source={}", DRIVES[1]);
+    assert_eq!(json_of(&model, &[&spec])["rmse_rad"], alone["rmse_rad"]);
+    let info = stdout_of(&["info", DRIVES[1], "--crop", "-10:20:320:240"]);
+    assert!(info.contains("320x240 at column -10"), "{info}");
+    let message = error_of(&["eval", DRIVES[1], "--model", &model, "--fov", "5"]);
+    assert!(message.contains("fov") && message.contains("10 to 170"), "{message}");
+}

@@ -6,6 +6,7 @@
 //! - [`error`]: [`DataError`], each naming the file or option and what was expected
 //! - [`road`]: the built-in road, a seeded procedural drive rendered on the CPU
 //! - `formats`: one module a format of recorded drives (the table of formats and units is in `data/FORMATS.md`)
+//! - [`framing`]: [`Framing`], another car's camera, cut so that its picture meets a model half-way
 //! - `recorded`: what every format becomes: frames by index, decoded ahead, in order
 //! - `video`: video files, cameras and streams through OpenCV
 //! - [`open()`]: finds out what a source is and opens it
@@ -14,6 +15,7 @@ pub mod camera;
 pub mod error;
 mod folder;
 mod formats;
+pub mod framing;
 pub mod image;
 mod open;
 mod recorded;
@@ -25,6 +27,7 @@ mod video;
 
 pub use camera::CameraGeometry;
 pub use error::DataError;
+pub use framing::Framing;
 pub use image::RgbImage;
 pub use open::open;
 pub use source::{Frame, Gap, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};

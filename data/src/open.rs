@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::folder::bad_file;
 use crate::formats;
+use crate::framing::Framing;
 use crate::road::{RoadSettings, RoadSource};
 use crate::video;
 use crate::{DataError, Source};
@@ -20,6 +21,9 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>, DataError> {
     if let Some(rest) = spec.strip_prefix("road:") {
         let (seed, settings) = RoadSettings::parse(rest)?;
         return Ok(Box::new(RoadSource::named(spec, seed, settings)?));
+    }
+    if let Some(framing) = Framing::parse(spec) {
+        return framing?.open(spec);
     }
     if let Some(opened) = video::open_live(spec) {
         return opened;
@@ -46,11 +50,23 @@ fn open_file(spec: &str, path: &Path) -> Result<Box<dyn Source>, DataError> {
     if let Some(opened) = formats::open_container(spec, path) {
         return opened;
     }
+    if path.extension().is_some_and(|suffix| suffix == "json") && !formats::is_part(path) {
+        return open_framed(spec, path);
+    }
     if let Some(folder) = path.parent().filter(|_| formats::is_part(path)) {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         return formats::open_folder(spec, folder);
     }
     Err(bad_file(path, "a file of no known kind", KNOWN))
+}
+
+/// Opens a file that says how a camera looks. It may not lead to another such file, which could lead back.
+fn open_framed(spec: &str, path: &Path) -> Result<Box<dyn Source>, DataError> {
+    let framing = Framing::read(path)?;
+    if Path::new(&framing.source).extension().is_some_and(|suffix| suffix == "json") {
+        return Err(bad_file(path, "its source is a .json file as well", "a source that is no such file"));
+    }
+    framing.open(spec)
 }
 
 #[cfg(test)]

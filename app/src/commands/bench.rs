@@ -105,7 +105,7 @@ fn pipeline(args: &BenchPipelineArgs) -> anyhow::Result<()> {
         (None, None) => bail!("{}: a live source has a rate of its own; expected a recorded drive", args.drive.source),
     };
     let first = session.range.map_or(0, |range| range.first);
-    let decode_hz = decode_alone(&args.drive.source, first, frames)?;
+    let decode_hz = decode_alone(&args.drive.run.camera.spec(&args.drive.source), first, frames)?;
     let cnn_hz = cnn_alone(&session)?;
     let source = session.info.name.clone();
     let drive = drive::run(session, |_| Ok(()))?;

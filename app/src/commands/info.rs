@@ -16,7 +16,7 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
     if folder.join("config.json").is_file() {
         print_model(&Model::load(folder)?)
     } else {
-        print_source(deltasteer_data::open(&args.what)?.info());
+        print_source(deltasteer_data::open(&args.camera.spec(&args.what))?.info());
         Ok(())
     }
 }

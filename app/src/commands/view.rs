@@ -24,7 +24,7 @@ pub fn run(args: &ViewArgs) -> anyhow::Result<()> {
         None => model::shipped(&args.source)?,
     };
     let start = Start {
-        source: args.source.clone(),
+        source: args.camera.spec(&args.source),
         model,
         theta_x: args.theta_x,
         theta_h: args.theta_h,

@@ -86,7 +86,7 @@ fn all(args: &EvalArgs, model: &Arc<Model>, results: Option<&Results>) -> anyhow
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     for source in &args.sources {
         let kept = match results {
-            Some(results) => results.find(&Run::of(source, &args.run, model)?)?,
+            Some(results) => results.find(&Run::of(&args.run.camera.spec(source), &args.run, model)?)?,
             None => None,
         };
         outcomes.push(kept.map(Ok));

@@ -1,10 +1,14 @@
 //! The command line as typed. Nothing is checked here that needs a file; `commands` turns it into checked settings.
+//!
+//! - `drive`: what the commands share: a drive, how to run it, its camera, and the files to write
+
+mod drive;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::CnnMode;
+pub use self::drive::{CameraArgs, DriveArgs, ExportArgs, RunArgs};
 
 /// Steering-wheel angles from a car camera's video, by a network that computes only with what changed.
 #[derive(Debug, Parser)]
@@ -40,39 +44,6 @@ pub enum Command {
     Bench(BenchCommand),
 }
 
-/// One drive and how to run it.
-#[derive(Debug, Clone, Args)]
-pub struct DriveArgs {
-    /// A dataset folder, a video, a stream, or road:SEED for the built-in road
-    pub source: String,
-    /// How to run it.
-    #[command(flatten)]
-    pub run: RunArgs,
-}
-
-/// A model, and the part of a drive to run.
-#[derive(Debug, Clone, Default, Args)]
-pub struct RunArgs {
-    /// Model folder; without it the shipped model that fits the source
-    #[arg(long, value_name = "DIR")]
-    pub model: Option<PathBuf>,
-    /// Threshold of the features, in their standard deviations, instead of the model's own
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
-    pub theta_x: Option<f32>,
-    /// Threshold of the hidden state, instead of the model's own
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
-    pub theta_h: Option<f32>,
-    /// How the CNN runs; delta computes only what changed since the frame before
-    #[arg(long, value_enum, default_value_t)]
-    pub cnn: CnnMode,
-    /// Start here, in seconds from the first frame; the RNN starts cold
-    #[arg(long, value_name = "S", allow_negative_numbers = true)]
-    pub from: Option<f64>,
-    /// End here, in seconds from the first frame
-    #[arg(long, value_name = "S", allow_negative_numbers = true)]
-    pub to: Option<f64>,
-}
-
 /// `replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -82,46 +53,6 @@ pub struct ReplayArgs {
     /// What to write.
     #[command(flatten)]
     pub export: ExportArgs,
-}
-
-/// Files that take a drive's results away.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ExportArgs {
-    /// Write one line per frame
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// Write the same columns as Parquet, for many drives
-    #[arg(long, value_name = "FILE")]
-    pub parquet: Option<PathBuf>,
-    /// Write pictures, angles and work for Foxglove and Rerun
-    #[arg(long, value_name = "FILE")]
-    pub mcap: Option<PathBuf>,
-    /// Write the video with paths, angles and savings drawn in (needs OpenCV)
-    #[arg(long, value_name = "FILE.mp4")]
-    pub video: Option<PathBuf>,
-    /// Write a page of figures and pictures that needs no network
-    #[arg(long, value_name = "FILE.html")]
-    pub report: Option<PathBuf>,
-}
-
-impl ExportArgs {
-    /// Finds out before any other work whether every file can be written.
-    ///
-    /// # Errors
-    /// A file that cannot be written, or one that is asked for twice.
-    pub fn check(&self) -> anyhow::Result<()> {
-        let files = [&self.csv, &self.parquet, &self.mcap, &self.video, &self.report];
-        let files: Vec<&PathBuf> = files.into_iter().flatten().collect();
-        for (index, file) in files.iter().enumerate() {
-            crate::output::check(file)?;
-            anyhow::ensure!(
-                !files[..index].contains(file),
-                "{}: named twice; expected a file of its own for each kind of output",
-                file.display()
-            );
-        }
-        Ok(())
-    }
 }
 
 /// `eval`.
@@ -149,6 +80,9 @@ pub struct EvalArgs {
 pub struct InfoArgs {
     /// A source, or a model folder
     pub what: String,
+    /// The source's camera.
+    #[command(flatten)]
+    pub camera: CameraArgs,
 }
 
 /// `demo`.
@@ -182,6 +116,9 @@ pub struct ViewArgs {
     /// Threshold of the hidden state, instead of the model's own
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub theta_h: Option<f32>,
+    /// The source's camera.
+    #[command(flatten)]
+    pub camera: CameraArgs,
     /// Start here, in seconds from the first frame
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub at: Option<f64>,

@@ -1,0 +1,114 @@
+//! A drive on the command line: source, model, part, camera, and the files to write.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use deltasteer_data::Framing;
+
+use crate::model::CnnMode;
+
+/// One drive and how to run it.
+#[derive(Debug, Clone, Args)]
+pub struct DriveArgs {
+    /// A dataset folder, a video, a stream, or road:SEED for the built-in road
+    pub source: String,
+    /// How to run it.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// A model, and the part of a drive to run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunArgs {
+    /// Model folder; without it the shipped model that fits the source
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Threshold of the features, in their standard deviations, instead of the model's own
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub theta_x: Option<f32>,
+    /// Threshold of the hidden state, instead of the model's own
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    pub theta_h: Option<f32>,
+    /// How the CNN runs; delta computes only what changed since the frame before
+    #[arg(long, value_enum, default_value_t)]
+    pub cnn: CnnMode,
+    /// Start here, in seconds from the first frame; the RNN starts cold
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub from: Option<f64>,
+    /// End here, in seconds from the first frame
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub to: Option<f64>,
+    /// The source's camera.
+    #[command(flatten)]
+    pub camera: CameraArgs,
+}
+
+/// How the source's camera looks, where it is not the one that the model learned on.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CameraArgs {
+    /// The source's camera: angle of view across the frame
+    #[arg(long, value_name = "DEG", allow_negative_numbers = true)]
+    pub fov: Option<f32>,
+    /// The source's camera: row of the horizon, in pixels of its frames
+    #[arg(long, value_name = "ROW", allow_negative_numbers = true)]
+    pub horizon: Option<f32>,
+    /// The part of the source's frames to use, in pixels, instead of the one that follows from --fov and --horizon
+    #[arg(long, value_name = "LEFT:TOP:WIDTH:HEIGHT", value_parser = parse_crop, allow_hyphen_values = true)]
+    pub crop: Option<[i32; 4]>,
+}
+
+impl CameraArgs {
+    /// The source as `deltasteer_data::open` names it with this camera.
+    pub fn spec(&self, source: &str) -> String {
+        let (fov_deg, horizon_row, crop) = (self.fov, self.horizon, self.crop);
+        Framing { source: source.to_owned(), fov_deg, horizon_row, centre_column: None, crop }.spec()
+    }
+}
+
+/// `LEFT:TOP:WIDTH:HEIGHT`; the sides' sense is checked with the source.
+fn parse_crop(text: &str) -> Result<[i32; 4], String> {
+    let sides: Option<Vec<i32>> = text.split(':').map(|side| side.parse().ok()).collect();
+    sides
+        .and_then(|sides| sides.try_into().ok())
+        .ok_or_else(|| "expected LEFT:TOP:WIDTH:HEIGHT in pixels, such as 160:40:960:720".to_owned())
+}
+
+/// Files that take a drive's results away.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ExportArgs {
+    /// Write one line per frame
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Write the same columns as Parquet, for many drives
+    #[arg(long, value_name = "FILE")]
+    pub parquet: Option<PathBuf>,
+    /// Write pictures, angles and work for Foxglove and Rerun
+    #[arg(long, value_name = "FILE")]
+    pub mcap: Option<PathBuf>,
+    /// Write the video with paths, angles and savings drawn in (needs OpenCV)
+    #[arg(long, value_name = "FILE.mp4")]
+    pub video: Option<PathBuf>,
+    /// Write a page of figures and pictures that needs no network
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+}
+
+impl ExportArgs {
+    /// Finds out before any other work whether every file can be written.
+    ///
+    /// # Errors
+    /// A file that cannot be written, or one that is asked for twice.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let files = [&self.csv, &self.parquet, &self.mcap, &self.video, &self.report];
+        let files: Vec<&PathBuf> = files.into_iter().flatten().collect();
+        for (index, file) in files.iter().enumerate() {
+            crate::output::check(file)?;
+            anyhow::ensure!(
+                !files[..index].contains(file),
+                "{}: named twice; expected a file of its own for each kind of output",
+                file.display()
+            );
+        }
+        Ok(())
+    }
+}
