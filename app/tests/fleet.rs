@@ -26,7 +26,7 @@ fn many_drives_give_what_each_gives_alone_in_the_order_asked_for() {
     for jobs in ["1", "3"] {
         let fleet = json_of(&model, &[DRIVES[0], DRIVES[1], DRIVES[2], "--jobs", jobs]);
         for (drive, alone) in fleet["drives"].as_array().unwrap().iter().zip(&alone) {
-            for field in ["source", "frames", "labelled_frames", "rmse_rad", "zero_rmse_rad", "by_angle", "network"] {
+            for field in ["source", "frames", "mae_rad", "rmse_rad", "zero_rmse_rad", "by_angle", "network"] {
                 assert_eq!(drive[field], alone[field], "{field}");
             }
             assert_eq!(drive["rnn"]["macs_delta"], alone["rnn"]["macs_delta"]);

@@ -83,6 +83,20 @@ pub enum Storage {
     F32,
     /// Two bytes a value: 11 significant bits.
     F16,
+    /// F16 for matrices, which are nearly all of a model; F32 for what is small: biases, deviations, the steering output.
+    F16Matrices,
+}
+
+impl Storage {
+    /// The type in which a tensor of this shape is written.
+    fn dtype(self, shape: &[usize]) -> Dtype {
+        let matrix = shape.iter().filter(|&&side| side > 1).count() > 1;
+        match self {
+            Self::F16 => Dtype::F16,
+            Self::F16Matrices if matrix => Dtype::F16,
+            Self::F32 | Self::F16Matrices => Dtype::F32,
+        }
+    }
 }
 
 /// Writes tensors as safetensors bytes, the form that `Perception::load` reads.
@@ -91,12 +105,13 @@ pub enum Storage {
 /// [`PerceptionError::NotSafetensors`] where names repeat or shapes do not fit their values.
 pub fn to_safetensors(tensors: &[NamedTensor], storage: Storage) -> Result<Vec<u8>, PerceptionError> {
     let bad = |error: safetensors::SafeTensorError| PerceptionError::NotSafetensors(error.to_string());
-    let dtype = if storage == Storage::F32 { Dtype::F32 } else { Dtype::F16 };
-    let bytes: Vec<Vec<u8>> = tensors.iter().map(|tensor| encode(&tensor.values, storage)).collect();
+    let dtypes: Vec<Dtype> = tensors.iter().map(|tensor| storage.dtype(&tensor.shape)).collect();
+    let bytes: Vec<Vec<u8>> =
+        tensors.iter().zip(&dtypes).map(|(tensor, dtype)| encode(&tensor.values, *dtype)).collect();
     let views = tensors
         .iter()
-        .zip(&bytes)
-        .map(|(tensor, bytes)| {
+        .zip(dtypes.into_iter().zip(&bytes))
+        .map(|(tensor, (dtype, bytes))| {
             let view = safetensors::tensor::TensorView::new(dtype, tensor.shape.clone(), bytes).map_err(bad)?;
             Ok((tensor.name.as_str(), view))
         })
@@ -104,9 +119,9 @@ pub fn to_safetensors(tensors: &[NamedTensor], storage: Storage) -> Result<Vec<u
     safetensors::serialize(views, None).map_err(bad)
 }
 
-fn encode(values: &[f32], storage: Storage) -> Vec<u8> {
-    match storage {
-        Storage::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        Storage::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+fn encode(values: &[f32], dtype: Dtype) -> Vec<u8> {
+    match dtype {
+        Dtype::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+        _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
     }
 }

@@ -112,6 +112,19 @@ fn senseless_fields_of_the_configuration_are_named() {
 }
 
 #[test]
+fn only_matrices_lose_bits_where_only_they_are_large() {
+    let third = 1.0f32 / 3.0;
+    let named = |name: &str, shape: &[usize]| NamedTensor::new(name, shape, vec![third; shape.iter().product()]);
+    let written = [named("a.weight", &[2, 3]), named("a.bias", &[3]), named("b.weight", &[1, 3])];
+    let read = from_safetensors(&to_safetensors(&written, Storage::F16Matrices).unwrap()).unwrap();
+    for tensor in &read {
+        let exact = tensor.values.iter().all(|value| *value == third);
+        assert_eq!(exact, tensor.name != "a.weight", "{}", tensor.name);
+        assert!(tensor.values.iter().all(|value| (value - third).abs() < 1e-4));
+    }
+}
+
+#[test]
 fn buffers_of_another_length_are_refused() {
     let mut perception = Perception::load(&to_safetensors(&tensors(), Storage::F16).unwrap(), &config()).unwrap();
     let error = perception.features(&[0; 12], 2, 2, &mut [0.0; 19]).unwrap_err().to_string();

@@ -83,10 +83,11 @@ fn model_of_all(args: &EvalArgs) -> anyhow::Result<PathBuf> {
 
 /// What is known of every drive, in the order of the command line; lines are printed as soon as all before them are.
 fn all(args: &EvalArgs, model: &Arc<Model>, results: Option<&Results>) -> anyhow::Result<Vec<Outcome>> {
+    let run = Run::of(&args.run, model)?;
     let mut outcomes: Vec<Option<Outcome>> = Vec::new();
     for source in &args.sources {
         let kept = match results {
-            Some(results) => results.find(&Run::of(&args.run.camera.spec(source), &args.run, model)?)?,
+            Some(results) => results.find(&args.run.camera.spec(source), &run)?,
             None => None,
         };
         outcomes.push(kept.map(Ok));
@@ -203,6 +204,7 @@ fn line(source: &str, outcome: &Outcome) -> String {
     match outcome {
         Err(_) => format!("{shown:<NAME_COLUMNS$}  failed"),
         Ok(report) => {
+            let of = &report.figures;
             let skipped = match report.skipped_frames + report.refused_frames {
                 0 => String::new(),
                 frames => format!("  {frames} frames unreadable"),
@@ -210,12 +212,12 @@ fn line(source: &str, outcome: &Outcome) -> String {
             let unit = report.full_scale_rad.map_or(String::new(), |full| {
                 format!(
                     "  not an angle: {:.4} of full lock, left out of the total's errors",
-                    report.rmse_rad / f64::from(full)
+                    report.figures.rmse_rad / f64::from(full)
                 )
             });
             format!(
                 "{shown:<NAME_COLUMNS$} {:>7}  {:>8.4} {:>7.4} {:>7.4} {:>7.1}x{skipped}{unit}",
-                report.frames, report.rmse_rad, report.dense.rmse_rad, report.zero_rmse_rad, report.rnn.savings
+                of.frames, of.rmse_rad, of.dense.rmse_rad, of.zero_rmse_rad, of.rnn.savings
             )
         }
     }

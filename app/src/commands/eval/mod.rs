@@ -46,8 +46,8 @@ fn one(args: &EvalArgs, source: &str) -> anyhow::Result<()> {
     let features: Vec<f32> = drive.rows.iter().flat_map(|row| row.features.iter().copied()).collect();
     let times = time_drive(&model.rnn(), thresholds, &features, TIMING)?;
     if args.json {
-        let report = Report::of(&info, &args.run, &model, &drive)?.with_times(&times);
-        println!("{}", serde_json::to_string(&report)?);
+        let figures = Report::of(&info, &args.run, &model, &drive)?.figures.with_times(&times);
+        println!("{}", serde_json::to_string(&figures)?);
         return Ok(());
     }
     summary::print(&info, &model, &drive);

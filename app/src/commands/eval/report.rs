@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use deltasteer_data::{SourceInfo, SteeringUnit};
+use deltasteer_temporal::Totals;
 use deltasteer_temporal::bench::DriveTimes;
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +12,9 @@ use crate::metrics::{BandError, median};
 use crate::model::{CnnMode, Model};
 use crate::session;
 
-/// Which drive was run, and how: two reports with the same run tell the same.
+/// How a drive was run: two reports of one drive with the same run tell the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// The drive as the user named it.
-    pub source: String,
-    /// The model's folder as the user named it.
-    pub model: String,
     /// [`Model::fingerprint`].
     pub weights: String,
     /// Seconds from the drive's first frame; `None`: from its beginning.
@@ -30,15 +27,16 @@ pub struct Run {
     pub cnn_mode: CnnMode,
 }
 
-/// What `--json` prints of a drive. Angles in radians.
+/// What is known of one drive among many.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Which drive, and how it was run.
+    /// Its figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// How it was run.
     #[serde(flatten)]
     pub run: Run,
-    /// Frames that went through the network.
-    pub frames: usize,
-    /// Those of them with a true angle.
+    /// Frames with a true angle among those that went through the network.
     pub labelled_frames: usize,
     /// Frames that could not be read.
     pub skipped_frames: usize,
@@ -47,6 +45,17 @@ pub struct Report {
     /// Where the recording only knows a command from -1 to 1: the radians that stand for 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_scale_rad: Option<f32>,
+}
+
+/// What `--json` prints of a single drive. Angles in radians.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// The drive as the user named it.
+    pub source: String,
+    /// The model's folder as the user named it.
+    pub model: String,
+    /// Frames that went through the network.
+    pub frames: usize,
     /// Error of always saying "straight ahead".
     pub zero_rmse_rad: f64,
     /// Error of the delta GRU.
@@ -113,15 +122,13 @@ pub struct Macs {
 }
 
 impl Run {
-    /// The run of `source` that the options ask for.
+    /// The run that the options ask for.
     ///
     /// # Errors
     /// Thresholds that are none.
-    pub fn of(source: &str, args: &RunArgs, model: &Model) -> anyhow::Result<Self> {
+    pub fn of(args: &RunArgs, model: &Model) -> anyhow::Result<Self> {
         let thresholds = session::thresholds(args, model)?;
         Ok(Self {
-            source: source.to_owned(),
-            model: model.folder().display().to_string(),
             weights: model.fingerprint()?,
             from_s: args.from,
             to_s: args.to,
@@ -130,11 +137,10 @@ impl Run {
         })
     }
 
-    /// The first field in which two runs differ, with both values. Where the model's folder lies does not matter.
+    /// The first field in which two runs differ, with both values.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let fields = |run: &Self| {
             [
-                ("source", run.source.clone()),
                 ("weights", run.weights.clone()),
                 ("from_s", format!("{:?}", run.from_s)),
                 ("to_s", format!("{:?}", run.to_s)),
@@ -159,18 +165,13 @@ impl Report {
         let no_labels = || format!("{}: no frame has a true angle to compare with; use replay instead", info.name);
         let delta = drive.errors(|row| row.steering_rad).with_context(no_labels)?;
         let dense = drive.errors(|row| row.steering_dense_rad).with_context(no_labels)?;
-        let run = Run::of(&info.name, args, model)?;
+        let run = Run::of(args, model)?;
         let (totals, cnn) = (&drive.totals, drive.cnn_work());
         let mut cnn_us: Vec<f32> = drive.rows.iter().map(|row| row.times.cnn_us).collect();
-        Ok(Self {
+        let figures = Figures {
+            source: info.name.clone(),
+            model: model.folder().display().to_string(),
             frames: drive.rows.len(),
-            labelled_frames: delta.frames,
-            skipped_frames: drive.end.skipped.count,
-            refused_frames: drive.end.refused.count,
-            full_scale_rad: match info.steering_unit {
-                SteeringUnit::Radians => None,
-                SteeringUnit::Normalised { full_scale_rad } => Some(full_scale_rad),
-            },
             zero_rmse_rad: delta.zero_rmse_rad,
             rmse_rad: delta.rmse_rad,
             mae_rad: delta.mae_rad,
@@ -178,32 +179,50 @@ impl Report {
             rms_step_deg: drive.rms_step_deg(),
             by_angle: delta.by_angle,
             dense: Dense { rmse_rad: dense.rmse_rad },
-            rnn: Rnn {
-                theta_x: run.thresholds[0],
-                theta_h: run.thresholds[1],
-                macs_dense: totals.macs_dense,
-                macs_delta: totals.macs,
-                savings: totals.savings(),
-                occupancy_x: totals.occupancy_x(),
-                occupancy_h: totals.occupancy_h(),
-                weight_bytes_dense: totals.weight_bytes_dense,
-                weight_bytes_delta: totals.weight_bytes,
-                step_us_dense: None,
-                step_us_delta: None,
-            },
+            rnn: Rnn::of(&run, totals),
             cnn: Cnn {
                 macs_per_frame: cnn.macs / drive.rows.len() as u64,
                 ms_per_frame: f64::from(median(&mut cnn_us)) / 1e3,
             },
             network: Macs { macs_dense: cnn.macs_dense + totals.macs_dense, macs_delta: cnn.macs + totals.macs },
+        };
+        Ok(Self {
+            figures,
             run,
+            labelled_frames: delta.frames,
+            skipped_frames: drive.end.skipped.count,
+            refused_frames: drive.end.refused.count,
+            full_scale_rad: match info.steering_unit {
+                SteeringUnit::Radians => None,
+                SteeringUnit::Normalised { full_scale_rad } => Some(full_scale_rad),
+            },
         })
     }
+}
 
+impl Figures {
     /// With the RNN stage's times.
     pub fn with_times(mut self, times: &DriveTimes) -> Self {
         self.rnn.step_us_dense = Some(times.step_us_dense);
         self.rnn.step_us_delta = Some(times.step_us_delta);
         self
+    }
+}
+
+impl Rnn {
+    fn of(run: &Run, totals: &Totals) -> Self {
+        Self {
+            theta_x: run.thresholds[0],
+            theta_h: run.thresholds[1],
+            macs_dense: totals.macs_dense,
+            macs_delta: totals.macs,
+            savings: totals.savings(),
+            occupancy_x: totals.occupancy_x(),
+            occupancy_h: totals.occupancy_h(),
+            weight_bytes_dense: totals.weight_bytes_dense,
+            weight_bytes_delta: totals.weight_bytes,
+            step_us_dense: None,
+            step_us_delta: None,
+        }
     }
 }

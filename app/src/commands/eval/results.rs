@@ -25,12 +25,12 @@ impl Results {
         Ok(Self(folder.to_owned()))
     }
 
-    /// The kept report of a run; `None` if it is not there yet.
+    /// The kept report of a drive that was run in this way; `None` if it is not there yet.
     ///
     /// # Errors
     /// A file that is no report, or one of the same drive that was run in another way.
-    pub fn find(&self, run: &Run) -> anyhow::Result<Option<Report>> {
-        let path = self.path(&run.source);
+    pub fn find(&self, source: &str, run: &Run) -> anyhow::Result<Option<Report>> {
+        let path = self.path(source);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -52,7 +52,7 @@ impl Results {
     /// # Errors
     /// A file that cannot be written.
     pub fn keep(&self, report: &Report) -> anyhow::Result<()> {
-        output::write_whole(&self.path(&report.run.source), &serde_json::to_vec_pretty(report)?)
+        output::write_whole(&self.path(&report.figures.source), &serde_json::to_vec_pretty(report)?)
     }
 
     /// Two drives may share their last name; the digits tell them apart.

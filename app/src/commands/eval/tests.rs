@@ -1,26 +1,32 @@
 //! Sums over drives, and the results folder.
 
-use super::report::{Cnn, Dense, Macs, Report, Rnn, Run};
+use super::report::{Cnn, Dense, Figures, Macs, Report, Rnn, Run};
 use super::results::Results;
 use super::total::Total;
 use crate::model::CnnMode;
 
 fn report(source: &str, labelled_frames: usize, rmse_rad: f64) -> Report {
     Report {
+        figures: figures(source, rmse_rad),
         run: Run {
-            source: source.into(),
-            model: "models/x".into(),
             weights: "0123456789ab".into(),
             from_s: None,
             to_s: Some(2.5),
             thresholds: [0.3, 0.1],
             cnn_mode: CnnMode::Dense,
         },
-        frames: 10,
         labelled_frames,
         skipped_frames: 1,
         refused_frames: 0,
         full_scale_rad: None,
+    }
+}
+
+fn figures(source: &str, rmse_rad: f64) -> Figures {
+    Figures {
+        source: source.into(),
+        model: "models/x".into(),
+        frames: 10,
         zero_rmse_rad: 2.0 * rmse_rad,
         rmse_rad,
         mae_rad: rmse_rad,
@@ -49,7 +55,7 @@ fn report(source: &str, labelled_frames: usize, rmse_rad: f64) -> Report {
 #[test]
 fn errors_are_pooled_over_frames_and_savings_are_sums_divided() {
     let (short, mut long) = (report("a", 1, 0.4), report("b", 3, 0.0));
-    long.rnn.macs_delta = 90;
+    long.figures.rnn.macs_delta = 90;
     let total = Total::of(&[&short, &long], 2);
     assert_eq!((total.drives, total.failed, total.frames, total.skipped_frames), (2, 2, 20, 2));
     assert!((total.rmse_rad.unwrap() - 0.2).abs() < 1e-12 && (total.zero_rmse_rad.unwrap() - 0.4).abs() < 1e-12);
@@ -73,14 +79,12 @@ fn a_kept_drive_is_found_again_and_another_run_of_it_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let results = Results::open(&folder.path().join("new/folder")).unwrap();
     let (kept, twin) = (report("drives/one", 4, 0.1), report("other/one", 4, 0.2));
-    assert_eq!(results.find(&kept.run).unwrap(), None);
+    assert_eq!(results.find("drives/one", &kept.run).unwrap(), None);
     results.keep(&kept).unwrap();
     results.keep(&twin).unwrap();
-    assert_eq!(results.find(&kept.run).unwrap(), Some(kept.clone()));
-    assert_eq!(results.find(&twin.run).unwrap(), Some(twin));
-    let moved = Run { model: "elsewhere/x".into(), ..kept.run.clone() };
-    assert!(results.find(&moved).unwrap().is_some(), "where the model lies does not matter");
+    assert_eq!(results.find("drives/one", &kept.run).unwrap(), Some(kept.clone()));
+    assert_eq!(results.find("other/one", &twin.run).unwrap(), Some(twin));
     let other = Run { thresholds: [0.5, 0.1], ..kept.run.clone() };
-    let message = results.find(&other).unwrap_err().to_string();
+    let message = results.find("drives/one", &other).unwrap_err().to_string();
     assert!(message.contains("thresholds") && message.contains("0.3") && message.contains("0.5"), "{message}");
 }

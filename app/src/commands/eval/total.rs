@@ -41,20 +41,23 @@ impl Total {
         let sum = |pick: fn(&Report) -> usize| reports.iter().map(|report| pick(report)).sum();
         let work =
             |pick: fn(&Report) -> Macs| reports.iter().fold(Macs::default(), |sum, report| add(sum, pick(report)));
-        let rnn = work(|report| Macs { macs_dense: report.rnn.macs_dense, macs_delta: report.rnn.macs_delta });
+        let rnn = work(|report| Macs {
+            macs_dense: report.figures.rnn.macs_dense,
+            macs_delta: report.figures.rnn.macs_delta,
+        });
         Self {
             drives: reports.len(),
             failed,
             drives_without_radians: reports.len() - in_radians.len(),
-            frames: sum(|report| report.frames),
+            frames: sum(|report| report.figures.frames),
             skipped_frames: sum(|report| report.skipped_frames),
             labelled_frames: in_radians.iter().map(|report| report.labelled_frames).sum(),
-            rmse_rad: pooled(&in_radians, |report| report.rmse_rad),
-            dense_rmse_rad: pooled(&in_radians, |report| report.dense.rmse_rad),
-            zero_rmse_rad: pooled(&in_radians, |report| report.zero_rmse_rad),
+            rmse_rad: pooled(&in_radians, |report| report.figures.rmse_rad),
+            dense_rmse_rad: pooled(&in_radians, |report| report.figures.dense.rmse_rad),
+            zero_rmse_rad: pooled(&in_radians, |report| report.figures.zero_rmse_rad),
             savings: (rnn.macs_dense > 0).then(|| rnn.macs_dense as f64 / rnn.macs_delta.max(1) as f64),
             rnn,
-            network: work(|report| report.network),
+            network: work(|report| report.figures.network),
         }
     }
 }

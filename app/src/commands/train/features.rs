@@ -60,7 +60,7 @@ pub fn run(args: &TrainFeaturesArgs) -> anyhow::Result<()> {
     let config =
         ModelConfig { perception: config, temporal: None, training: with_entry(Value::Null, entry(&recipe, figures)?) };
     let mut parts = ModelParts { config, tensors: trunk };
-    parts.merge(&to_safetensors(&layer, Storage::F32)?)?;
+    parts.merge(&to_safetensors(&layer, Storage::F16Matrices)?)?;
     parts.save(&common.out)?;
     checkpoints.finish(common.keep_checkpoints)?;
     println!("written      {}", common.out.display());

@@ -103,7 +103,7 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
     let tensors = feature_tensors(&layer, &basis, &training)?;
     let config = ModelConfig { perception: config, temporal: None, training: Value::Null };
     let mut model = ModelParts { config, tensors: trunk };
-    model.merge(&to_safetensors(&tensors, Storage::F32)?)?;
+    model.merge(&to_safetensors(&tensors, Storage::F16Matrices)?)?;
     save(args, recipe, &mut model, last.as_ref())?;
     checkpoints.finish(args.common.keep_checkpoints)
 }
