@@ -86,6 +86,21 @@ fn paused_it_shows_one_frame_and_steps_both_ways() {
 }
 
 #[test]
+fn a_step_asked_for_while_a_frame_is_on_its_way_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = start(folder.path(), "road:3,seconds=5", Settings::default());
+    assert_eq!(next_frame(&pipeline).index, 0);
+    // At once: the jumps' frames have not come yet.
+    assert!(pipeline.send(Command::Seek(50)) && pipeline.send(Command::Step(2)));
+    assert_eq!([50, 51, 52], [0; 3].map(|_| next_frame(&pipeline).index));
+    assert!(pipeline.send(Command::SwitchModel("/no/such/model".into())) && pipeline.send(Command::Step(1)));
+    assert_eq!([52, 53], [0; 2].map(|_| next_frame(&pipeline).index));
+    assert!(pipeline.send(Command::Seek(70)) && pipeline.send(Command::Step(-3)));
+    let last = std::iter::repeat_with(|| next_frame(&pipeline).index).take(2).find(|index| *index < 70);
+    assert_eq!(last, Some(67));
+}
+
+#[test]
 fn a_jump_warms_the_rnn_up_over_the_frames_before() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = start(folder.path(), "road:3,seconds=5", Settings::default());

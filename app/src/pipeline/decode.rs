@@ -121,10 +121,11 @@ impl Decode {
     fn step(&mut self, n: i64) -> StageResult {
         self.playing = false;
         if n >= 0 {
-            self.run.owed = n.unsigned_abs();
+            // A frame that is still to be shown (after a jump, or once more for another model) is shown as well.
+            self.run.owed = self.run.owed.saturating_add(n.unsigned_abs());
             return Ok(());
         }
-        let shown = self.run.shown.unwrap_or(self.run.next);
+        let shown = self.run.shown.unwrap_or(self.run.show_from);
         self.show(shown.saturating_sub(n.unsigned_abs() as usize))
     }
 
