@@ -2,7 +2,7 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench bench-peers fuzz lint setup backbone figures table
+.PHONY: demo test bench bench-peers fuzz lint setup backbone figures table check-exports
 
 setup:
 	sh app/scripts/setup.sh
@@ -26,6 +26,10 @@ backbone:
 # Our cells beside PyTorch, ONNX Runtime and candle, in a throw-away Python environment (or PEERS_PYTHON=some/python).
 bench-peers: setup
 	CARGO="$(CARGO)" sh app/scripts/bench_peers.sh
+
+# The files that replay writes, judged by other people's tools.
+check-exports: setup
+	CARGO="$(CARGO)" sh app/scripts/check_exports.sh
 
 # The readers against many more damaged files than `make test` tries, in 4 GiB of address space.
 CASES ?= 5000

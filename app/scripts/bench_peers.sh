@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds our side of the comparison, makes a throw-away Python environment for the others, and runs them interleaved.
-# PEERS_PYTHON names a Python that already has torch, onnx, onnxruntime, safetensors and numpy; no environment is made then.
+# PEERS_PYTHON names a Python that already has torch, onnx, onnxruntime, safetensors, numpy and cv2; no environment is made then.
+# DELTASTEER_DATA names the folder of recorded drives; without it the chain from JPEG files to angles is not compared.
 set -eu
 cd "$(dirname "$0")/../.."
 ours=$(${CARGO:-cargo} bench -p deltasteer-temporal --bench peers --no-run --message-format=json |
@@ -12,7 +13,15 @@ if [ -z "$python" ]; then
 	trap 'rm -rf "$folder"' EXIT INT TERM
 	python3 -m venv "$folder" || { echo "bench-peers: python3 with venv is needed (Debian: python3-venv)" >&2; exit 1; }
 	python=$folder/bin/python
-	"$python" -m pip install --quiet --disable-pip-version-check torch onnx onnxruntime numpy safetensors
+	"$python" -m pip install --quiet --disable-pip-version-check torch onnx onnxruntime numpy safetensors \
+		opencv-python-headless
 fi
 "$python" app/scripts/bench_peers_rnn.py --ours "$ours" --out temporal/benches/results "$@"
 "$python" app/scripts/bench_peers_cnn.py
+drive=${DELTASTEER_DATA:+$DELTASTEER_DATA/udacity-ch2-hmb3}
+if [ -d "${drive:-}" ]; then
+	${CARGO:-cargo} build --release --features opencv
+	"$python" app/scripts/bench_peers_chain.py "${CARGO_TARGET_DIR:-target}/release/deltasteer" "$drive" --from 100 --to 160
+else
+	echo "bench-peers: SKIPPED the chain from JPEG files to angles: DELTASTEER_DATA names no folder with udacity-ch2-hmb3"
+fi

@@ -86,7 +86,15 @@ pub fn measure(tensors: &[u8], config: &PerceptionConfig, rounds: usize) -> Resu
 /// Frames in a row before the next takes its turn.
 const TURN: usize = 10;
 
-fn measure_layers(tensors: &[u8], config: &PerceptionConfig, rounds: usize) -> Result<Vec<LayerTime>, PerceptionError> {
+/// Times `rounds` frames layer by layer: see [`CnnTimes::layers`].
+///
+/// # Errors
+/// As [`Front::load`].
+pub fn measure_layers(
+    tensors: &[u8],
+    config: &PerceptionConfig,
+    rounds: usize,
+) -> Result<Vec<LayerTime>, PerceptionError> {
     let (set, rounds) = (InstructionSet::best(), rounds.max(1));
     let mut front = Front::load_for(tensors, config, set)?;
     let (mut preprocessor, rgb) = (Preprocessor::new(config, set), vec![99; 640 * 480 * 3]);

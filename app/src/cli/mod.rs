@@ -300,19 +300,35 @@ pub struct TrainRnnArgs {
 pub enum BenchCommand {
     /// Time of a delta step and of a dense step against occupancy, size and storage
     Rnn(BenchArgs),
-    /// Time of the CNN, layer by layer
-    Cnn(BenchArgs),
+    /// Time of the CNN, layer by layer; with a drive also on changes between its frames
+    Cnn(BenchCnnArgs),
     /// Rate of the whole chain and of each stage alone
     Pipeline(BenchPipelineArgs),
 }
 
-/// `bench rnn`, `bench cnn`.
+/// `bench rnn`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// One JSON object on standard output and nothing else
     #[arg(long)]
     pub json: bool,
-    /// Model folder whose CNN is measured; without it models/ch2
+}
+
+/// `bench cnn`.
+#[derive(Debug, Args)]
+pub struct BenchCnnArgs {
+    /// A drive: the CNN is run on changes between its frames, too
+    pub source: Option<String>,
+    /// Start here, in seconds from the first frame
+    #[arg(long, value_name = "S", allow_negative_numbers = true, requires = "source")]
+    pub from: Option<f64>,
+    /// End here, in seconds from the first frame
+    #[arg(long, value_name = "S", allow_negative_numbers = true, requires = "source")]
+    pub to: Option<f64>,
+    /// One JSON object on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Model folder whose CNN is measured; without it the shipped model that fits
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
 }

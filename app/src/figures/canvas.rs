@@ -10,7 +10,7 @@ use plotters::style::text_anchor::{Pos, VPos};
 
 /// Okabe and Ito's palette (Color Universal Design, 2008) with a brown for its yellow, which is lost on white: chosen so
 /// that colours can be told apart with any common colour blindness; names at the lines' ends help where they cannot.
-pub const PALETTE: [RGBColor; 8] = [
+pub const PALETTE: [RGBColor; 9] = [
     RGBColor(0, 0, 0),
     RGBColor(213, 94, 0),
     RGBColor(0, 114, 178),
@@ -19,6 +19,7 @@ pub const PALETTE: [RGBColor; 8] = [
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
     RGBColor(120, 85, 60),
+    RGBColor(135, 145, 0),
 ];
 /// Axes and references.
 pub const GREY: RGBColor = RGBColor(110, 110, 110);

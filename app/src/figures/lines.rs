@@ -85,11 +85,7 @@ fn usual_size(rows: &[Row]) -> Option<(usize, usize)> {
 }
 
 fn line(technique: &str, size: (usize, usize), usual: Option<(usize, usize)>, rows: &[&Row]) -> Line {
-    let mut by_thresholds: BTreeMap<(u32, u32), Vec<&Row>> = BTreeMap::new();
-    for row in rows {
-        // Bits of floats of zero or more sort as the floats do.
-        by_thresholds.entry((row.theta_x.to_bits(), row.theta_h.to_bits())).or_default().push(row);
-    }
+    let by_thresholds = settings(rows);
     let mut points: Vec<Point> = by_thresholds
         .values()
         .filter(|rows| rows.iter().all(|row| row.savings.is_finite()))
@@ -104,6 +100,29 @@ fn line(technique: &str, size: (usize, usize), usual: Option<(usize, usize)>, ro
     thetas_x.dedup();
     let path = if thetas_x.len() == by_thresholds.len() { points.clone() } else { front(&points) };
     Line { label, seeds: models.len(), path, points }
+}
+
+/// A threshold in thousandths of the model's own.
+fn thousandths(theta: f32, own: f32) -> f32 {
+    (theta / own.max(f32::MIN_POSITIVE) * 1e3).round()
+}
+
+/// Rows of the same setting of different models: the same thresholds or, where each model has thresholds of its own (learned ones),
+/// the same multiple of them.
+fn settings<'a>(rows: &[&'a Row]) -> BTreeMap<(u32, u32), Vec<&'a Row>> {
+    let grouped = |key: fn(&Row) -> (f32, f32)| {
+        let mut groups: BTreeMap<(u32, u32), Vec<&Row>> = BTreeMap::new();
+        for row in rows {
+            let (x, h) = key(row);
+            // Bits of floats of zero or more sort as the floats do.
+            groups.entry((x.to_bits(), h.to_bits())).or_default().push(row);
+        }
+        groups
+    };
+    let same = grouped(|row| (row.theta_x, row.theta_h));
+    let multiples =
+        grouped(|row| (thousandths(row.theta_x, row.own_theta_x), thousandths(row.theta_h, row.own_theta_h)));
+    if multiples.len() < same.len() { multiples } else { same }
 }
 
 fn point(rows: &[&Row]) -> Point {
@@ -135,6 +154,21 @@ fn front(points: &[Point]) -> Vec<Point> {
 mod tests {
     use super::super::results::tests::row;
     use super::*;
+
+    #[test]
+    fn models_with_thresholds_of_their_own_meet_at_multiples_of_them() {
+        let of = |seed, own: f32, times: f32, rmse| Row {
+            own_theta_x: own,
+            own_theta_h: own,
+            theta_x: own * times,
+            theta_h: own * times,
+            ..row("learned", seed, 1.0, rmse, 10.0 * f64::from(times))
+        };
+        let rows = [of(1, 0.31, 1.0, 0.08), of(2, 0.47, 1.0, 0.10), of(1, 0.31, 1.5, 0.1), of(2, 0.47, 1.5, 0.1)];
+        let line = &lines(&rows)[0];
+        assert_eq!((line.seeds, line.path.len()), (2, 2));
+        assert!((line.path[0].rmse_rad - 0.09).abs() < 1e-12);
+    }
 
     #[test]
     fn seeds_of_one_technique_become_one_line_with_its_spread() {

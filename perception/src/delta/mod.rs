@@ -19,6 +19,7 @@ use crate::trunk::inputs_first;
 use crate::trunk::layout::{self, BLOCKS, MapSize, STEM_CHANNELS, pad_before};
 use crate::weights::Weights;
 use serde::Serialize;
+use std::time::{Duration, Instant};
 
 /// Work of one layer since the start or the last reset.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +36,8 @@ pub struct LayerWork {
     pub values: u64,
     /// Inputs sent.
     pub sent: u64,
+    /// Time spent, the comparing of inputs included.
+    pub time: Duration,
 }
 
 /// The whole CNN, pooling included, with its state.
@@ -77,7 +80,8 @@ impl Layer {
         let stored = if name == "feature" { &stored[..2] } else { &stored };
         let values = weights.get(&format!("{tensor}.weight"), stored)?;
         let bias = weights.get(&format!("{tensor}.bias"), &stored[..1])?;
-        let work = LayerWork { layer: name.into(), theta, macs_dense: 0, macs: 0, values: 0, sent: 0 };
+        let work =
+            LayerWork { layer: name.into(), theta, macs_dense: 0, macs: 0, values: 0, sent: 0, time: Duration::ZERO };
         let mut layer = Self {
             work,
             shape,
@@ -97,9 +101,11 @@ impl Layer {
         self.sent.fill(0.0);
         self.sums.chunks_exact_mut(self.bias.len()).for_each(|pixel| pixel.copy_from_slice(&self.bias));
         (self.work.macs_dense, self.work.macs, self.work.values, self.work.sent) = (0, 0, 0, 0);
+        self.work.time = Duration::ZERO;
     }
 
     fn step(&mut self, set: InstructionSet, values: &[f32], list: &mut [(u32, f32)]) -> u64 {
+        let start = Instant::now();
         let (theta, shape) = (self.work.theta, self.shape);
         let EventCount { sent, macs } =
             kernels::events(set, shape, &self.weights, values, self.relu6, theta, &mut self.sent, &mut self.sums, list);
@@ -107,6 +113,7 @@ impl Layer {
         self.work.macs += macs;
         self.work.values += values.len() as u64;
         self.work.macs_dense += self.macs_dense;
+        self.work.time += start.elapsed();
         macs
     }
 }

@@ -1,12 +1,14 @@
 //! `bench`: what this machine does.
 
+mod layers;
+
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use deltasteer_temporal::bench::{BenchRow, BenchSettings};
 use serde::Serialize;
 
-use crate::cli::{BenchArgs, BenchCommand, BenchPipelineArgs};
+use crate::cli::{BenchArgs, BenchCnnArgs, BenchCommand, BenchPipelineArgs};
 use crate::drive::{self, interrupted, progress_bar};
 use crate::model::{CnnMode, Model, shipped};
 use crate::session::Session;
@@ -21,7 +23,10 @@ const CNN_ROUNDS: usize = 200;
 pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
     match command {
         BenchCommand::Rnn(args) => rnn(args),
-        BenchCommand::Cnn(args) => cnn(args),
+        BenchCommand::Cnn(args) => match &args.source {
+            Some(source) => layers::run(args, source),
+            None => cnn(args),
+        },
         BenchCommand::Pipeline(args) => pipeline(args),
     }
 }
@@ -59,7 +64,7 @@ fn print_row(row: &BenchRow) {
     );
 }
 
-fn cnn(args: &BenchArgs) -> anyhow::Result<()> {
+fn cnn(args: &BenchCnnArgs) -> anyhow::Result<()> {
     let folder = args.model.clone().map_or_else(|| shipped(""), Ok)?;
     let model = Model::load(&folder)?;
     let times = deltasteer_perception::bench::measure(model.tensors(), &model.config().perception, CNN_ROUNDS)?;

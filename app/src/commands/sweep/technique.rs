@@ -24,16 +24,21 @@ pub fn technique(config: &ModelConfig) -> String {
         if technique.l1_x > 0.0 || technique.l1_h > 0.0 {
             words.push("L1".into());
         }
-        if number("/rnn/delta/beta_event") > 0.0 {
-            words.push("event cost".into());
-        }
         let savings = number("/rnn/delta/savings");
-        if savings > 0.0 {
-            words.push(format!("budget {savings:.0}x"));
-        }
+        // Learned thresholds are held at a budget by a cost on events; to name all three would say it thrice.
         if phase.and_then(|phase| phase.pointer("/rnn/learned")).is_some_and(Value::is_object) {
             words.push("learned thresholds".into());
+        } else {
+            if number("/rnn/delta/beta_event") > 0.0 {
+                words.push("event cost".into());
+            }
+            if savings > 0.0 {
+                words.push(format!("budget {savings:.0}x"));
+            }
         }
+    }
+    if quiet_cost(&config.training) > 0.0 {
+        words.push("quiet features".into());
     }
     if technique.weight_sparsity > 0.0 {
         words.push(format!("{:.0}% zero weights", 100.0 * technique.weight_sparsity));
@@ -48,8 +53,18 @@ pub fn seed(config: &ModelConfig) -> Option<u64> {
 
 /// The last phase of the last training of an RNN.
 fn last_phase(training: &Value) -> Option<&Value> {
-    let entries = training.as_array()?;
-    entries.iter().rev().find_map(|entry| entry.pointer("/recipe/phases")?.as_array()?.last())
+    phases(training)?.last()
+}
+
+/// The highest cost, over the phases, of features that move.
+fn quiet_cost(training: &Value) -> f64 {
+    let costs = phases(training).into_iter().flatten().filter_map(|phase| phase.pointer("/layer/quiet_cost")?.as_f64());
+    costs.fold(0.0, f64::max)
+}
+
+/// The phases of the last training of an RNN.
+fn phases(training: &Value) -> Option<&Vec<Value>> {
+    training.as_array()?.iter().rev().find_map(|entry| entry.pointer("/recipe/phases")?.as_array())
 }
 
 #[cfg(test)]
@@ -74,6 +89,8 @@ mod tests {
         let mut config = config(phase(json!({ "beta_x": 0.001, "savings": 100.0 })));
         assert_eq!(technique(&config), "dense-trained");
         assert_eq!(seed(&config), Some(3));
+        let quiet = json!([{ "recipe": { "phases": [{ "layer": { "quiet_cost": 0.1 } }, { "rnn": { "seed": 3 } }] } }]);
+        assert_eq!(technique(&ModelConfig { training: quiet, ..config.clone() }), "quiet features");
         let temporal = config.temporal.as_mut().unwrap();
         temporal.technique.delta_thresholds = Some(Thresholds { theta_x: 1.0, theta_h: 0.3 });
         temporal.technique.l1_x = 0.001;
