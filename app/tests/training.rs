@@ -78,6 +78,32 @@ fn the_same_seed_gives_the_same_weights_and_eval_finds_the_same_error() {
 }
 
 #[test]
+fn an_rnn_learns_on_a_cnn_from_scratch() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cnn, whole, cache) = (folder.path().join("cnn"), folder.path().join("rnn"), folder.path().join("cache"));
+    let mut train: Vec<String> =
+        ["train", "cnn", "--train", "road:1,seconds=2,size=160x120", "--val"].map(str::to_owned).into();
+    train.push("road:2,seconds=1,size=160x120".to_owned());
+    for set in ["features=10", "steps=4", "batch=4", "validate_every=2"] {
+        train.extend(["--set".to_owned(), set.to_owned()]);
+    }
+    train.extend(["--out".to_owned(), text(&cnn)]);
+    assert!(run(&train).contains("written"));
+    assert!(cnn.join("model.safetensors").exists() && !cnn.join(".training").exists());
+    run(&arguments(&whole, &cache, Some(&cnn)));
+    let source = "road:2,seconds=2,size=160x120";
+    let report: serde_json::Value =
+        serde_json::from_str(&stdout_of(&["eval", source, "--model", &text(&whole), "--json"])).unwrap();
+    // The three convolutions, and a feature layer over all of their output.
+    assert_eq!(report["cnn"]["macs_per_frame"].as_u64(), Some(14_548_992 + 6144 * 10));
+    let message = error_of(&["eval", source, "--model", &text(&whole), "--cnn", "delta"]);
+    assert!(message.contains("perception.trunk") && message.contains("efficientnet-lite0"), "{message}");
+    let message =
+        error_of(&["train", "cnn", "--train", source, "--set", "batch=0", "--out", &text(&folder.path().join("x"))]);
+    assert!(message.contains("batch"), "{message}");
+}
+
+#[test]
 fn an_interrupted_training_goes_on_to_the_same_weights() {
     let folder = tempfile::tempdir().unwrap();
     let (whole, broken, cache) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("cache"));

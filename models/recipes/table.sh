@@ -5,7 +5,7 @@
 #   models/results/challenge.csv    the challenge's protocol: nothing of HMB_3 is learned from
 # Finished models and rows are kept, so that an interrupted run goes on. About an hour and a half on one core.
 #   DELTASTEER_DATA  folder with udacity-ch2-hmb1, -hmb3 and -hmb4
-#   SEEDS, RECIPES, CHALLENGE, RUNS, CACHE, BIN   to do less, or elsewhere
+#   SEEDS, RECIPES, SIZES, PAPER, CHALLENGE, RUNS, CACHE, BIN   to do less, or elsewhere
 set -eu
 data=${DELTASTEER_DATA:?expected the folder with the recorded drives}
 here=$(dirname "$0")
@@ -17,6 +17,7 @@ bin=${BIN:-target/release/deltasteer}
 seeds=${SEEDS:-1 2 3}
 techniques=${RECIPES:-delta-l1 budget quiet learned rounding noise delta delta-l1-sparse}
 sizes=${SIZES:-dense-8-2 dense-8-4 dense-16-8 dense-32-8 dense-32-32}
+paper=${PAPER:-paper-dense paper-delta-l1}
 challenge=${CHALLENGE:-dense delta-l1 dense-32-32}
 
 # train FOLDER RECIPE SEED FROM DRIVES...: all recipes of a size begin with the dense phase of FROM; it is learned once.
@@ -46,6 +47,20 @@ protocol() {
     train "$runs/challenge-$1-$2" "$1" "$2" "$from" \
         --train "$data/udacity-ch2-hmb1" --train "$data/udacity-ch2-hmb4" --val "$data/udacity-ch2-hmb3:0-199"
 }
+# The paper's own front end: a CNN from scratch on single frames, then an RNN on its frozen features.
+paper() {
+    recipe=$1 seed=$2 cnn=$runs/paper-cnn-$2 out=$runs/$1-$2
+    set -- --train "$data/udacity-ch2-hmb1" --train "$data/udacity-ch2-hmb4" \
+        --train "$data/udacity-ch2-hmb3:0-168" --val "$data/udacity-ch2-hmb3:170-199"
+    if [ ! -f "$cnn/config.json" ]; then
+        echo "training $cnn"
+        "$bin" train cnn --recipe "$here/paper-cnn.json" --seed "$seed" --out "$cnn" "$@"
+    fi
+    if [ ! -f "$out/config.json" ]; then
+        echo "training $out"
+        "$bin" train rnn --features "$cnn" --recipe "$here/$recipe.json" --seed "$seed" --out "$out" --cache "$cache" "$@"
+    fi
+}
 # Models that are finished among FOLDER-SEED...
 finished() {
     for folder in "$@"; do if [ -f "$folder/config.json" ]; then echo "$folder"; fi; done
@@ -56,12 +71,13 @@ for seed in $seeds; do real dense "$seed"; done
 for recipe in $techniques; do for seed in $seeds; do real "$recipe" "$seed"; done; done
 for recipe in $challenge; do for seed in $seeds; do protocol "$recipe" "$seed"; done; done
 for recipe in $sizes; do for seed in $seeds; do real "$recipe" "$seed"; done; done
+for recipe in $paper; do for seed in $seeds; do paper "$recipe" "$seed"; done; done
 
 part="$data/udacity-ch2-hmb3 --from 170 --to 199"
 # Folder names hold no spaces here.
 # shellcheck disable=SC2046,SC2086
 {
-    own=$(finished $(for recipe in dense $techniques $sizes; do for seed in $seeds; do echo "$runs/$recipe-$seed"; done; done))
+    own=$(finished $(for recipe in dense $techniques $sizes $paper; do for seed in $seeds; do echo "$runs/$recipe-$seed"; done; done))
     "$bin" sweep $part --model $own --scale 0.9,1,1.1 --out "$results/techniques.csv"
     same=$(finished $(for recipe in dense $techniques; do for seed in $seeds; do echo "$runs/$recipe-$seed"; done; done))
     "$bin" sweep $part --model $same --scale 0,0.1,0.2,0.3,0.4,0.6,0.8,1,1.2,1.5,2 \

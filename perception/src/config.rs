@@ -18,9 +18,9 @@ pub struct PerceptionConfig {
     pub pixel_mean: f32,
     /// Divides what is left.
     pub pixel_scale: f32,
-    /// Layout of the frozen layers: `efficientnet-lite0` is the only one known.
+    /// Layout of the frozen layers: `efficientnet-lite0` or `strided-convolutions`.
     pub trunk: String,
-    /// How many of its blocks are used, 1 to 5.
+    /// How many of its blocks (1 to 5) or convolutions (1 to 3) are used.
     pub trunk_blocks: usize,
     /// The trunk's output is averaged to this many columns.
     pub cells_across: usize,
@@ -74,6 +74,14 @@ impl Default for PerceptionConfig {
 }
 
 impl PerceptionConfig {
+    /// The front end of the delta network paper: three strided convolutions on the usual picture, their output taken as it
+    /// is (no averaging to cells), and a feature layer of `feature_count`.
+    pub fn strided(feature_count: usize) -> Self {
+        let (trunk, trunk_blocks) = (layout::STRIDED_CONVOLUTIONS.to_owned(), layout::CONVOLUTIONS.len());
+        let (cells_across, cells_down) = (16, 6);
+        Self { trunk, trunk_blocks, cells_across, cells_down, feature_count, ..Self::default() }
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -92,12 +100,20 @@ impl PerceptionConfig {
         check("pixel_scale", self.pixel_scale.is_finite() && self.pixel_scale > 0.0, || {
             (self.pixel_scale.to_string(), "a finite number above 0".into())
         })?;
-        check("trunk", self.trunk == layout::EFFICIENTNET_LITE0, || {
-            (format!("\"{}\"", self.trunk), format!("\"{}\"", layout::EFFICIENTNET_LITE0))
+        let known = [layout::EFFICIENTNET_LITE0, layout::STRIDED_CONVOLUTIONS];
+        check("trunk", known.contains(&self.trunk.as_str()), || {
+            (format!("\"{}\"", self.trunk), format!("\"{}\" or \"{}\"", known[0], known[1]))
         })?;
-        check("trunk_blocks", (1..=layout::BLOCKS.len()).contains(&self.trunk_blocks), || {
-            (self.trunk_blocks.to_string(), format!("1 to {}", layout::BLOCKS.len()))
+        let most = layout::most_blocks(self);
+        check("trunk_blocks", (1..=most).contains(&self.trunk_blocks), || {
+            (self.trunk_blocks.to_string(), format!("1 to {most}"))
         })?;
+        let shrink = layout::shrink(self);
+        for (field, size) in [("input_width", self.input_width), ("input_height", self.input_height)] {
+            check(field, size.is_multiple_of(shrink), || {
+                (size.to_string(), format!("a multiple of {shrink}, by which this trunk divides it"))
+            })?;
+        }
         let map = layout::output_size(self);
         for (field, cells, size) in
             [("cells_across", self.cells_across, map.width), ("cells_down", self.cells_down, map.height)]
@@ -127,8 +143,9 @@ impl PerceptionConfig {
     /// the usual ones, those that were chosen for the shipped trunk.
     ///
     /// # Errors
-    /// [`PerceptionError::Config`] where it has no thresholds and the shipped ones do not fit.
+    /// [`PerceptionError::Config`] where its trunk cannot run so, or it has no thresholds and the shipped ones do not fit.
     pub fn prepared_for_delta(&self) -> Result<Self, PerceptionError> {
+        self.check_runs_on_changes()?;
         if !self.delta_thresholds.is_empty() {
             return Ok(self.clone());
         }
@@ -139,6 +156,14 @@ impl PerceptionConfig {
             return Err(PerceptionError::Config { field, found, expected });
         }
         Ok(Self { delta_thresholds: USUAL_THRESHOLDS.to_vec(), delta_every: USUAL_EVERY, ..usual })
+    }
+
+    /// Whether this trunk can run on changes between frames.
+    pub(crate) fn check_runs_on_changes(&self) -> Result<(), PerceptionError> {
+        check("trunk", self.trunk == layout::EFFICIENTNET_LITE0, || {
+            let expected = format!("\"{}\", the only one that can run on changes", layout::EFFICIENTNET_LITE0);
+            (format!("\"{}\"", self.trunk), expected)
+        })
     }
 
     /// Values per frame after the averaging: channels x `cells_down` x `cells_across`.

@@ -68,8 +68,9 @@ impl Front {
     /// it has none) and `delta_every`. Frames must then come in order, with [`Front::reset`] before each drive.
     ///
     /// # Errors
-    /// As [`Front::load`].
+    /// As [`Front::load`], and [`PerceptionError::Config`] where the trunk cannot run so.
     pub fn load_delta(tensors: &[u8], config: &PerceptionConfig) -> Result<Self, PerceptionError> {
+        config.check_runs_on_changes()?;
         let mut front = Self::load(tensors, config)?;
         front.use_delta(tensors, false)?;
         Ok(front)

@@ -237,11 +237,13 @@ pub struct FiguresArgs {
 pub enum TrainCommand {
     /// The feature layer and its single-frame steering output, on cached trunk outputs
     Features(TrainFeaturesArgs),
+    /// A whole CNN from scratch on single frames, for comparison: the front end of the delta network paper
+    Cnn(TrainArgs),
     /// The (delta) GRU and its steering head, on sequences of the frozen features
     Rnn(TrainRnnArgs),
 }
 
-/// What both trainings need.
+/// What all trainings need.
 #[derive(Debug, Clone, Args)]
 pub struct TrainArgs {
     /// A drive to learn from, or the part of it from FROM to TO seconds; may be given more than once

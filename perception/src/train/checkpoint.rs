@@ -1,18 +1,19 @@
-//! The whole state of a training run on single frames, and its file: arrays as safetensors, the rest as JSON in its header.
+//! The whole state of a training run on single frames (of the feature layer or of a whole CNN), and its file: arrays as safetensors, the rest as JSON in its header.
 
-use super::settings::FeatureSettings;
+use super::optimiser::{AdamW, average};
 use super::single_frame::Validation;
 use crate::error::PerceptionError;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Everything besides the arrays.
+/// Everything besides the arrays; `S` are the settings of the training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Record {
-    pub settings: FeatureSettings,
+pub(super) struct Record<S> {
+    pub settings: S,
     /// Fingerprint of the drives.
     pub data: u64,
     /// Optimiser steps taken.
@@ -21,10 +22,10 @@ pub(super) struct Record {
     pub history: Vec<Validation>,
 }
 
-/// Record and arrays; each holds the layer's parameters, then the head's weights and bias.
+/// Record and arrays; each holds one value a parameter, the steering output's weights and bias last.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct State {
-    pub record: Record,
+pub(super) struct State<S> {
+    pub record: Record<S>,
     pub parameters: Vec<f32>,
     pub average: Vec<f32>,
     pub moment1: Vec<f32>,
@@ -34,7 +35,40 @@ pub(super) struct State {
 
 const NAMES: [&str; 5] = ["parameters", "average", "moment1", "moment2", "best"];
 
-impl State {
+impl<S: Serialize + DeserializeOwned> State<S> {
+    /// A run that starts from `parameters`.
+    pub fn start(settings: S, data: u64, parameters: Vec<f32>) -> Self {
+        let AdamW { moment1, moment2 } = AdamW::new(parameters.len());
+        let record = Record { settings, data, step: 0, best: None, history: Vec::new() };
+        Self { record, average: parameters.clone(), best: parameters.clone(), parameters, moment1, moment2 }
+    }
+
+    /// One step of the optimiser along `gradient`, and of the averaged weights behind it.
+    pub fn descend(
+        &mut self,
+        rate: f32,
+        weight_decay: f32,
+        decays: impl Fn(usize) -> bool,
+        averaging: f32,
+        gradient: &[f32],
+    ) {
+        let step = self.record.step;
+        let mut adam = AdamW { moment1: std::mem::take(&mut self.moment1), moment2: std::mem::take(&mut self.moment2) };
+        adam.step(step, rate, weight_decay, decays, &mut self.parameters, gradient);
+        average(&mut self.average, &self.parameters, averaging, step);
+        (self.moment1, self.moment2) = (adam.moment1, adam.moment2);
+        self.record.step += 1;
+    }
+
+    /// Notes a validation of the averaged weights, and keeps them where they are the best so far.
+    pub fn keep_if_best(&mut self, validation: Validation) {
+        self.record.history.push(validation);
+        if self.record.best.is_none_or(|best| validation.rmse_rad < best.rmse_rad) {
+            self.record.best = Some(validation);
+            self.best.clone_from(&self.average);
+        }
+    }
+
     /// Writes the checkpoint beside its name, then renames it.
     pub fn save(&self, path: &Path) -> Result<(), PerceptionError> {
         let fail = |error: &dyn std::fmt::Display| PerceptionError::file(path, error);
@@ -54,14 +88,14 @@ impl State {
     }
 
     /// Reads a checkpoint of the same settings, data and size.
-    pub fn load(path: &Path, settings: &FeatureSettings, data: u64, length: usize) -> Result<Self, PerceptionError> {
+    pub fn load(path: &Path, settings: &S, data: u64, length: usize) -> Result<Self, PerceptionError> {
         let fail = |reason: String| PerceptionError::file(path, reason);
         let bytes = std::fs::read(path).map_err(|error| PerceptionError::file(path, error))?;
         let unreadable = |_| fail("not a checkpoint of this training".into());
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(unreadable)?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(unreadable)?;
         let json = header.metadata().as_ref().and_then(|header| header.get("training"));
-        let record: Record = json
+        let record: Record<S> = json
             .and_then(|json| serde_json::from_str(json).ok())
             .ok_or_else(|| fail("holds no training record".into()))?;
         if let Some(field) = differing_field(&record.settings, settings) {
@@ -92,7 +126,7 @@ impl State {
 }
 
 /// The name of the first setting that differs.
-fn differing_field(a: &FeatureSettings, b: &FeatureSettings) -> Option<String> {
+fn differing_field<S: Serialize>(a: &S, b: &S) -> Option<String> {
     let (a, b) = (serde_json::to_value(a).ok()?, serde_json::to_value(b).ok()?);
     let (a, b) = (a.as_object()?, b.as_object()?);
     a.iter().find(|(field, value)| b.get(*field) != Some(value)).map(|(field, _)| field.clone())

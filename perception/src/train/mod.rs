@@ -1,4 +1,5 @@
-//! Training the feature layer on cached trunk outputs; the trunk itself is frozen.
+//! Training the feature layer on cached trunk outputs, the trunk itself frozen; and, for comparison, a whole CNN from scratch
+//! ([`train_cnn`]).
 //!
 //! The caches hold, for each version of each drive, the pooled cells of all frames as 16-bit floats `[frames][pooled]`
 //! (`Front::pooled`, `Front::pooled_altered`). [`Basis`] reduces them to coordinates; [`train_features`] trains layer and
@@ -7,6 +8,7 @@
 
 mod basis;
 mod checkpoint;
+mod cnn;
 mod head;
 mod joint;
 mod layer;
@@ -16,6 +18,7 @@ mod settings;
 mod single_frame;
 
 pub use basis::Basis;
+pub use cnn::{CnnSettings, CnnTraining, PictureDrive, train_cnn};
 pub use head::SingleFrameHead;
 pub use joint::{FrameRef, JointFeatures, JointSettings};
 pub use layer::TrainableLayer;

@@ -1,10 +1,10 @@
 //! Training of feature layer and single-frame output on shuffled frames.
 
-use super::checkpoint::{Record, State};
+use super::checkpoint::State;
 use super::head::SingleFrameHead;
 use super::joint::features_of;
 use super::layer::TrainableLayer;
-use super::optimiser::{AdamW, average, learning_rate};
+use super::optimiser::learning_rate;
 use super::settings::{Drive, FeatureSettings};
 use crate::augment::{normal, uniform};
 use crate::error::PerceptionError;
@@ -114,17 +114,13 @@ pub fn train_features(
     Ok(FeatureTraining { layer, head, best: state.record.best, history: state.record.history, finished })
 }
 
-impl State {
+impl State<FeatureSettings> {
     fn step(&mut self, net: &Net, settings: &FeatureSettings) {
         let step = self.record.step;
-        let mut adam = AdamW { moment1: std::mem::take(&mut self.moment1), moment2: std::mem::take(&mut self.moment2) };
         let rate = learning_rate(settings.learning_rate, step, settings.steps);
         let (weights, head) = (net.layer.weight_count(), net.layer.parameters().len());
         let decays = |i: usize| i < weights || (head..head + net.layer.features()).contains(&i);
-        adam.step(step, rate, settings.weight_decay, decays, &mut self.parameters, &net.gradient);
-        average(&mut self.average, &self.parameters, settings.averaging, step);
-        (self.moment1, self.moment2) = (adam.moment1, adam.moment2);
-        self.record.step += 1;
+        self.descend(rate, settings.weight_decay, decays, settings.averaging, &net.gradient);
     }
 }
 
@@ -201,16 +197,14 @@ impl Net {
         Self { layer, gradient: vec![0.0; parameters.len()], parameters }
     }
 
-    fn start(&self, settings: &FeatureSettings, data: u64) -> State {
-        let record = Record { settings: settings.clone(), data, step: 0, best: None, history: Vec::new() };
+    fn start(&self, settings: &FeatureSettings, data: u64) -> State<FeatureSettings> {
         let mut parameters = self.parameters.clone();
         // A head of zeros would keep the layer's gradient at zero; small alternating weights do not.
         let head = self.layer.parameters().len();
         for (i, weight) in parameters[head..head + settings.features].iter_mut().enumerate() {
             *weight = if i % 2 == 0 { 0.02 } else { -0.02 };
         }
-        let AdamW { moment1, moment2 } = AdamW::new(parameters.len());
-        State { record, average: parameters.clone(), best: parameters.clone(), parameters, moment1, moment2 }
+        State::start(settings.clone(), data, parameters)
     }
 
     /// Layer and head with the given parameters.
@@ -268,7 +262,7 @@ impl Net {
     }
 
     /// Error of the averaged weights; keeps them where they are the best so far. `None` without labelled frames.
-    fn validate(&self, state: &mut State, drives: &[Drive]) -> Option<Validation> {
+    fn validate(&self, state: &mut State<FeatureSettings>, drives: &[Drive]) -> Option<Validation> {
         let (layer, head) = self.parts(&state.average);
         let (mut squares, mut count, mut change, mut size) = (0.0f64, 0u64, 0.0f64, 0.0f64);
         for drive in drives.iter().filter(|drive| drive.frames() > 0) {
@@ -288,11 +282,7 @@ impl Net {
         }
         let rmse_rad = (squares / count as f64).sqrt();
         let validation = Validation { step: state.record.step, rmse_rad, change: change / size.max(1e-12) };
-        state.record.history.push(validation);
-        if state.record.best.is_none_or(|best| rmse_rad < best.rmse_rad) {
-            state.record.best = Some(validation);
-            state.best.clone_from(&state.average);
-        }
+        state.keep_if_best(validation);
         Some(validation)
     }
 }

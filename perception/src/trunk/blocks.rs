@@ -4,22 +4,19 @@
 //! needs are made in a ring of `kernel` rows, filtered into one row, and projected at once, so that all of it stays in
 //! the L2 cache. The first block's "expansion" is the stem.
 
-pub mod layout;
-#[cfg(test)]
-mod tests;
-
+use super::layout::{BLOCKS, BlockSpec, MapSize, STEM_CHANNELS, pad_before};
+use super::{Meter, inputs_first};
 use crate::config::PerceptionConfig;
 use crate::error::PerceptionError;
 use crate::kernels::{self, Finish, Gather, InstructionSet, PackedMatrix};
 use crate::team::Team;
 use crate::weights::Weights;
-use layout::{BLOCKS, BlockSpec, MapSize, STEM_CHANNELS, pad_before};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// Weights and scratch memory of the trunk; nothing is allocated while it runs.
 #[derive(Debug)]
-pub(crate) struct Trunk {
+pub(crate) struct BlockTrunk {
     set: InstructionSet,
     stages: Vec<Stage>,
     picture: Vec<f32>,
@@ -58,26 +55,7 @@ struct Scratch {
     filtered: Vec<f32>,
 }
 
-/// Where the time of each layer goes: `3 * stage + 0` for stem or expansion, `+ 1` depthwise, `+ 2` projection.
-pub(crate) trait Meter: Sync {
-    /// A point in time.
-    type Point: Copy;
-    /// Now.
-    fn now(&self) -> Self::Point;
-    /// Books the time since `start` on `layer`, and returns the present.
-    fn add(&self, layer: usize, start: Self::Point) -> Self::Point;
-}
-
-/// Measures nothing and costs nothing.
-struct NoMeter;
-
-impl Meter for NoMeter {
-    type Point = ();
-    fn now(&self) {}
-    fn add(&self, _layer: usize, (): ()) {}
-}
-
-impl Trunk {
+impl BlockTrunk {
     /// Reads `trunk.*`, repacks it for `set` and plans the scratch memory.
     pub fn load(
         weights: &Weights<'_>,
@@ -106,7 +84,7 @@ impl Trunk {
         Ok(Self { set, stages, picture, picture_stride, maps: [map.clone(), map], scratch, team: None })
     }
 
-    /// The input buffer and its row stride; [`Trunk::run`] reads `[row][column][RGB]` from it.
+    /// The input buffer and its row stride; [`BlockTrunk::run_metered`] reads `[row][column][RGB]` from it.
     pub fn picture_mut(&mut self) -> (&mut [f32], usize) {
         (&mut self.picture, self.picture_stride)
     }
@@ -119,12 +97,7 @@ impl Trunk {
         Ok(())
     }
 
-    /// Runs all stages; the result is the output map `[row][column][channel]`.
-    pub fn run(&mut self) -> &[f32] {
-        self.run_metered(&NoMeter)
-    }
-
-    /// As [`Trunk::run`], telling `meter` where the time goes.
+    /// Runs all stages, telling `meter` where the time goes; the result is the output map `[row][column][channel]`.
     pub fn run_metered<M: Meter>(&mut self, meter: &M) -> &[f32] {
         let [mut from, mut to] = self.maps.each_mut();
         for (index, stage) in self.stages.iter().enumerate() {
@@ -257,15 +230,4 @@ impl Stage {
         };
         kernels::matmul(set, matrix, &input[first..], gather, self.expanded.width, output, Finish::Relu6, None);
     }
-}
-
-/// PyTorch's `[output][input][row][column]` as `[row][column][input][output]`.
-pub(crate) fn inputs_first(values: &[f32], [outputs, inputs, rows, columns]: [usize; 4]) -> Vec<f32> {
-    let mut turned = Vec::with_capacity(values.len());
-    for position in 0..rows * columns {
-        for input in 0..inputs {
-            turned.extend((0..outputs).map(|output| values[(output * inputs + input) * rows * columns + position]));
-        }
-    }
-    turned
 }

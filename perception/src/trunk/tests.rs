@@ -1,7 +1,8 @@
 //! The whole trunk against candle's own convolutions and against PyTorch's output on the shipped weights.
 
+use super::layout::{BLOCKS, CONVOLUTIONS, MapSize, STEM_CHANNELS, pad_before};
 use super::*;
-use crate::{Front, feature};
+use crate::{Front, NamedTensor, Storage, feature, to_safetensors};
 use candle_core::{Device, Result, Tensor};
 use safetensors::SafeTensors;
 
@@ -79,19 +80,65 @@ fn every_instruction_set_equals_candle() {
     for (input_width, input_height, trunk_blocks) in sizes {
         let config = PerceptionConfig { input_width, input_height, trunk_blocks, ..PerceptionConfig::default() };
         let expected = oracle(&weights, &config).unwrap();
-        for set in InstructionSet::available() {
-            let mut trunk = Trunk::load(&weights, &config, set).unwrap();
-            let (buffer, stride) = trunk.picture_mut();
-            for (to, from) in buffer.chunks_exact_mut(stride).zip(picture(&config).chunks_exact(input_width * 3)) {
-                to[..input_width * 3].copy_from_slice(from);
-            }
-            let alone = trunk.run().to_vec();
-            let error = relative_error(&alone, &expected);
-            assert!(error < 1e-4, "{set:?}, {input_width}x{input_height}, {trunk_blocks} blocks: {error}");
-            trunk.set_threads(2).unwrap();
-            assert_eq!(alone, trunk.run(), "two threads, and a second run, change nothing");
-        }
+        every_set_gives(&weights, &config, &expected);
     }
+}
+
+fn every_set_gives(weights: &Weights<'_>, config: &PerceptionConfig, expected: &[f32]) {
+    let PerceptionConfig { input_width, input_height, trunk_blocks, .. } = *config;
+    for set in InstructionSet::available() {
+        let mut trunk = Trunk::load(weights, config, set).unwrap();
+        let (buffer, stride) = trunk.picture_mut();
+        for (to, from) in buffer.chunks_exact_mut(stride).zip(picture(config).chunks_exact(input_width * 3)) {
+            to[..input_width * 3].copy_from_slice(from);
+        }
+        let alone = trunk.run().to_vec();
+        let error = relative_error(&alone, expected);
+        assert!(error < 1e-4, "{set:?}, {input_width}x{input_height}, {trunk_blocks} blocks: {error}");
+        trunk.set_threads(2).unwrap();
+        assert_eq!(alone, trunk.run(), "two threads, and a second run, change nothing");
+    }
+}
+
+/// Seeded weights for every convolution of a trunk of strided ones.
+fn strided_weights() -> Vec<u8> {
+    let mut tensors = Vec::new();
+    for (index, spec) in CONVOLUTIONS.iter().enumerate() {
+        let shape = [spec.output, spec.input, spec.kernel, spec.kernel];
+        let value = |i: usize| ((i * 7919 + index * 31) % 1013) as f32 / 1013.0 - 0.48;
+        let scale = 2.0 / (spec.input * spec.kernel * spec.kernel) as f32;
+        let weight = (0..shape.iter().product()).map(|i| value(i) * scale.sqrt()).collect();
+        tensors.push(NamedTensor::new(format!("trunk.conv{index}.weight"), &shape, weight));
+        tensors.push(NamedTensor::new(
+            format!("trunk.conv{index}.bias"),
+            &shape[..1],
+            (0..spec.output).map(value).collect(),
+        ));
+    }
+    to_safetensors(&tensors, Storage::F32).unwrap()
+}
+
+#[test]
+fn strided_convolutions_equal_candle_on_every_instruction_set() {
+    let bytes = strided_weights();
+    let weights = Weights::parse(&bytes).unwrap();
+    for (input_width, input_height, trunk_blocks) in [(256, 96, 3), (32, 48, 3), (64, 32, 2), (32, 32, 1)] {
+        let config = PerceptionConfig { input_width, input_height, trunk_blocks, ..PerceptionConfig::strided(8) };
+        let shape = (1, input_height, input_width, 3);
+        let x = Tensor::from_vec(picture(&config), shape, &Device::Cpu).unwrap();
+        let mut x = x.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap();
+        for (index, spec) in CONVOLUTIONS[..trunk_blocks].iter().enumerate() {
+            let shape = [spec.output, spec.input, spec.kernel, spec.kernel];
+            x = convolve(&x, &weights, &format!("trunk.conv{index}"), shape, spec.stride, true).unwrap();
+        }
+        let expected: Vec<f32> = x.permute((0, 2, 3, 1)).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        assert!(expected.iter().any(|value| *value > 0.0), "the weights leave nothing to compare");
+        every_set_gives(&weights, &config, &expected);
+    }
+    let config = PerceptionConfig::strided(512);
+    let macs: u64 = layout::macs_by_layer(&config).iter().map(|(_, macs)| macs).sum();
+    assert_eq!(macs, 24 * 64 * 192 * 16 + 12 * 32 * 400 * 32 + 6 * 16 * 800 * 64);
+    assert_eq!(config.pooled_count(), 6 * 16 * 64);
 }
 
 #[test]

@@ -1,17 +1,19 @@
 //! `train`: from drives to a model folder.
 
+mod cnn;
 mod features;
 mod rnn;
 mod shared;
 
 use crate::cli::TrainCommand;
 
-/// Runs `train features` or `train rnn`.
+/// Runs one of the trainings.
 ///
 /// # Errors
 /// In words for the user.
 pub fn run(command: &TrainCommand) -> anyhow::Result<()> {
     match command {
+        TrainCommand::Cnn(args) => cnn::run(args),
         TrainCommand::Features(args) => features::run(args),
         TrainCommand::Rnn(args) => rnn::run(args),
     }
