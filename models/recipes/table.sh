@@ -16,7 +16,7 @@ cache=${CACHE:-.cache}
 bin=${BIN:-target/release/deltasteer}
 seeds=${SEEDS:-1 2 3}
 techniques=${RECIPES:-delta-l1 budget quiet learned rounding noise delta delta-l1-sparse}
-sizes=${SIZES:-dense-8-2 dense-8-4 dense-16-8 dense-32-8 dense-32-32}
+sizes=${SIZES:-dense-8-2 dense-8-4 dense-16-8 dense-32-8 dense-32-32 wide-dense wide}
 paper=${PAPER:-paper-dense paper-delta-l1}
 challenge=${CHALLENGE:-dense delta-l1 dense-32-32}
 
@@ -35,7 +35,7 @@ train() {
 }
 # Another size, or a cost in the dense phase, begins by itself. begins PREFIX RECIPE SEED
 begins() {
-    case $2 in dense-* | quiet) echo "$1$2-$3" ;; *) echo "$1dense-$3" ;; esac
+    case $2 in dense-* | wide-dense | quiet) echo "$1$2-$3" ;; wide) echo "$1wide-dense-$3" ;; *) echo "$1dense-$3" ;; esac
 }
 real() {
     from=$(begins "$runs/" "$1" "$2")
