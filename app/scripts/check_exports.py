@@ -1,6 +1,7 @@
 """Reads the files of check_exports.sh back with other people's libraries and compares them with the CSV."""
 import csv
 import html.parser
+import io
 import json
 import subprocess
 import sys
@@ -25,7 +26,8 @@ print(f"pyarrow      {table.num_rows} rows, {table.num_columns} columns")
 
 # Record by record with every checksum, then what the summary says of them.
 with open(f"{folder}/d.mcap", "rb") as file:
-    records = list(StreamReader(file, emit_chunks=True, validate_crcs=True).records)
+    raw = file.read()
+records = list(StreamReader(io.BytesIO(raw), emit_chunks=True, validate_crcs=True).records)
 kinds = [type(record) for record in records]
 assert kinds[-1] is Footer and kinds.count(DataEnd) == 1
 assert kinds.count(Chunk) == kinds.count(ChunkIndex) > 0 and MessageIndex in kinds
@@ -33,9 +35,7 @@ statistics = next(record for record in records if isinstance(record, Statistics)
 assert statistics.chunk_count == kinds.count(Chunk) and statistics.message_count == 3 * len(rows)
 # The further checks of the command `mcap doctor`, which not every machine has: names and numbers of schemas and channels, times of
 # messages inside their chunk's, chunks where the index says, and the statistics' totals.
-summary, chunks = {}, [record for record in records if isinstance(record, Chunk)]
-with open(f"{folder}/d.mcap", "rb") as file:
-    raw = file.read()
+known, chunks = {}, [record for record in records if isinstance(record, Chunk)]
 assert raw[:8] == raw[-8:] == b"\x89MCAP0\r\n"
 header = next(record for record in records if isinstance(record, Header))
 assert header.library, "the header names no library"
@@ -46,21 +46,21 @@ for chunk, index in zip(chunks, (record for record in records if isinstance(reco
     assert (chunk.message_start_time, chunk.message_end_time) == (index.message_start_time, index.message_end_time)
     inner = list(breakup_chunk(chunk, validate_crc=True))
     for schema in (record for record in inner if isinstance(record, Schema)):
-        assert schema.id > 0 and schema.name and schema.data and summary.setdefault(("schema", schema.id), schema) == schema
+        assert schema.id > 0 and schema.name and schema.data and known.setdefault(("schema", schema.id), schema) == schema
     for channel in (record for record in inner if isinstance(record, Channel)):
-        assert ("schema", channel.schema_id) in summary and summary.setdefault(("channel", channel.id), channel) == channel
+        assert ("schema", channel.schema_id) in known and known.setdefault(("channel", channel.id), channel) == channel
     for message in (record for record in inner if isinstance(record, Message)):
-        assert ("channel", message.channel_id) in summary, "a message before its channel"
+        assert ("channel", message.channel_id) in known, "a message before its channel"
         assert index.message_start_time <= message.log_time <= index.message_end_time
         assert not times or times[-1] <= message.log_time, "times must rise over the whole file"
         times.append(message.log_time)
     for channel_id, offset in index.message_index_offsets.items():
         assert raw[offset] == 7 and int.from_bytes(raw[offset + 9 : offset + 11], "little") == channel_id
 assert (statistics.message_start_time, statistics.message_end_time) == (times[0], times[-1]) and len(times) == statistics.message_count
-assert statistics.schema_count == sum(kind == "schema" for kind, _ in summary)
-assert statistics.channel_count == sum(kind == "channel" for kind, _ in summary) == len(statistics.channel_message_counts)
+assert statistics.schema_count == sum(kind == "schema" for kind, _ in known)
+assert statistics.channel_count == sum(kind == "channel" for kind, _ in known) == len(statistics.channel_message_counts)
 counts, last = {}, {}
-with open(f"{folder}/d.mcap", "rb") as file:
+with io.BytesIO(raw) as file:
     for schema, channel, message, decoded in make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages():
         row = rows[counts.get(channel.topic, 0)]
         counts[channel.topic] = counts.get(channel.topic, 0) + 1

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Writes every kind of file that replay knows and lets other people's tools judge it: the mcap reader with all its checksums and what
-# `mcap doctor` checks besides, pyarrow,
-# ffprobe, and the mcap command where it is installed. Needs ffmpeg and python3 with venv; the readers go into a throw-away environment.
+# Writes every kind of file that replay knows and lets other people's tools judge it: the mcap reader with all its checksums and
+# what `mcap doctor` checks besides, pyarrow, ffprobe, and the mcap command where it is installed. Needs ffmpeg and python3 with venv; the readers go into a throw-away environment.
 # PYTHON names a Python that already has mcap, mcap-protobuf-support and pyarrow.
 set -eu
 cd "$(dirname "$0")/../.."

@@ -91,11 +91,6 @@ impl PerceptionConfig {
         check("crop_rows_of_480", top < bottom && bottom <= 480, || {
             (format!("[{top}, {bottom}]"), "top < bottom <= 480".into())
         })?;
-        for (field, size) in [("input_width", self.input_width), ("input_height", self.input_height)] {
-            check(field, size.is_multiple_of(8) && (32..=1024).contains(&size), || {
-                (size.to_string(), "a multiple of 8 from 32 to 1024".into())
-            })?;
-        }
         check("pixel_mean", self.pixel_mean.is_finite(), || (self.pixel_mean.to_string(), "a finite number".into()))?;
         check("pixel_scale", self.pixel_scale.is_finite() && self.pixel_scale > 0.0, || {
             (self.pixel_scale.to_string(), "a finite number above 0".into())
@@ -108,10 +103,11 @@ impl PerceptionConfig {
         check("trunk_blocks", (1..=most).contains(&self.trunk_blocks), || {
             (self.trunk_blocks.to_string(), format!("1 to {most}"))
         })?;
-        let shrink = layout::shrink(self);
+        // Both are powers of two.
+        let unit = layout::shrink(self).max(8);
         for (field, size) in [("input_width", self.input_width), ("input_height", self.input_height)] {
-            check(field, size.is_multiple_of(shrink), || {
-                (size.to_string(), format!("a multiple of {shrink}, by which this trunk divides it"))
+            check(field, size.is_multiple_of(unit) && (32..=1024).contains(&size), || {
+                (size.to_string(), format!("a multiple of {unit} from 32 to 1024"))
             })?;
         }
         let map = layout::output_size(self);

@@ -1,4 +1,5 @@
-//! The whole state of a training run on single frames (of the feature layer or of a whole CNN), and its file: arrays as safetensors, the rest as JSON in its header.
+//! The whole state of a training run on single frames (of the feature layer or of a whole CNN), and its file: arrays as
+//! safetensors, the rest as JSON in its header.
 
 use super::optimiser::{AdamW, average};
 use super::single_frame::Validation;
@@ -35,12 +36,25 @@ pub(super) struct State<S> {
 
 const NAMES: [&str; 5] = ["parameters", "average", "moment1", "moment2", "best"];
 
-impl<S: Serialize + DeserializeOwned> State<S> {
-    /// A run that starts from `parameters`.
-    pub fn start(settings: S, data: u64, parameters: Vec<f32>) -> Self {
+impl<S: Clone + Serialize + DeserializeOwned> State<S> {
+    /// What `checkpoint` holds, if it exists, else a run that starts from `parameters`.
+    pub fn open(
+        checkpoint: Option<&Path>,
+        settings: &S,
+        data: u64,
+        parameters: Vec<f32>,
+    ) -> Result<Self, PerceptionError> {
+        if let Some(path) = checkpoint.filter(|path| path.exists()) {
+            return Self::load(path, settings, data, parameters.len());
+        }
         let AdamW { moment1, moment2 } = AdamW::new(parameters.len());
-        let record = Record { settings, data, step: 0, best: None, history: Vec::new() };
-        Self { record, average: parameters.clone(), best: parameters.clone(), parameters, moment1, moment2 }
+        let record = Record { settings: settings.clone(), data, step: 0, best: None, history: Vec::new() };
+        Ok(Self { record, average: parameters.clone(), best: parameters.clone(), parameters, moment1, moment2 })
+    }
+
+    /// The parameters of the best validation; the averaged ones where there was none.
+    pub fn kept(&self) -> &[f32] {
+        if self.record.best.is_some() { &self.best } else { &self.average }
     }
 
     /// One step of the optimiser along `gradient`, and of the averaged weights behind it.
@@ -88,7 +102,7 @@ impl<S: Serialize + DeserializeOwned> State<S> {
     }
 
     /// Reads a checkpoint of the same settings, data and size.
-    pub fn load(path: &Path, settings: &S, data: u64, length: usize) -> Result<Self, PerceptionError> {
+    fn load(path: &Path, settings: &S, data: u64, length: usize) -> Result<Self, PerceptionError> {
         let fail = |reason: String| PerceptionError::file(path, reason);
         let bytes = std::fs::read(path).map_err(|error| PerceptionError::file(path, error))?;
         let unreadable = |_| fail("not a checkpoint of this training".into());

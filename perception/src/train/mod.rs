@@ -9,6 +9,8 @@
 mod basis;
 mod checkpoint;
 mod cnn;
+mod descent;
+mod deviations;
 mod head;
 mod joint;
 mod layer;
@@ -19,6 +21,7 @@ mod single_frame;
 
 pub use basis::Basis;
 pub use cnn::{CnnSettings, CnnTraining, PictureDrive, train_cnn};
+pub use deviations::Deviations;
 pub use head::SingleFrameHead;
 pub use joint::{FrameRef, JointFeatures, JointSettings};
 pub use layer::TrainableLayer;

@@ -1,10 +1,10 @@
 //! Training of feature layer and single-frame output on shuffled frames.
 
 use super::checkpoint::State;
+use super::descent::{self, Objective, Pace, Score, descend};
 use super::head::SingleFrameHead;
 use super::joint::features_of;
 use super::layer::TrainableLayer;
-use super::optimiser::learning_rate;
 use super::settings::{Drive, FeatureSettings};
 use crate::augment::{normal, uniform};
 use crate::error::PerceptionError;
@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// How a run is stopped and resumed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -76,51 +76,54 @@ pub fn train_features(
     components: usize,
     settings: &FeatureSettings,
     control: Control<'_>,
-    mut progress: impl FnMut(FeatureProgress),
+    progress: impl FnMut(FeatureProgress),
 ) -> Result<FeatureTraining, PerceptionError> {
     settings.check()?;
     training.iter().chain(validation).try_for_each(|drive| drive.check(components))?;
     let frames = Frames::new(training, settings)?;
-    let fingerprint = fingerprint(training, validation);
-    let mut net = Net::new(components, settings);
-    let mut state = match control.checkpoint.filter(|path| path.exists()) {
-        Some(path) => State::load(path, settings, fingerprint, net.parameters.len())?,
-        None => net.start(settings, fingerprint),
+    let net = Net::new(components, settings);
+    let data = fingerprint(training, validation);
+    let mut state = State::open(control.checkpoint, settings, data, net.start())?;
+    let pace = Pace {
+        steps: settings.steps,
+        learning_rate: settings.learning_rate,
+        weight_decay: settings.weight_decay,
+        averaging: settings.averaging,
+        validate_every: settings.validate_every,
     };
-    let interrupted = || control.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed));
-    while state.record.step < settings.steps && !interrupted() {
-        let step = state.record.step;
-        net.parameters.clone_from(&state.parameters);
-        let loss = net.gradient(&frames.draw(step), step, settings);
-        if !loss.is_finite() {
-            return Err(PerceptionError::Diverged { step, loss });
-        }
-        state.step(&net, settings);
-        let done = state.record.step;
-        let due = done % settings.validate_every == 0 || done == settings.steps;
-        let validated = due.then(|| net.validate(&mut state, validation)).flatten();
-        if let (true, Some(path)) = (due, control.checkpoint) {
-            state.save(path)?;
-        }
-        let best = state.record.best;
-        progress(FeatureProgress { step: done, steps: settings.steps, loss, validation: validated, best });
-    }
-    if let (true, Some(path)) = (interrupted(), control.checkpoint) {
-        state.save(path)?;
-    }
-    let kept = if state.record.best.is_some() { &state.best } else { &state.average };
-    let (layer, head) = net.parts(kept);
+    descend(&mut state, &Trainer { net: &net, frames, validation, settings }, pace, control, progress)?;
+    let (layer, head) = net.parts(state.kept());
     let finished = state.record.step >= settings.steps;
     Ok(FeatureTraining { layer, head, best: state.record.best, history: state.record.history, finished })
 }
 
-impl State<FeatureSettings> {
-    fn step(&mut self, net: &Net, settings: &FeatureSettings) {
-        let step = self.record.step;
-        let rate = learning_rate(settings.learning_rate, step, settings.steps);
-        let (weights, head) = (net.layer.weight_count(), net.layer.parameters().len());
-        let decays = |i: usize| i < weights || (head..head + net.layer.features()).contains(&i);
-        self.descend(rate, settings.weight_decay, decays, settings.averaging, &net.gradient);
+/// Layer and head with what they learn from.
+struct Trainer<'a> {
+    net: &'a Net,
+    frames: Frames<'a>,
+    validation: &'a [Drive],
+    settings: &'a FeatureSettings,
+}
+
+impl Objective for Trainer<'_> {
+    fn gradient(&self, parameters: &[f32], step: u64, gradient: &mut [f32]) -> f32 {
+        self.net.gradient(parameters, &self.frames.draw(step), step, self.settings, gradient)
+    }
+
+    fn decays(&self, parameter: usize) -> bool {
+        let layer = &self.net.layer;
+        let head = layer.parameters().len();
+        parameter < layer.weight_count() || (head..head + layer.features()).contains(&parameter)
+    }
+
+    fn validate(&self, parameters: &[f32], step: u64) -> Option<Validation> {
+        let (layer, head) = self.net.parts(parameters);
+        let mut score = Score::default();
+        for drive in self.validation.iter().filter(|drive| drive.frames() > 0) {
+            let (features, angles) = (features_of(&layer, drive, 0), &drive.versions[0].steering_rad);
+            score.add(&features, layer.features(), angles, |row| head.steering_rad(row));
+        }
+        score.after(step)
     }
 }
 
@@ -181,30 +184,21 @@ struct Batch<'a> {
     places: Vec<Place>,
 }
 
-/// Layer and head with the buffers of a step.
+/// The shapes of layer and head. Parameters are the layer's, then the head's weights and bias.
 struct Net {
+    /// As it starts.
     layer: TrainableLayer,
-    /// The layer's parameters, then the head's weights and bias.
-    parameters: Vec<f32>,
-    gradient: Vec<f32>,
 }
 
 impl Net {
     fn new(components: usize, settings: &FeatureSettings) -> Self {
-        let layer = TrainableLayer::random(components, settings.features, settings.seed);
-        let mut parameters = layer.parameters().to_vec();
-        parameters.resize(parameters.len() + settings.features + 1, 0.0);
-        Self { layer, gradient: vec![0.0; parameters.len()], parameters }
+        Self { layer: TrainableLayer::random(components, settings.features, settings.seed) }
     }
 
-    fn start(&self, settings: &FeatureSettings, data: u64) -> State<FeatureSettings> {
-        let mut parameters = self.parameters.clone();
-        // A head of zeros would keep the layer's gradient at zero; small alternating weights do not.
-        let head = self.layer.parameters().len();
-        for (i, weight) in parameters[head..head + settings.features].iter_mut().enumerate() {
-            *weight = if i % 2 == 0 { 0.02 } else { -0.02 };
-        }
-        State::start(settings.clone(), data, parameters)
+    /// A head of zeros would keep the layer's gradient at zero; small alternating weights do not.
+    fn start(&self) -> Vec<f32> {
+        let head = (0..self.layer.features()).map(|i| if i % 2 == 0 { 0.02 } else { -0.02 });
+        self.layer.parameters().iter().copied().chain(head).chain([0.0]).collect()
     }
 
     /// Layer and head with the given parameters.
@@ -216,9 +210,16 @@ impl Net {
         (layer, SingleFrameHead { weight: weight.to_vec(), bias: bias[0] })
     }
 
-    /// Leaves the gradient of one batch in `self.gradient`; returns the weighted mean squared error.
-    fn gradient(&mut self, batch: &Batch<'_>, step: u64, settings: &FeatureSettings) -> f32 {
-        let (layer, head) = self.parts(&self.parameters);
+    /// Adds the gradient of one batch to `gradient`; returns the weighted mean squared error.
+    fn gradient(
+        &self,
+        parameters: &[f32],
+        batch: &Batch<'_>,
+        step: u64,
+        settings: &FeatureSettings,
+        gradient: &mut [f32],
+    ) -> f32 {
+        let (layer, head) = self.parts(parameters);
         let (components, features, rows) = (layer.components(), layer.features(), batch.places.len());
         let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
         rng.set_stream(step << 1 | 1);
@@ -238,8 +239,7 @@ impl Net {
             .map(|_| if uniform(&mut rng) < settings.dropout { 0.0 } else { 1.0 / (1.0 - settings.dropout) })
             .collect();
         let mut by_feature = vec![0.0; values.len()];
-        self.gradient.fill(0.0);
-        let (inner, outer) = self.gradient.split_at_mut(layer.parameters().len());
+        let (inner, outer) = gradient.split_at_mut(layer.parameters().len());
         let mut loss = 0.0;
         for (row, angle) in angles.iter().enumerate().filter(|(_, angle)| angle.is_finite()) {
             let range = row * features..(row + 1) * features;
@@ -260,31 +260,6 @@ impl Net {
         layer.backward(&coordinates, &values, &mut by_feature, inner);
         loss
     }
-
-    /// Error of the averaged weights; keeps them where they are the best so far. `None` without labelled frames.
-    fn validate(&self, state: &mut State<FeatureSettings>, drives: &[Drive]) -> Option<Validation> {
-        let (layer, head) = self.parts(&state.average);
-        let (mut squares, mut count, mut change, mut size) = (0.0f64, 0u64, 0.0f64, 0.0f64);
-        for drive in drives.iter().filter(|drive| drive.frames() > 0) {
-            let features = features_of(&layer, drive, 0);
-            let width = layer.features();
-            for (row, angle) in features.chunks_exact(width).zip(&drive.versions[0].steering_rad) {
-                if angle.is_finite() {
-                    squares += f64::from(head.steering_rad(row) - angle).powi(2);
-                    count += 1;
-                }
-            }
-            size += features[width..].iter().map(|value| f64::from(*value)).sum::<f64>();
-            change += features.iter().zip(&features[width..]).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>();
-        }
-        if count == 0 {
-            return None;
-        }
-        let rmse_rad = (squares / count as f64).sqrt();
-        let validation = Validation { step: state.record.step, rmse_rad, change: change / size.max(1e-12) };
-        state.keep_if_best(validation);
-        Some(validation)
-    }
 }
 
 /// Gradient of `cost * sum |second - first| / sum (first + second)` over pairs of rows; the denominator, which keeps the
@@ -302,16 +277,12 @@ fn add_quiet_gradient(values: &[f32], features: usize, cost: f32, by_feature: &m
     }
 }
 
-/// FNV-1a over sizes and angles: enough to notice other data.
+/// Over sizes, angles and some coordinates.
 fn fingerprint(training: &[Drive], validation: &[Drive]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    let mut add = |value: u64| hash = (hash ^ value).wrapping_mul(0x0100_0000_01b3);
-    for drive in training.iter().chain(validation) {
-        for version in &drive.versions {
-            add(version.coordinates.len() as u64);
-            version.steering_rad.iter().for_each(|angle| add(u64::from(angle.to_bits())));
-            version.coordinates.iter().step_by(97).for_each(|value| add(u64::from(value.to_bits())));
-        }
-    }
-    hash
+    let versions = training.iter().chain(validation).flat_map(|drive| &drive.versions);
+    descent::fingerprint(versions.flat_map(|version| {
+        let angles = version.steering_rad.iter().map(|angle| u64::from(angle.to_bits()));
+        let coordinates = version.coordinates.iter().step_by(97).map(|value| u64::from(value.to_bits()));
+        std::iter::once(version.coordinates.len() as u64).chain(angles).chain(coordinates)
+    }))
 }

@@ -1,7 +1,7 @@
 //! `train features`: the feature layer with its single-frame output, on shuffled frames.
 
 use anyhow::bail;
-use deltasteer_perception::train::{Control, Drive, TrainableLayer, train_features};
+use deltasteer_perception::train::{Control, Deviations, Drive, TrainableLayer, train_features};
 use deltasteer_perception::{PerceptionConfig, Storage, to_safetensors};
 use serde_json::{Value, json};
 
@@ -69,18 +69,7 @@ pub fn run(args: &TrainFeaturesArgs) -> anyhow::Result<()> {
 
 /// Standard deviation of each feature over the training drives as recorded; 1 where a feature never moves.
 fn deviations(layer: &TrainableLayer, training: &[Drive]) -> Vec<f32> {
-    let count = layer.features();
-    let (mut sum, mut squares, mut frames) = (vec![0.0f64; count], vec![0.0f64; count], 0.0f64);
-    for drive in training {
-        let features = as_recorded(layer, drive);
-        for row in features.chunks_exact(count) {
-            frames += 1.0;
-            for (place, &value) in row.iter().enumerate() {
-                sum[place] += f64::from(value);
-                squares[place] += f64::from(value) * f64::from(value);
-            }
-        }
-    }
-    let deviation = |(sum, squares): (&f64, &f64)| (squares / frames - (sum / frames).powi(2)).max(0.0).sqrt() as f32;
-    sum.iter().zip(&squares).map(deviation).map(|std| if std > 1e-6 { std } else { 1.0 }).collect()
+    let mut deviations = Deviations::new(layer.features());
+    training.iter().for_each(|drive| deviations.add(&as_recorded(layer, drive)));
+    deviations.std()
 }

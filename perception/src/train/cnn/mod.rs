@@ -8,7 +8,8 @@ mod pictures;
 pub use pictures::PictureDrive;
 
 use super::checkpoint::State;
-use super::optimiser::learning_rate;
+use super::descent::{Objective, Pace, Score, descend, fingerprint};
+use super::deviations::Deviations;
 use super::single_frame::{Control, FeatureProgress, Validation};
 use crate::augment::{DriveAugmentation, View, uniform};
 use crate::config::PerceptionConfig;
@@ -18,7 +19,6 @@ use net::Net;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::Ordering;
 
 /// Threads, and parts of a batch: always the same number, so that sums come out the same on every machine.
 const PARTS: usize = 2;
@@ -128,43 +128,25 @@ pub fn train_cnn(
     validation: &[PictureDrive],
     settings: &CnnSettings,
     control: Control<'_>,
-    mut progress: impl FnMut(FeatureProgress),
+    progress: impl FnMut(FeatureProgress),
 ) -> Result<CnnTraining, PerceptionError> {
     settings.check()?;
     let config = PerceptionConfig::strided(settings.features);
-    let trainer = Trainer::new(training, &config, settings)?;
-    let data = fingerprint(training.iter().chain(validation));
-    let mut state = match control.checkpoint.filter(|path| path.exists()) {
-        Some(path) => State::load(path, settings, data, trainer.net.parameter_count())?,
-        None => State::start(settings.clone(), data, trainer.net.start(settings.seed)),
+    let trainer = Trainer::new(training, validation, &config, settings)?;
+    // Frames and angles.
+    let angles = training.iter().chain(validation).flat_map(PictureDrive::steering_rad);
+    let data = fingerprint(angles.map(|angle| u64::from(angle.to_bits())));
+    let start = trainer.net.start(settings.seed);
+    let mut state = State::open(control.checkpoint, settings, data, start)?;
+    let pace = Pace {
+        steps: settings.steps,
+        learning_rate: settings.learning_rate,
+        weight_decay: settings.weight_decay,
+        averaging: settings.averaging,
+        validate_every: settings.validate_every,
     };
-    let decays = trainer.net.decays();
-    let interrupted = || control.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed));
-    while state.record.step < settings.steps && !interrupted() {
-        let step = state.record.step;
-        let (gradient, loss) = trainer.gradient(&state.parameters, step);
-        if !loss.is_finite() {
-            return Err(PerceptionError::Diverged { step, loss });
-        }
-        let rate = learning_rate(settings.learning_rate, step, settings.steps);
-        state.descend(rate, settings.weight_decay, |i| decays[i], settings.averaging, &gradient);
-        let done = state.record.step;
-        let due = done % settings.validate_every == 0 || done == settings.steps;
-        let validated = due.then(|| trainer.validate(&state.average, done, validation)).flatten();
-        if let Some(validation) = validated {
-            state.keep_if_best(validation);
-        }
-        if let (true, Some(path)) = (due, control.checkpoint) {
-            state.save(path)?;
-        }
-        let best = state.record.best;
-        progress(FeatureProgress { step: done, steps: settings.steps, loss, validation: validated, best });
-    }
-    let finished = state.record.step >= settings.steps;
-    if let (false, Some(path)) = (finished, control.checkpoint) {
-        state.save(path)?;
-    }
-    let kept = if state.record.best.is_some() { &state.best } else { &state.average };
+    descend(&mut state, &trainer, pace, control, progress)?;
+    let (kept, finished) = (state.kept(), state.record.step >= settings.steps);
     let std = if finished { trainer.deviations(kept) } else { vec![1.0; settings.features] };
     Ok(CnnTraining { tensors: trainer.net.tensors(kept, &std), best: state.record.best, finished })
 }
@@ -172,9 +154,11 @@ pub fn train_cnn(
 /// The net with what it learns from.
 struct Trainer<'a> {
     net: Net,
+    decays: Vec<bool>,
     config: &'a PerceptionConfig,
     settings: &'a CnnSettings,
     drives: &'a [PictureDrive],
+    validation: &'a [PictureDrive],
     /// `[drive][version]`
     views: Vec<Vec<DriveAugmentation>>,
     /// Labelled frames, as drive and frame.
@@ -184,6 +168,7 @@ struct Trainer<'a> {
 impl<'a> Trainer<'a> {
     fn new(
         drives: &'a [PictureDrive],
+        validation: &'a [PictureDrive],
         config: &'a PerceptionConfig,
         settings: &'a CnnSettings,
     ) -> Result<Self, PerceptionError> {
@@ -201,30 +186,15 @@ impl<'a> Trainer<'a> {
             (0..settings.versions).map(|version| DriveAugmentation::new(seed, version, drive.frames())).collect()
         };
         let views = drives.iter().enumerate().map(views).collect();
-        Ok(Self { net: Net::new(config), config, settings, drives, views, labelled })
+        let net = Net::new(config);
+        let decays = net.decays();
+        Ok(Self { net, decays, config, settings, drives, validation, views, labelled })
     }
 
     /// A frame in a view, normalised.
     fn picture(&self, drive: &PictureDrive, frame: usize, view: &View) -> Vec<f32> {
         let (mean, scale) = (self.config.pixel_mean, self.config.pixel_scale);
         drive.wide(frame).render(view).into_iter().map(|value| (value - mean) / scale).collect()
-    }
-
-    /// Gradient and weighted mean squared error of one batch.
-    fn gradient(&self, parameters: &[f32], step: u64) -> (Vec<f32>, f32) {
-        let mut parts: Vec<(Vec<f32>, f32)> = std::thread::scope(|scope| {
-            let work = |part| scope.spawn(move || self.part(parameters, step, part));
-            let threads: Vec<_> = (0..PARTS).map(work).collect();
-            // A fault in a thread is one here.
-            threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
-        });
-        assert!(parts.len() == PARTS, "a thread of the training stopped by a fault");
-        let (mut gradient, mut loss) = parts.swap_remove(0);
-        for (more, part_loss) in &parts {
-            gradient.iter_mut().zip(more).for_each(|(sum, value)| *sum += value);
-            loss += part_loss;
-        }
-        (gradient, loss)
     }
 
     /// One part of a batch.
@@ -268,51 +238,45 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Error of `parameters` on all labelled frames; `None` without any.
-    fn validate(&self, parameters: &[f32], step: u64, drives: &[PictureDrive]) -> Option<Validation> {
-        let width = self.net.features();
-        let (mut squares, mut count, mut change, mut size) = (0.0f64, 0u64, 0.0f64, 0.0f64);
-        for drive in drives {
-            let frames: Vec<usize> = (0..drive.frames()).collect();
-            let mut features = Vec::with_capacity(frames.len() * width);
-            self.features(parameters, drive, &frames, |rows| features.extend_from_slice(rows));
-            for (row, angle) in features.chunks_exact(width).zip(drive.steering_rad()) {
-                if angle.is_finite() {
-                    squares += f64::from(self.net.steering_rad(parameters, row) - angle).powi(2);
-                    count += 1;
-                }
-            }
-            let later = features.get(width..).unwrap_or_default();
-            size += later.iter().map(|value| f64::from(*value)).sum::<f64>();
-            change += features.iter().zip(later).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>();
-        }
-        let rmse_rad = (squares / count as f64).sqrt();
-        (count > 0).then(|| Validation { step, rmse_rad, change: change / size.max(1e-12) })
-    }
-
     /// Standard deviation of each feature over training frames as recorded; 1 where a feature never moves.
     fn deviations(&self, parameters: &[f32]) -> Vec<f32> {
-        let width = self.net.features();
-        let (mut sums, mut squares, mut count) = (vec![0.0f64; width], vec![0.0f64; width], 0.0f64);
+        let mut deviations = Deviations::new(self.net.features());
         for drive in self.drives {
             let frames: Vec<usize> = (0..drive.frames()).step_by(STD_STRIDE).collect();
-            self.features(parameters, drive, &frames, |rows| {
-                for row in rows.chunks_exact(width) {
-                    count += 1.0;
-                    for (i, value) in row.iter().enumerate() {
-                        sums[i] += f64::from(*value);
-                        squares[i] += f64::from(*value).powi(2);
-                    }
-                }
-            });
+            self.features(parameters, drive, &frames, |rows| deviations.add(rows));
         }
-        let std = |(sum, square): (&f64, &f64)| (square / count - (sum / count).powi(2)).max(0.0).sqrt() as f32;
-        sums.iter().zip(&squares).map(std).map(|std| if std > 1e-6 { std } else { 1.0 }).collect()
+        deviations.std()
     }
 }
 
-/// FNV-1a over frames and angles: enough to notice other data.
-fn fingerprint<'a>(drives: impl Iterator<Item = &'a PictureDrive>) -> u64 {
-    let angles = drives.flat_map(|drive| drive.steering_rad().iter().map(|angle| u64::from(angle.to_bits())));
-    angles.fold(0xcbf2_9ce4_8422_2325u64, |hash, value| (hash ^ value).wrapping_mul(0x0100_0000_01b3))
+impl Objective for Trainer<'_> {
+    fn gradient(&self, parameters: &[f32], step: u64, gradient: &mut [f32]) -> f32 {
+        let parts: Vec<(Vec<f32>, f32)> = std::thread::scope(|scope| {
+            let work = |part| scope.spawn(move || self.part(parameters, step, part));
+            let threads: Vec<_> = (0..PARTS).map(work).collect();
+            // A fault in a thread is one here.
+            threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+        });
+        assert!(parts.len() == PARTS, "a thread of the training stopped by a fault");
+        for (part, _) in &parts {
+            gradient.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+        }
+        parts.iter().map(|(_, loss)| loss).sum()
+    }
+
+    fn decays(&self, parameter: usize) -> bool {
+        self.decays[parameter]
+    }
+
+    fn validate(&self, parameters: &[f32], step: u64) -> Option<Validation> {
+        let mut score = Score::default();
+        for drive in self.validation {
+            let frames: Vec<usize> = (0..drive.frames()).collect();
+            let mut features = Vec::with_capacity(frames.len() * self.net.features());
+            self.features(parameters, drive, &frames, |rows| features.extend_from_slice(rows));
+            let steering_rad = |row: &[f32]| self.net.steering_rad(parameters, row);
+            score.add(&features, self.net.features(), drive.steering_rad(), steering_rad);
+        }
+        score.after(step)
+    }
 }
