@@ -218,7 +218,7 @@ impl Source for Broken {
             return Err(DataError::Seek { name, index: 3, reason });
         }
         self.left -= 1;
-        let image = deltasteer_data::RgbImage::black(320, 160);
+        let image = ndarray::Array3::zeros((160, 320, 3));
         Ok(Some(Frame { index: 0, time_s: 0.0, image, steering_true_rad: None }))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p deltasteer-data --example road_frames -- SPEC FOLDER INDEX...`
 
-use deltasteer_data::open;
+use deltasteer_data::{open, rgb_bytes};
 use std::error::Error;
 use std::path::Path;
 
@@ -20,9 +20,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let image = frame.image;
         image::save_buffer(
             Path::new(folder).join(&name),
-            &image.pixels,
-            image.width as u32,
-            image.height as u32,
+            rgb_bytes(&image),
+            image.dim().1 as u32,
+            image.dim().0 as u32,
             image::ExtendedColorType::Rgb8,
         )?;
         println!("{name}: {:.1} s, {:+.3} rad", frame.time_s, frame.steering_true_rad.unwrap_or(f32::NAN));

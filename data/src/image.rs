@@ -1,19 +1,11 @@
-//! The picture type that crosses the crate's border.
+//! Pictures are `ndarray::Array3<u8>` of shape `[height, width, 3]`: 8-bit RGB in standard (row-major) layout.
 
-/// An 8-bit RGB picture.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RgbImage {
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// `[height][width][3]`, row after row, red first.
-    pub pixels: Vec<u8>,
-}
+use ndarray::Array3;
 
-impl RgbImage {
-    /// A black picture of `width` x `height`.
-    pub fn black(width: usize, height: usize) -> Self {
-        Self { width, height, pixels: vec![0; width * height * 3] }
-    }
+/// The bytes of a picture, `[height][width][3]`, for libraries that take a slice.
+///
+/// # Panics
+/// If the picture is not in standard layout; every [`Frame`](crate::Frame) is.
+pub fn rgb_bytes(image: &Array3<u8>) -> &[u8] {
+    image.as_slice().expect("pictures are in standard layout")
 }

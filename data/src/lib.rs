@@ -1,7 +1,7 @@
 //! Sources of frames with time stamps and, where known, the true steering angle.
 //!
 //! - [`source`]: the [`Source`] trait and what a source says about itself
-//! - [`image`]: [`RgbImage`], the only picture type that leaves this crate
+//! - [`image`]: the picture type, `ndarray::Array3<u8>`
 //! - [`camera`]: [`CameraGeometry`], where a point of the road falls in the picture
 //! - [`error`]: [`DataError`], each naming the file or option and what was expected
 //! - [`road`]: the built-in road, a seeded procedural drive rendered on the CPU
@@ -28,7 +28,7 @@ mod video;
 pub use camera::CameraGeometry;
 pub use error::DataError;
 pub use framing::Framing;
-pub use image::RgbImage;
+pub use image::rgb_bytes;
 pub use open::open;
 pub use source::{Frame, Gap, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};
 #[cfg(feature = "opencv")]

@@ -1,6 +1,8 @@
 //! The trait that every source of frames fulfils, and what a source says about itself.
 
-use crate::{CameraGeometry, DataError, RgbImage};
+use ndarray::Array3;
+
+use crate::{CameraGeometry, DataError};
 
 /// One frame of a drive.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,8 +11,8 @@ pub struct Frame {
     pub index: usize,
     /// Seconds from the first frame.
     pub time_s: f64,
-    /// The picture.
-    pub image: RgbImage,
+    /// The picture: 8-bit RGB of shape `[height, width, 3]`, in standard layout.
+    pub image: Array3<u8>,
     /// True angle of the steering wheel in radians, positive left, where it is known. Never an input of any network.
     pub steering_true_rad: Option<f32>,
 }

@@ -282,7 +282,7 @@ fn a_live_stream_is_read_dropped_lost_and_found_again() {
     let mut last = 0;
     for _ in 0..25 {
         let frame = next(&mut *source);
-        assert!(frame.index >= last && frame.image.pixels.len() == 160 * 120 * 3);
+        assert!(frame.index >= last && frame.image.dim() == (120, 160, 3));
         last = frame.index;
     }
     // Reading slowly: the newest is kept, the others are counted.

@@ -6,6 +6,7 @@ use std::path::Path;
 use ::mcap::records::MessageHeader;
 use ::mcap::{WriteOptions, Writer};
 use anyhow::Context;
+use deltasteer_data::rgb_bytes;
 use image::codecs::jpeg::JpegEncoder;
 use prost::Message;
 use prost_types::Timestamp;
@@ -90,10 +91,10 @@ fn channel(writer: &mut Writer<OutputFile>, topic: &str, schema: &Schema) -> any
 
 /// A frame's picture as JPEG.
 pub(super) fn jpeg(result: &FrameResult) -> anyhow::Result<Vec<u8>> {
-    let picture = &result.image;
+    let (height, width, _) = result.image.dim();
     let mut data = Vec::new();
     JpegEncoder::new_with_quality(&mut data, JPEG_QUALITY)
-        .encode(&picture.pixels, picture.width as u32, picture.height as u32, image::ExtendedColorType::Rgb8)
+        .encode(rgb_bytes(&result.image), width as u32, height as u32, image::ExtendedColorType::Rgb8)
         .with_context(|| format!("frame {}: as a JPEG", result.index))?;
     Ok(data)
 }

@@ -1,6 +1,8 @@
 //! Draws paths, angles and savings into a frame.
 
-use deltasteer_data::{CameraGeometry, RgbImage};
+use anyhow::Context as _;
+use deltasteer_data::CameraGeometry;
+use ndarray::Array3;
 use plotters::prelude::{BitMapBackend, RGBColor};
 
 use crate::figures::canvas::{Canvas, HPos, PALETTE};
@@ -20,12 +22,14 @@ const ROWS_AT_FULL_SIZE: f64 = 480.0;
 ///
 /// # Errors
 /// What the drawing library says.
-pub(super) fn overlaid(result: &FrameResult, camera: &CameraGeometry) -> anyhow::Result<RgbImage> {
+pub(super) fn overlaid(result: &FrameResult, camera: &CameraGeometry) -> anyhow::Result<Array3<u8>> {
     let mut picture = (*result.image).clone();
-    let (width, height) = (picture.width as u32, picture.height as u32);
+    let (rows, columns, _) = picture.dim();
+    let (width, height) = (columns as u32, rows as u32);
+    let bytes = picture.as_slice_mut().context("a picture in standard layout")?;
     // Small pictures get letters that can still be read.
     let scale = (f64::from(height) / ROWS_AT_FULL_SIZE).max(0.6);
-    let canvas = Canvas::over(BitMapBackend::with_buffer(&mut picture.pixels, (width, height)), scale)?;
+    let canvas = Canvas::over(BitMapBackend::with_buffer(bytes, (width, height)), scale)?;
     let points = |side: f32, steering_rad: f32| -> Vec<(f64, f64)> {
         let path = camera.path(steering_rad, side).into_iter();
         path.map(|(column, row)| (f64::from(column) / scale, f64::from(row) / scale)).collect()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use deltasteer_data::{CameraGeometry, RgbImage, SourceInfo};
+use deltasteer_data::{CameraGeometry, SourceInfo};
 
 use super::charts;
 use super::mcap::jpeg;
@@ -86,7 +86,7 @@ impl Report {
     fn picture(&self, title: &str, frame: &FrameResult) -> anyhow::Result<String> {
         let drawn = FrameResult { image: Arc::new(paint::overlaid(frame, &self.camera)?), ..frame.clone() };
         let data = STANDARD.encode(jpeg(&drawn)?);
-        let RgbImage { width, height, .. } = *frame.image;
+        let (height, width, _) = frame.image.dim();
         Ok(format!(
             "<figure><img width=\"{width}\" height=\"{height}\" alt=\"{title}\" src=\"data:image/jpeg;base64,{data}\">\
              <figcaption>{title}: frame {} at {}</figcaption></figure>",

@@ -138,11 +138,11 @@ fn a_video_has_as_many_frames_as_were_replayed_and_shows_the_overlays() {
     while let Some(frame) = video.next_frame().unwrap() {
         frames.push(frame.image);
     }
-    assert_eq!((frames.len(), frames[0].width, frames[0].height), (FRAMES, 320, 160));
+    assert_eq!((frames.len(), frames[0].dim()), (FRAMES, (160, 320, 3)));
     let mut road = deltasteer_data::open("road:3,seconds=3").unwrap();
     let plain = road.next_frame().unwrap().unwrap().image;
-    let brightness = |picture: &deltasteer_data::RgbImage| {
-        picture.pixels[..3 * 320 * 10].iter().map(|&value| u64::from(value)).sum::<u64>()
+    let brightness = |picture: &ndarray::Array3<u8>| {
+        picture.slice(ndarray::s![..10, .., ..]).iter().map(|&v| u64::from(v)).sum::<u64>()
     };
     assert!(3 * brightness(&frames[0]) < 2 * brightness(&plain), "no dark plate behind the caption");
 }

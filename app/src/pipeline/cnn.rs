@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
+use deltasteer_data::rgb_bytes;
 use deltasteer_perception::Perception;
 
 use super::decode::micros;
@@ -75,7 +76,8 @@ impl Cnn {
         let image = decoded.frame.image;
         let mut features = vec![0.0; self.perception.feature_count()];
         let start = Instant::now();
-        let cnn_work = self.perception.features(&image.pixels, image.width, image.height, &mut features)?;
+        let (height, width, _) = image.dim();
+        let cnn_work = self.perception.features(rgb_bytes(&image), width, height, &mut features)?;
         let cnn_us = micros(start);
         let seen = SeenFrame {
             index: decoded.frame.index,

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use deltasteer_data::{Frame, LiveHealth, RgbImage, SkipReport, SourceInfo};
+use deltasteer_data::{Frame, LiveHealth, SkipReport, SourceInfo};
 use deltasteer_perception::CnnWork;
 use deltasteer_temporal::Thresholds;
+use ndarray::Array3;
 
 use crate::model::Model;
 
@@ -41,7 +42,7 @@ pub(super) struct DecodedFrame {
 pub(super) struct SeenFrame {
     pub index: usize,
     pub time_s: f64,
-    pub image: Arc<RgbImage>,
+    pub image: Arc<Array3<u8>>,
     pub steering_true_rad: Option<f32>,
     pub steering_single_frame_rad: f32,
     pub features: Vec<f32>,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use deltasteer_data::{LiveHealth, RgbImage, SkipReport, SourceInfo};
+use deltasteer_data::{LiveHealth, SkipReport, SourceInfo};
 use deltasteer_perception::CnnWork;
 use deltasteer_temporal::{StepCount, Thresholds, Totals};
+use ndarray::Array3;
 
 use crate::model::Model;
 
@@ -16,7 +17,7 @@ pub struct FrameResult {
     /// Seconds from the source's first frame.
     pub time_s: f64,
     /// The picture as it was recorded, `[height][width][3]`.
-    pub image: Arc<RgbImage>,
+    pub image: Arc<Array3<u8>>,
     /// The human driver's angle, where the source knows it.
     pub steering_true_rad: Option<f32>,
     /// The delta GRU's angle: the answer.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use deltasteer_data::RgbImage;
+use ndarray::{Array3, s};
 
 /// How many colours the terminal has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Colours {
 }
 
 /// Appends `rows` lines of `columns` cells that show the whole `image`.
-pub fn draw(image: &RgbImage, columns: usize, rows: usize, colours: Colours, out: &mut String) {
+pub fn draw(image: &Array3<u8>, columns: usize, rows: usize, colours: Colours, out: &mut String) {
     let mut last = (String::new(), String::new());
     for row in 0..rows {
         for column in 0..columns {
@@ -55,18 +55,17 @@ pub fn draw(image: &RgbImage, columns: usize, rows: usize, colours: Colours, out
 }
 
 /// The mean colour of the part of `image` under cell (`x` of `columns`, `y` of `rows`).
-fn mean_colour(image: &RgbImage, x: usize, columns: usize, y: usize, rows: usize) -> [u8; 3] {
+fn mean_colour(image: &Array3<u8>, x: usize, columns: usize, y: usize, rows: usize) -> [u8; 3] {
     let part = |place: usize, parts: usize, size: usize| {
         let from = place * size / parts;
         from..((place + 1) * size / parts).clamp(from + 1, size.max(from + 1))
     };
-    let (across, down) = (part(x, columns, image.width), part(y, rows, image.height));
+    let (height, width, _) = image.dim();
+    let (across, down) = (part(x, columns, width), part(y, rows, height));
     let count = (across.len() * down.len()) as u32;
     let mut sum = [0u32; 3];
-    for line in down {
-        for pixel in image.pixels[(line * image.width + across.start) * 3..][..across.len() * 3].chunks_exact(3) {
-            (0..3).for_each(|channel| sum[channel] += u32::from(pixel[channel]));
-        }
+    for pixel in image.slice(s![down, across, ..]).rows() {
+        (0..3).for_each(|channel| sum[channel] += u32::from(pixel[channel]));
     }
     sum.map(|channel| (channel / count) as u8)
 }
@@ -78,7 +77,7 @@ mod tests {
     #[test]
     fn each_cell_shows_the_mean_of_its_pixels() {
         // Two columns: black and white above, red and red below.
-        let image = RgbImage { width: 2, height: 2, pixels: vec![0, 0, 0, 255, 255, 255, 255, 0, 0, 255, 0, 0] };
+        let image = ndarray::array![[[0, 0, 0], [255, 255, 255]], [[255, 0, 0], [255, 0, 0]]];
         let mut out = String::new();
         draw(&image, 1, 1, Colours::True, &mut out);
         assert!(out.starts_with("\x1b[38;2;127;127;127m\x1b[48;2;255;0;0m▀"), "{out:?}");
@@ -87,7 +86,7 @@ mod tests {
     #[test]
     fn more_cells_than_pixels_is_no_fault() {
         let mut out = String::new();
-        draw(&RgbImage::black(3, 2), 80, 24, Colours::Cube, &mut out);
+        draw(&Array3::zeros((2, 3, 3)), 80, 24, Colours::Cube, &mut out);
         assert_eq!(out.matches('▀').count(), 80 * 24);
     }
 }

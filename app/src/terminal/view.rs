@@ -34,8 +34,8 @@ impl View {
             self.recent.pop_front();
         }
         let mut out = String::with_capacity(columns * rows * 20);
-        let (across, down) =
-            picture_size(frame.image.width, frame.image.height, columns, rows.saturating_sub(LINES + 1));
+        let (height, width, _) = frame.image.dim();
+        let (across, down) = picture_size(width, height, columns, rows.saturating_sub(LINES + 1));
         picture::draw(&frame.image, across, down, self.colours, &mut out);
         for line in self.lines(frame, columns) {
             out.push_str(&line);

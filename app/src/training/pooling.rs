@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use deltasteer_data::{Frame, Source};
+use deltasteer_data::{Frame, Source, rgb_bytes};
 use deltasteer_perception::Front;
 use deltasteer_perception::augment::{DriveAugmentation, View};
 use half::f16;
@@ -105,13 +105,14 @@ fn work(
 }
 
 fn versions_of(front: &mut Front, versions: &[DriveAugmentation], frame: &Frame) -> anyhow::Result<Rows> {
-    let (image, mut pooled) = (&frame.image, vec![0.0; front.config().pooled_count()]);
-    let wide = front.wide_picture(&image.pixels, image.width, image.height)?;
+    let ((height, width, _), mut pooled) = (frame.image.dim(), vec![0.0; front.config().pooled_count()]);
+    let pixels = rgb_bytes(&frame.image);
+    let wide = front.wide_picture(pixels, width, height)?;
     let mut rows = Vec::with_capacity(versions.len());
     for version in versions {
         let view = version.view(frame.index);
         if view == View::default() {
-            front.pooled(&image.pixels, image.width, image.height, &mut pooled)?;
+            front.pooled(pixels, width, height, &mut pooled)?;
         } else {
             front.pooled_altered(&wide, &view, &mut pooled)?;
         }

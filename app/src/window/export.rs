@@ -168,8 +168,9 @@ fn row(frame: &FrameResult) -> [String; 10] {
 }
 
 fn write_png(path: &Path, frame: &FrameResult) -> anyhow::Result<()> {
-    let (width, height) = (frame.image.width as u32, frame.image.height as u32);
-    image::save_buffer(path, &frame.image.pixels, width, height, image::ExtendedColorType::Rgb8)
+    let (height, width, _) = frame.image.dim();
+    let bytes = deltasteer_data::rgb_bytes(&frame.image);
+    image::save_buffer(path, bytes, width as u32, height as u32, image::ExtendedColorType::Rgb8)
         .with_context(|| path.display().to_string())
 }
 

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
-use deltasteer_data::RgbImage;
+use deltasteer_data::rgb_bytes;
 use deltasteer_perception::Perception;
+use ndarray::{Array3, s};
 
 use super::engine::Wake;
 use crate::model::Model;
@@ -39,7 +40,7 @@ pub struct SaliencyMap {
 /// A frame to look at.
 struct Job {
     index: usize,
-    image: Arc<RgbImage>,
+    image: Arc<Array3<u8>>,
 }
 
 /// The thread's owner. Dropping it ends the thread after the patch in hand.
@@ -77,7 +78,7 @@ impl Saliency {
     }
 
     /// Asks for the map of a frame; one that still waits is given up for it.
-    pub fn ask(&self, index: usize, image: &Arc<RgbImage>) {
+    pub fn ask(&self, index: usize, image: &Arc<Array3<u8>>) {
         let mut job = Job { index, image: image.clone() };
         while let Err(TrySendError::Full(back)) = self.jobs.try_send(job) {
             let _ = self.waiting.try_recv();
@@ -103,26 +104,24 @@ impl Saliency {
 }
 
 fn map(perception: &mut Perception, job: &Job, hurried: &AtomicBool) -> anyhow::Result<SaliencyMap> {
-    let (width, height) = (job.image.width, job.image.height);
+    let (height, width, _) = job.image.dim();
     let crop = perception.crop_rect(width, height);
     let mut features = vec![0.0; perception.feature_count()];
-    let mut angle = |pixels: &[u8]| -> anyhow::Result<f32> {
-        perception.features(pixels, width, height, &mut features)?;
+    let mut angle = |image: &Array3<u8>| -> anyhow::Result<f32> {
+        perception.features(rgb_bytes(image), width, height, &mut features)?;
         Ok(perception.single_frame_steering_rad(&features))
     };
-    let whole = angle(&job.image.pixels)?;
-    let grey = mean_colour(&job.image, crop);
+    let whole = angle(&job.image)?;
+    let grey = ndarray::arr1(&mean_colour(&job.image, crop));
     let mut values = Vec::with_capacity(COLUMNS * ROWS);
-    let mut covered = job.image.pixels.clone();
+    let mut covered = Array3::clone(&job.image);
     for row in 0..ROWS {
         for column in 0..COLUMNS {
             let started = Instant::now();
-            let patch = patch(crop, column, row);
-            fill(&mut covered, width, patch, |_| grey);
+            let [x0, y0, x1, y1] = patch(crop, column, row);
+            covered.slice_mut(s![y0..y1, x0..x1, ..]).assign(&grey);
             values.push((angle(&covered)? - whole).abs());
-            fill(&mut covered, width, patch, |at| {
-                [job.image.pixels[at], job.image.pixels[at + 1], job.image.pixels[at + 2]]
-            });
+            covered.slice_mut(s![y0..y1, x0..x1, ..]).assign(&job.image.slice(s![y0..y1, x0..x1, ..]));
             if !hurried.load(Ordering::Relaxed) {
                 std::thread::sleep((2 * started.elapsed()).min(Duration::from_millis(100)));
             }
@@ -148,25 +147,10 @@ fn patch(crop: [usize; 4], column: usize, row: usize) -> [usize; 4] {
     [x0, y0, x1, y1]
 }
 
-/// Sets every pixel of a patch; `colour` is told where the pixel's three bytes lie.
-fn fill(pixels: &mut [u8], width: usize, [x0, y0, x1, y1]: [usize; 4], colour: impl Fn(usize) -> [u8; 3]) {
-    for y in y0..y1 {
-        for x in x0..x1 {
-            let at = 3 * (y * width + x);
-            pixels[at..at + 3].copy_from_slice(&colour(at));
-        }
-    }
-}
-
-fn mean_colour(image: &RgbImage, [x, y, w, h]: [usize; 4]) -> [u8; 3] {
+fn mean_colour(image: &Array3<u8>, [x, y, w, h]: [usize; 4]) -> [u8; 3] {
     let mut sums = [0_u64; 3];
-    for row in y..y + h {
-        let start = 3 * (row * image.width + x);
-        for pixel in image.pixels[start..start + 3 * w].chunks_exact(3) {
-            for (sum, value) in sums.iter_mut().zip(pixel) {
-                *sum += u64::from(*value);
-            }
-        }
+    for pixel in image.slice(s![y..y + h, x..x + w, ..]).rows() {
+        (0..3).for_each(|channel| sums[channel] += u64::from(pixel[channel]));
     }
     sums.map(|sum| (sum / ((w * h) as u64).max(1)) as u8)
 }
@@ -192,13 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn covering_and_uncovering_leaves_the_picture_as_it_was() {
-        let image = RgbImage { width: 8, height: 4, pixels: (0..96).collect() };
-        let mut pixels = image.pixels.clone();
-        fill(&mut pixels, 8, [2, 1, 5, 3], |_| [0; 3]);
-        assert_ne!(pixels, image.pixels);
-        fill(&mut pixels, 8, [2, 1, 5, 3], |at| [image.pixels[at], image.pixels[at + 1], image.pixels[at + 2]]);
-        assert_eq!(pixels, image.pixels);
+    fn the_mean_colour_is_that_of_the_rectangle() {
+        let image = Array3::from_shape_fn((4, 8, 3), |(row, column, k)| (3 * (8 * row + column) + k) as u8);
         assert_eq!(mean_colour(&image, [0, 0, 1, 1]), [0, 1, 2]);
+        assert_eq!(mean_colour(&image, [2, 1, 3, 1]), [33, 34, 35]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use deltasteer_data::RgbImage;
+use deltasteer_data::rgb_bytes;
 use egui::{Color32, ColorImage, TextureHandle, TextureOptions, Theme};
 
 use super::sent::{SentColumn, SentRing};
@@ -20,7 +20,7 @@ pub struct Textures {
     pub saliency: Option<TextureHandle>,
     /// Rows of pixels that the raster's panel had when it was last painted.
     pub raster_rows: Cell<usize>,
-    picture_of: Option<*const RgbImage>,
+    picture_of: Option<*const ndarray::Array3<u8>>,
     raster_of: Option<RasterState>,
     saliency_of: Option<(usize, Theme)>,
 }
@@ -59,8 +59,9 @@ impl Textures {
             return;
         }
         self.picture_of = Some(identity);
-        let size = [frame.image.width, frame.image.height];
-        put(&mut self.picture, ctx, "frame", ColorImage::from_rgb(size, &frame.image.pixels), TextureOptions::LINEAR);
+        let (height, width, _) = frame.image.dim();
+        let image = ColorImage::from_rgb([width, height], rgb_bytes(&frame.image));
+        put(&mut self.picture, ctx, "frame", image, TextureOptions::LINEAR);
     }
 
     fn update_raster(&mut self, ctx: &egui::Context, ring: &SentRing) {

@@ -280,7 +280,6 @@ impl View {
 mod tests {
     use super::*;
     use crate::pipeline::{QueueLengths, StageFailure, StageTimes};
-    use deltasteer_data::RgbImage;
     use deltasteer_perception::CnnWork;
     use deltasteer_temporal::{StepCount, Totals};
 
@@ -288,7 +287,7 @@ mod tests {
         Arc::new(FrameResult {
             index,
             time_s: index as f64 * 0.05,
-            image: Arc::new(RgbImage { width: 1, height: 1, pixels: vec![0; 3] }),
+            image: Arc::new(ndarray::Array3::zeros((1, 1, 3))),
             steering_true_rad: Some(0.1),
             steering_rad: 0.2,
             steering_dense_rad: None,

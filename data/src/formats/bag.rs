@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
+use ndarray::Array3;
 use rosbag::record_types::Chunk;
 use rosbag::{ChunkRecord, IndexRecord, MessageRecord, RosBag};
 
@@ -20,7 +21,7 @@ use crate::folder::bad_file;
 use crate::recorded::recording::{Facts, Pictures};
 use crate::recorded::{Tally, decode};
 use crate::signal::Signal;
-use crate::{CameraGeometry, RgbImage, SkipReport, SteeringUnit};
+use crate::{CameraGeometry, SkipReport, SteeringUnit};
 
 const EXPECTED: &str = "an indexed ROS bag (version 2.0) with compressed images of a camera";
 const IMAGE_TYPE: &str = "sensor_msgs/CompressedImage";
@@ -204,7 +205,7 @@ struct BagPictures {
 }
 
 impl Pictures for BagPictures {
-    fn picture(&self, index: usize) -> Result<RgbImage, String> {
+    fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
         let at = self.images[index];
         guarded(|| {
             let chunk = chunk_at(&self.bag, at.chunk_pos)?;

@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hdf5_pure::{Dataset, File};
+use ndarray::Array3;
 
 use super::Opened;
 use crate::folder::{bad_file, files_in, name_of};
 use crate::recorded::decode::MAX_SIDE;
 use crate::recorded::recording::{Facts, Pictures};
-use crate::{CameraGeometry, DataError, RgbImage, SkipReport, SteeringUnit};
+use crate::{CameraGeometry, DataError, SkipReport, SteeringUnit};
 
 /// What [`recognise`] looks for, for error messages.
 pub(super) const LOOKED_FOR: &str = "comma.ai 2016: camera/NAME.h5 with log/NAME.h5";
@@ -169,16 +170,9 @@ impl H5Pictures {
 }
 
 impl Pictures for H5Pictures {
-    fn picture(&self, index: usize) -> Result<RgbImage, String> {
+    fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
         let planes = self.dataset.read_u8_rows(index as u64, 1).map_err(|e| e.to_string())?;
-        let area = self.rows * self.columns;
-        if planes.len() != 3 * area {
-            return Err(format!("{} bytes for {}x{} RGB", planes.len(), self.columns, self.rows));
-        }
-        let mut pixels = vec![0; 3 * area];
-        for (at, pixel) in pixels.chunks_exact_mut(3).enumerate() {
-            pixel.copy_from_slice(&[planes[at], planes[area + at], planes[2 * area + at]]);
-        }
-        Ok(RgbImage { width: self.columns, height: self.rows, pixels })
+        let planes = Array3::from_shape_vec((3, self.rows, self.columns), planes).map_err(|e| e.to_string())?;
+        Ok(planes.permuted_axes([1, 2, 0]).as_standard_layout().into_owned())
     }
 }

@@ -1,8 +1,10 @@
 //! The rectangle that follows from a camera, and a source that is cut to it.
 
+use ndarray::{Array3, Axis, s};
+
 use super::{Framing, bad};
 use crate::source::LiveHealth;
-use crate::{CameraGeometry, DataError, Frame, RgbImage, SkipReport, Source, SourceInfo};
+use crate::{CameraGeometry, DataError, Frame, SkipReport, Source, SourceInfo};
 
 /// Width over height of the pictures that models learn on.
 const ASPECT: f32 = 4.0 / 3.0;
@@ -114,22 +116,13 @@ fn check([left, top, width, height]: Rect, frame_width: usize, frame_height: usi
 }
 
 /// The part of a picture inside `rect`; beyond the picture its nearest edge pixel.
-fn cut(image: &RgbImage, [left, top, width, height]: Rect) -> RgbImage {
-    let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
-    let last_column = image.width as i64 - 1;
-    // Columns left of the frame, within it, and right of it.
-    let before = i64::from(-left).clamp(0, i64::from(width)) as usize;
-    let from = i64::from(left).clamp(0, last_column) as usize;
-    let inside = (i64::from(left) + i64::from(width)).clamp(0, image.width as i64) as usize - from.min(image.width);
-    let inside = inside.min(width as usize - before);
-    let after = width as usize - before - inside;
-    for row in 0..i64::from(height) {
-        let row = (i64::from(top) + row).clamp(0, image.height as i64 - 1) as usize;
-        let line = &image.pixels[row * image.width * 3..][..image.width * 3];
-        let end = last_column as usize * 3;
-        (0..before).for_each(|_| pixels.extend_from_slice(&line[..3]));
-        pixels.extend_from_slice(&line[from * 3..(from + inside) * 3]);
-        (0..after).for_each(|_| pixels.extend_from_slice(&line[end..]));
+fn cut(image: &Array3<u8>, [left, top, width, height]: Rect) -> Array3<u8> {
+    let (rows, columns, _) = image.dim();
+    let place = |from: i32, length: i32, limit: usize| -> Vec<usize> {
+        (0..i64::from(length)).map(|at| (i64::from(from) + at).clamp(0, limit as i64 - 1) as usize).collect()
+    };
+    if left >= 0 && top >= 0 && (left + width) as usize <= columns && (top + height) as usize <= rows {
+        return image.slice(s![top..top + height, left..left + width, ..]).to_owned();
     }
-    RgbImage { width: width as usize, height: height as usize, pixels }
+    image.select(Axis(0), &place(top, height, rows)).select(Axis(1), &place(left, width, columns))
 }

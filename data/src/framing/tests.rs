@@ -1,15 +1,15 @@
 //! Cutting a foreign camera's frames.
 
+use ndarray::Array3;
+
 use super::Framing;
-use crate::RgbImage;
 
 /// Pictures of 640 x 480, each a mark of its own, set into larger frames at (`left`, `top`).
-fn wide_frames(folder: &std::path::Path, left: u32, top: u32, size: (u32, u32)) -> Vec<RgbImage> {
+fn wide_frames(folder: &std::path::Path, left: u32, top: u32, size: (u32, u32)) -> Vec<Array3<u8>> {
     let mut road = crate::open("road:5,seconds=0.2,size=640x480").unwrap();
     let mut pictures = Vec::new();
     while let Some(frame) = road.next_frame().unwrap() {
-        let (width, height) = (frame.image.width as u32, frame.image.height as u32);
-        let picture = image::RgbImage::from_raw(width, height, frame.image.pixels.clone()).unwrap();
+        let picture = image::RgbImage::from_raw(640, 480, crate::rgb_bytes(&frame.image).to_vec()).unwrap();
         let mut canvas = image::RgbImage::from_pixel(size.0, size.1, image::Rgb([9, 99, 199]));
         image::imageops::replace(&mut canvas, &picture, left.into(), top.into());
         canvas.save(folder.join(format!("{}.png", frame.index))).unwrap();
@@ -60,12 +60,11 @@ fn beyond_the_frame_its_edge_is_repeated() {
     let mut source = crate::open(file.to_str().unwrap()).unwrap();
     assert!(source.info().notes.iter().any(|note| note.contains("repeats its edge")), "{:?}", source.info().notes);
     let image = source.next_frame().unwrap().unwrap().image;
-    assert_eq!((image.width, image.height), (90, 40));
+    assert_eq!(image.dim(), (40, 90, 3));
     for row in 0..40 {
         for column in 0..90 {
-            let pixel = &image.pixels[(row * 90 + column) * 3..][..3];
             let expected = [(column as i32 - 10).clamp(0, 63) as u8, (row as i32 + 30).clamp(0, 47) as u8, 7];
-            assert_eq!(pixel, expected, "column {column}, row {row}");
+            assert_eq!([0, 1, 2].map(|k| image[[row, column, k]]), expected, "column {column}, row {row}");
         }
     }
 }

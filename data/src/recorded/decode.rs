@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use image::{ImageFormat, ImageReader, Limits};
+use ndarray::Array3;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
-
-use crate::RgbImage;
 
 /// Largest side that is decoded. A damaged header must not make the reader ask for gigabytes.
 pub(crate) const MAX_SIDE: usize = 8192;
@@ -23,7 +22,7 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 ///
 /// # Errors
 /// A plain sentence fragment: unreadable, empty, not an image, truncated or too large.
-pub(crate) fn image_file(path: &Path) -> Result<RgbImage, String> {
+pub(crate) fn image_file(path: &Path) -> Result<Array3<u8>, String> {
     let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
     if length > MAX_FILE_BYTES {
         return Err(format!("{length} bytes; an image of at most {MAX_FILE_BYTES} was expected"));
@@ -35,7 +34,7 @@ pub(crate) fn image_file(path: &Path) -> Result<RgbImage, String> {
 ///
 /// # Errors
 /// As [`image_file`].
-pub(crate) fn image_bytes(bytes: &[u8]) -> Result<RgbImage, String> {
+pub(crate) fn image_bytes(bytes: &[u8]) -> Result<Array3<u8>, String> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
@@ -45,7 +44,7 @@ pub(crate) fn image_bytes(bytes: &[u8]) -> Result<RgbImage, String> {
 }
 
 /// Decodes a JPEG strictly: a truncated one is an error, not a picture whose lower part is grey.
-fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
+fn jpeg(bytes: &[u8]) -> Result<Array3<u8>, String> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(MAX_SIDE)
@@ -58,14 +57,11 @@ fn jpeg(bytes: &[u8]) -> Result<RgbImage, String> {
         return Err(format!("{width}x{height}; a picture of at most {MAX_PIXELS} pixels was expected"));
     }
     let pixels = decoder.decode().map_err(|e| format!("damaged JPEG: {e:?}"))?;
-    if pixels.len() != width * height * 3 {
-        return Err(format!("damaged JPEG: {} bytes for {width}x{height} RGB", pixels.len()));
-    }
-    Ok(RgbImage { width, height, pixels })
+    Array3::from_shape_vec((height, width, 3), pixels).map_err(|e| format!("damaged JPEG: {width}x{height} RGB: {e}"))
 }
 
 /// Decodes what is not a JPEG: PNG, the only other kind that recordings hold.
-fn other(bytes: &[u8]) -> Result<RgbImage, String> {
+fn other(bytes: &[u8]) -> Result<Array3<u8>, String> {
     let format = image::guess_format(bytes).map_err(|_| "neither JPEG nor PNG".to_owned())?;
     if format != ImageFormat::Png {
         return Err(format!("{format:?} image; JPEG or PNG was expected"));
@@ -77,7 +73,8 @@ fn other(bytes: &[u8]) -> Result<RgbImage, String> {
     limits.max_alloc = Some(8 * MAX_PIXELS as u64);
     reader.limits(limits);
     let rgb = reader.decode().map_err(|e| format!("damaged PNG: {e}"))?.into_rgb8();
-    Ok(RgbImage { width: rgb.width() as usize, height: rgb.height() as usize, pixels: rgb.into_raw() })
+    let shape = (rgb.height() as usize, rgb.width() as usize, 3);
+    Array3::from_shape_vec(shape, rgb.into_raw()).map_err(|e| format!("damaged PNG: {e}"))
 }
 
 #[cfg(test)]
@@ -86,30 +83,30 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     /// A picture as JPEG bytes, for the tests of this crate.
-    pub(crate) fn jpeg_of(image: &RgbImage) -> Vec<u8> {
+    pub(crate) fn jpeg_of(image: &Array3<u8>) -> Vec<u8> {
         let mut bytes = Vec::new();
         image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 95)
-            .encode(&image.pixels, image.width as u32, image.height as u32, image::ExtendedColorType::Rgb8)
+            .encode(crate::rgb_bytes(image), image.dim().1 as u32, image.dim().0 as u32, image::ExtendedColorType::Rgb8)
             .unwrap();
         bytes
     }
 
-    fn ramp(width: usize, height: usize) -> RgbImage {
-        let pixels = (0..width * height * 3).map(|i| (i * 7 % 200) as u8).collect();
-        RgbImage { width, height, pixels }
+    fn ramp(width: usize, height: usize) -> Array3<u8> {
+        Array3::from_shape_fn((height, width, 3), |(row, column, k)| ((row * width + column) * 21 + k * 7) as u8 % 200)
     }
 
     #[test]
     fn a_jpeg_and_a_png_give_their_pixels() {
-        let grey = RgbImage { width: 32, height: 16, pixels: vec![90; 32 * 16 * 3] };
+        let grey = Array3::from_elem((16, 32, 3), 90);
         let back = image_bytes(&jpeg_of(&grey)).unwrap();
-        assert_eq!((back.width, back.height), (32, 16));
-        assert!(back.pixels.iter().all(|&p| p.abs_diff(90) <= 2));
+        assert_eq!(back.dim(), (16, 32, 3));
+        assert!(back.iter().all(|&p| p.abs_diff(90) <= 2));
 
         let picture = ramp(20, 10);
         let mut png = Vec::new();
         let encoder = image::codecs::png::PngEncoder::new(&mut png);
-        image::ImageEncoder::write_image(encoder, &picture.pixels, 20, 10, image::ExtendedColorType::Rgb8).unwrap();
+        image::ImageEncoder::write_image(encoder, crate::rgb_bytes(&picture), 20, 10, image::ExtendedColorType::Rgb8)
+            .unwrap();
         assert_eq!(image_bytes(&png).unwrap(), picture);
     }
 
@@ -119,7 +116,7 @@ pub(crate) mod tests {
         image::codecs::jpeg::JpegEncoder::new(&mut bytes)
             .encode(&[128; 64], 8, 8, image::ExtendedColorType::L8)
             .unwrap();
-        assert_eq!(image_bytes(&bytes).unwrap().pixels.len(), 8 * 8 * 3);
+        assert_eq!(image_bytes(&bytes).unwrap().dim(), (8, 8, 3));
     }
 
     #[test]
@@ -146,9 +143,7 @@ pub(crate) mod tests {
             let at = at % bytes.len();
             bytes[at] = with;
             bytes.truncate(keep.max(1));
-            if let Ok(picture) = image_bytes(&bytes) {
-                prop_assert_eq!(picture.pixels.len(), picture.width * picture.height * 3);
-            }
+            let _ = image_bytes(&bytes);
         }
 
         #[test]

@@ -1,6 +1,6 @@
 //! Recordings whose frames can be fetched by index: what every file format becomes.
 //!
-//! - [`decode`]: JPEG and PNG bytes to an [`RgbImage`](crate::RgbImage)
+//! - [`decode`]: JPEG and PNG bytes to a picture
 //! - [`recording`]: a list of frames with times and angles, which a format fills in
 //! - [`timeline`]: rate, gaps and troubles of a list of time stamps
 //! - [`read_ahead`]: threads that decode the next frames, in order

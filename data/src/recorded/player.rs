@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use ndarray::Array3;
+
 use super::read_ahead::ReadAhead;
 use super::recording::Pictures;
-use crate::{DataError, Frame, RgbImage, SkipReport, Source, SourceInfo};
+use crate::{DataError, Frame, SkipReport, Source, SourceInfo};
 
 /// Plays a recording. Reading on decodes ahead on several threads; the first frame after a seek is decoded at once by the
 /// caller, so that jumping about costs one picture a jump.
@@ -43,7 +45,7 @@ impl Player {
     }
 
     /// Decodes the picture at the position and steps on.
-    fn step(&mut self) -> Result<RgbImage, String> {
+    fn step(&mut self) -> Result<Array3<u8>, String> {
         let index = self.position;
         self.position += 1;
         if self.reading_on && self.read_ahead.is_none() {
@@ -56,12 +58,13 @@ impl Player {
         ready.unwrap_or_else(|| self.pictures.picture(index))
     }
 
-    fn note_other_size(&mut self, index: usize, picture: &RgbImage) {
-        if !self.size_noted && (picture.width, picture.height) != (self.info.width, self.info.height) {
+    fn note_other_size(&mut self, index: usize, picture: &Array3<u8>) {
+        let (height, width, _) = picture.dim();
+        if !self.size_noted && (width, height) != (self.info.width, self.info.height) {
             self.size_noted = true;
             self.info.notes.push(format!(
-                "the size changes: frame {index} is {}x{}, the first was {}x{}",
-                picture.width, picture.height, self.info.width, self.info.height
+                "the size changes: frame {index} is {width}x{height}, the first was {}x{}",
+                self.info.width, self.info.height
             ));
         }
     }
@@ -123,14 +126,15 @@ mod tests {
     }
 
     impl Pictures for Numbered {
-        fn picture(&self, index: usize) -> Result<RgbImage, String> {
+        fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
             if index.is_multiple_of(5) {
                 std::thread::sleep(std::time::Duration::from_micros(300));
             }
             if self.damaged_every > 0 && index % self.damaged_every == self.damaged_every - 1 {
                 return Err(format!("{index}.jpg: damaged JPEG"));
             }
-            Ok(RgbImage { width: 2, height: 1, pixels: (index as u32).to_le_bytes().repeat(2)[..6].to_vec() })
+            let bytes = (index as u32).to_le_bytes();
+            Ok(Array3::from_shape_fn((1, 2, 3), |(_, column, k)| bytes[(3 * column + k) % 4]))
         }
     }
 
@@ -149,7 +153,7 @@ mod tests {
     }
 
     fn number(frame: &Frame) -> usize {
-        u32::from_le_bytes(frame.image.pixels[..4].try_into().unwrap()) as usize
+        u32::from_le_bytes(crate::rgb_bytes(&frame.image)[..4].try_into().unwrap()) as usize
     }
 
     #[test]

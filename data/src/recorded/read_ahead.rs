@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use ndarray::Array3;
+
 use super::recording::Pictures;
-use crate::RgbImage;
 
 /// Pictures that each thread may hold ready, if they are not huge.
 const READY_PER_THREAD: usize = 3;
@@ -18,7 +19,7 @@ const MAX_THREADS: usize = 4;
 /// All pictures that are ready or in the making together hold about this many bytes at most.
 const MAX_BYTES: usize = 256 << 20;
 
-type Decoded = Result<RgbImage, String>;
+type Decoded = Result<Array3<u8>, String>;
 
 /// Decoding ahead from a given frame to the end. Dropping it ends the threads.
 pub(super) struct ReadAhead {

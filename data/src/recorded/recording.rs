@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ndarray::Array3;
+
 use super::player::Player;
 use super::{decode, timeline};
-use crate::{CameraGeometry, DataError, RgbImage, SkipReport, Source, SourceInfo, SteeringUnit};
+use crate::{CameraGeometry, DataError, SkipReport, Source, SourceInfo, SteeringUnit};
 
 /// One frame of a recording whose pictures are files.
 #[derive(Debug, Clone)]
@@ -21,7 +23,7 @@ pub(crate) struct RecordedFrame {
 /// Where pictures are fetched from by index, from several threads at once.
 pub(crate) trait Pictures: Send + Sync + 'static {
     /// Decodes picture `index`; the error is a plain fragment that names the picture and what is wrong.
-    fn picture(&self, index: usize) -> Result<RgbImage, String>;
+    fn picture(&self, index: usize) -> Result<Array3<u8>, String>;
 }
 
 /// Image files, one a frame.
@@ -32,7 +34,7 @@ struct ImageFiles {
 }
 
 impl Pictures for ImageFiles {
-    fn picture(&self, index: usize) -> Result<RgbImage, String> {
+    fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
         let path = &self.files[index];
         decode::image_file(path)
             .map_err(|reason| format!("{}: {reason}", path.strip_prefix(&self.folder).unwrap_or(path).display()))
@@ -152,13 +154,13 @@ impl Facts {
         };
         let mut first_error = None;
         let size = (0..count).find_map(|i| match pictures.picture(i) {
-            Ok(picture) => Some((picture.width, picture.height)),
+            Ok(picture) => Some(picture.dim()),
             Err(reason) => {
                 first_error.get_or_insert(reason);
                 None
             }
         });
-        let Some((width, height)) = size else {
+        let Some((height, width, _)) = size else {
             return Err(bad(match (first_error, self.missing.examples.first()) {
                 (Some(reason), _) => format!("none of its {count} images can be decoded ({reason})"),
                 (None, Some(reason)) => format!("it holds none of its {} images ({reason})", self.missing.count),

@@ -150,7 +150,7 @@ mod tests {
         for frame in frames(source.as_mut()) {
             assert_eq!(frame.time_s, info.times_s[frame.index]);
             assert_eq!(frame.steering_true_rad, info.steering_true_rad[frame.index]);
-            assert_eq!((frame.image.width, frame.image.height, frame.image.pixels.len()), (40, 20, 40 * 20 * 3));
+            assert_eq!(frame.image.dim(), (20, 40, 3));
         }
         let standard = open("road:5").unwrap();
         assert_eq!(
@@ -166,7 +166,7 @@ mod tests {
                 let settings = RoadSettings { seconds: 0.2, width, height, rate_hz: 20.0 };
                 let all = frames(&mut RoadSource::new(seed, settings).unwrap());
                 assert_eq!(all.len(), 4);
-                assert!(all.iter().all(|f| f.image.pixels.len() == width * height * 3));
+                assert!(all.iter().all(|f| f.image.dim() == (height, width, 3)));
             }
         }
     }
@@ -224,7 +224,7 @@ mod tests {
         let mut source = RoadSource::new(12, settings).unwrap();
         let labels = source.info.steering_true_rad.iter().flat_map(|l| l.unwrap().to_le_bytes());
         let labels = checksum(labels.collect::<Vec<u8>>().into_iter());
-        let pixels = checksum(frames(&mut source).into_iter().step_by(50).flat_map(|f| f.image.pixels));
+        let pixels = checksum(frames(&mut source).into_iter().step_by(50).flat_map(|f| f.image));
         assert_eq!((labels, pixels), (0xee41_e707_c660_29cf, 0x073e_1969_5496_7294), "({labels:#x}, {pixels:#x})");
     }
 }

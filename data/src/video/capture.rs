@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ndarray::Array3;
 use opencv::core::{Mat, MatTraitConst, MatTraitConstManual, Vector};
 use opencv::imgproc::{COLOR_BGR2RGB, cvt_color_def};
 use opencv::videoio::{
@@ -11,7 +12,6 @@ use opencv::videoio::{
 };
 
 use super::live::Feed;
-use crate::RgbImage;
 
 /// How long a stream may be silent while it is opened or read.
 const TIMEOUT_MS: i32 = 5000;
@@ -87,17 +87,14 @@ impl Capture {
     }
 
     /// The next frame; `None` at the end of a file, or when a feed has failed.
-    pub(super) fn read(&mut self) -> Result<Option<RgbImage>, String> {
+    pub(super) fn read(&mut self) -> Result<Option<Array3<u8>>, String> {
         if !self.video.read(&mut self.bgr).map_err(|e| plain(&e))? || self.bgr.empty() {
             return Ok(None);
         }
         cvt_color_def(&self.bgr, &mut self.rgb, COLOR_BGR2RGB).map_err(|e| plain(&e))?;
         let (width, height) = (self.rgb.cols() as usize, self.rgb.rows() as usize);
         let pixels = self.rgb.data_bytes().map_err(|e| plain(&e))?.to_vec();
-        if pixels.len() != width * height * 3 {
-            return Err(format!("{} bytes for a frame of {width}x{height} RGB", pixels.len()));
-        }
-        Ok(Some(RgbImage { width, height, pixels }))
+        Array3::from_shape_vec((height, width, 3), pixels).map(Some).map_err(|e| format!("{width}x{height} RGB: {e}"))
     }
 }
 
@@ -140,7 +137,7 @@ impl Feed for LiveFeed {
         Ok(())
     }
 
-    fn read(&mut self) -> Result<RgbImage, String> {
+    fn read(&mut self) -> Result<Array3<u8>, String> {
         let capture = self.capture.as_mut().ok_or("not connected")?;
         capture.read()?.ok_or_else(|| "the feed ended or fell silent".to_owned())
     }

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use ndarray::Array3;
+
 use super::capture::Capture;
 use super::labels::Labels;
 use crate::folder::bad_file;
 use crate::recorded::timeline;
-use crate::{CameraGeometry, DataError, Frame, RgbImage, SkipReport, Source, SourceInfo};
+use crate::{CameraGeometry, DataError, Frame, SkipReport, Source, SourceInfo};
 
 /// Up to this many frames ahead it is quicker to decode on than to jump.
 const STEP_ON: usize = 100;
@@ -91,7 +93,8 @@ fn has_index(path: &Path) -> bool {
 }
 
 /// What is known of the video.
-fn describe(name: &str, first: &RgbImage, count: usize, rate_hz: f64, labels: Labels) -> SourceInfo {
+fn describe(name: &str, first: &Array3<u8>, count: usize, rate_hz: f64, labels: Labels) -> SourceInfo {
+    let (height, width, _) = first.dim();
     let mut notes = labels.notes;
     let (times_s, rate_hz, gaps) = if labels.raw_times_s.is_empty() {
         ((0..count).map(|i| i as f64 / rate_hz).collect(), rate_hz, Vec::new())
@@ -117,15 +120,15 @@ fn describe(name: &str, first: &RgbImage, count: usize, rate_hz: f64, labels: La
         format: labels.format,
         live: false,
         frame_count,
-        width: first.width,
-        height: first.height,
+        width,
+        height,
         rate_hz,
         times_s,
         steering_true_rad,
         steering_unit: labels.steering_unit,
         gaps,
         notes,
-        camera: CameraGeometry::assumed(first.width, first.height),
+        camera: CameraGeometry::assumed(width, height),
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{CameraGeometry, DataError, Frame, LiveHealth, RgbImage, SkipReport, Source, SourceInfo, SteeringUnit};
+use ndarray::Array3;
+
+use crate::{CameraGeometry, DataError, Frame, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};
 
 /// How long `next_frame` waits for a new frame before it says so.
 const WAIT: Duration = Duration::from_millis(500);
@@ -23,7 +25,7 @@ pub(super) trait Feed: Send + 'static {
     /// Connects, or connects again.
     fn connect(&mut self) -> Result<(), String>;
     /// Waits for the next frame.
-    fn read(&mut self) -> Result<RgbImage, String>;
+    fn read(&mut self) -> Result<Array3<u8>, String>;
     /// The rate that the feed states, if any.
     fn rate_hz(&self) -> Option<f64>;
 }
@@ -32,7 +34,7 @@ pub(super) trait Feed: Send + 'static {
 struct Arrived {
     index: usize,
     at: Instant,
-    image: RgbImage,
+    image: Array3<u8>,
 }
 
 /// What the reader thread and the source share.
@@ -70,7 +72,7 @@ impl Shared {
     }
 
     /// Puts a frame in the place of the last one.
-    fn publish(&self, image: RgbImage, rate_hz: Option<f64>) {
+    fn publish(&self, image: Array3<u8>, rate_hz: Option<f64>) {
         let mut state = self.lock();
         let at = Instant::now();
         let arrived = Arrived { index: state.count, at, image };
@@ -108,10 +110,10 @@ impl LiveSource {
             .map_err(|e| no_feed(format!("no thread: {e}")))?;
         let state = shared.wait(FIRST_FRAME, |state| state.newest.is_some() || !state.trouble.is_empty());
         let trouble = state.trouble.clone();
-        let first = state.newest.as_ref().map(|first| (first.at, first.image.width, first.image.height));
+        let first = state.newest.as_ref().map(|first| (first.at, first.image.dim()));
         let rate_hz = state.rate_hz.unwrap_or(ASSUMED_HZ);
         drop(state);
-        let Some((started, width, height)) = first else {
+        let Some((started, (height, width, _))) = first else {
             shared.lock().stop = true;
             shared.changed.notify_all();
             let silence = || format!("no frame came within {} s", FIRST_FRAME.as_secs());
@@ -261,7 +263,7 @@ mod tests {
             Ok(())
         }
 
-        fn read(&mut self) -> Result<RgbImage, String> {
+        fn read(&mut self) -> Result<Array3<u8>, String> {
             loop {
                 match self.script.pop_front() {
                     None => thread::sleep(Duration::from_secs(1)),
@@ -272,7 +274,7 @@ mod tests {
                         self.script.push_front(Act::Frames(n - 1, every));
                         thread::sleep(every);
                         self.sent += 1;
-                        return Ok(RgbImage { width: 1, height: 1, pixels: vec![self.sent; 3] });
+                        return Ok(Array3::from_elem((1, 1, 3), self.sent));
                     }
                 }
             }
@@ -297,9 +299,9 @@ mod tests {
             Ok(())
         }
 
-        fn read(&mut self) -> Result<RgbImage, String> {
+        fn read(&mut self) -> Result<Array3<u8>, String> {
             let level = self.0.recv().map_err(|_| "the test is over".to_owned())?;
-            Ok(RgbImage { width: 1, height: 1, pixels: vec![level; 3] })
+            Ok(Array3::from_elem((1, 1, 3), level))
         }
 
         fn rate_hz(&self) -> Option<f64> {
@@ -325,7 +327,7 @@ mod tests {
         assert!(source.info().live && source.info().frame_count.is_none() && source.info().rate_hz == ASSUMED_HZ);
         for expected in 0..100 {
             let frame = next(&mut source);
-            assert_eq!((frame.index, frame.image.pixels[0] as usize), (expected, expected));
+            assert_eq!((frame.index, frame.image[[0, 0, 0]] as usize), (expected, expected));
             sender.send(expected as u8 + 1).unwrap();
         }
         assert_eq!(source.health().unwrap().dropped, 0);
@@ -337,7 +339,7 @@ mod tests {
         (1..40).for_each(|level| sender.send(level).unwrap());
         assert_eq!(source.shared.wait(60_000 * MS, |state| state.count == 40).count, 40);
         let frame = next(&mut source);
-        assert_eq!((frame.index, frame.image.pixels[0]), (39, 39));
+        assert_eq!((frame.index, frame.image[[0, 0, 0]]), (39, 39));
         assert_eq!(source.health().unwrap().dropped, 39);
         sender.send(40).unwrap();
         assert_eq!(next(&mut source).index, 40);

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use ndarray::Array3;
 use opencv::core::{Mat, Size, Vec3b};
 use opencv::imgproc::{COLOR_RGB2BGR, cvt_color_def};
 use opencv::videoio::{self, CAP_FFMPEG, VideoWriterTrait, VideoWriterTraitConst};
 
-use crate::{DataError, RgbImage};
+use crate::{DataError, rgb_bytes};
 
 /// Codecs in the order in which they are tried: what browsers play, and what every FFmpeg can write.
 const CODECS: [[char; 4]; 2] = [['a', 'v', 'c', '1'], ['m', 'p', '4', 'v']];
@@ -46,13 +47,14 @@ impl VideoWriter {
     ///
     /// # Errors
     /// [`DataError::BadFile`] for a picture of another size, or what OpenCV says.
-    pub fn write(&mut self, picture: &RgbImage) -> Result<(), DataError> {
+    pub fn write(&mut self, picture: &Array3<u8>) -> Result<(), DataError> {
         let (columns, rows) = self.size;
-        if (picture.width & !1, picture.height & !1) != self.size {
-            let problem = format!("a frame of {}x{} in a video of {columns}x{rows}", picture.width, picture.height);
+        let (height, width, _) = picture.dim();
+        if (width & !1, height & !1) != self.size {
+            let problem = format!("a frame of {width}x{height} in a video of {columns}x{rows}");
             return Err(fault(&self.path, problem));
         }
-        let lines = picture.pixels.chunks_exact(3 * picture.width).take(rows);
+        let lines = rgb_bytes(picture).chunks_exact(3 * width).take(rows);
         let pixels: Vec<Vec3b> =
             lines.flat_map(|line| line.as_chunks::<3>().0[..columns].iter().map(|&pixel| Vec3b::from(pixel))).collect();
         let path = &self.path;

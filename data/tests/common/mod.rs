@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deltasteer_data::{Frame, RgbImage, Source};
+use deltasteer_data::{Frame, Source, rgb_bytes};
+use ndarray::{Array3, s};
 
 /// Side of the squares that carry a frame's number.
 const CELL: usize = 8;
@@ -12,30 +13,23 @@ const CELL: usize = 8;
 const BITS: usize = 16;
 
 /// A picture of 128x16 whose upper squares are the bits of `number`, black or white, so that JPEG cannot blur them.
-pub fn numbered(number: usize) -> RgbImage {
+pub fn numbered(number: usize) -> Array3<u8> {
     numbered_sized(number, CELL * BITS, 2 * CELL)
 }
 
 /// The same on a larger canvas.
-pub fn numbered_sized(number: usize, width: usize, height: usize) -> RgbImage {
-    let mut image = RgbImage { width, height, pixels: vec![60; width * height * 3] };
-    for row in 0..CELL {
-        for column in 0..CELL * BITS {
-            let level = if number >> (column / CELL) & 1 == 1 { 255 } else { 0 };
-            image.pixels[(row * width + column) * 3..][..3].fill(level);
-        }
+pub fn numbered_sized(number: usize, width: usize, height: usize) -> Array3<u8> {
+    let mut image = Array3::from_elem((height, width, 3), 60);
+    for bit in 0..BITS {
+        let level = if number >> bit & 1 == 1 { 255 } else { 0 };
+        image.slice_mut(s![..CELL, bit * CELL..(bit + 1) * CELL, ..]).fill(level);
     }
     image
 }
 
 /// Reads the number back.
-pub fn number_in(image: &RgbImage) -> usize {
-    (0..BITS)
-        .map(|bit| {
-            let centre = (CELL / 2 * image.width + bit * CELL + CELL / 2) * 3;
-            usize::from(image.pixels[centre] > 127) << bit
-        })
-        .sum()
+pub fn number_in(image: &Array3<u8>) -> usize {
+    (0..BITS).map(|bit| usize::from(image[[CELL / 2, bit * CELL + CELL / 2, 0]] > 127) << bit).sum()
 }
 
 /// Writes a numbered JPEG, making the folders on its way.
@@ -44,11 +38,11 @@ pub fn write_jpeg(path: impl AsRef<Path>, number: usize) {
 }
 
 /// Writes an image in the format of its suffix, making the folders on its way.
-pub fn write_image(path: impl AsRef<Path>, image: &RgbImage) {
+pub fn write_image(path: impl AsRef<Path>, image: &Array3<u8>) {
     let path = path.as_ref();
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let (width, height) = (image.width as u32, image.height as u32);
-    image::save_buffer(path, &image.pixels, width, height, image::ExtendedColorType::Rgb8).unwrap();
+    let (height, width, _) = image.dim();
+    image::save_buffer(path, rgb_bytes(image), width as u32, height as u32, image::ExtendedColorType::Rgb8).unwrap();
 }
 
 /// Writes text, making the folders on its way.

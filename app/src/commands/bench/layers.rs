@@ -1,6 +1,7 @@
 //! `bench cnn SOURCE`: the CNN on changes between the frames of a drive, layer by layer beside the dense one.
 
 use anyhow::Context;
+use deltasteer_data::rgb_bytes;
 use deltasteer_perception::LayerWork;
 use deltasteer_perception::bench::LayerTime;
 use serde::Serialize;
@@ -65,7 +66,7 @@ fn on_changes(mut session: Session, dense: &[LayerTime]) -> anyhow::Result<Layer
     let mut frames = 0;
     while count.is_none_or(|count| frames < count) {
         let Some(frame) = session.source.next_frame()? else { break };
-        perception.features(&frame.image.pixels, frame.image.width, frame.image.height, &mut features)?;
+        perception.features(rgb_bytes(&frame.image), frame.image.dim().1, frame.image.dim().0, &mut features)?;
         frames += 1;
         bar.inc(1);
     }

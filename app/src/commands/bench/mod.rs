@@ -5,6 +5,7 @@ mod layers;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use deltasteer_data::rgb_bytes;
 use deltasteer_temporal::bench::{BenchRow, BenchSettings};
 use serde::Serialize;
 
@@ -152,7 +153,7 @@ fn cnn_alone(session: &Session) -> anyhow::Result<f64> {
     let mut features = vec![0.0; perception.feature_count()];
     let (start, mut count) = (Instant::now(), 0);
     while start.elapsed().as_secs_f64() < 0.5 {
-        perception.features(&frame.image.pixels, frame.image.width, frame.image.height, &mut features)?;
+        perception.features(rgb_bytes(&frame.image), frame.image.dim().1, frame.image.dim().0, &mut features)?;
         count += 1;
     }
     Ok(f64::from(count) / start.elapsed().as_secs_f64())

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Sender, bounded};
-use deltasteer_data::{Frame, Source};
+use deltasteer_data::{Frame, Source, rgb_bytes};
 use deltasteer_perception::Perception;
 
 use super::plan::Plan;
@@ -112,13 +112,13 @@ fn read(source: &mut dyn Source, range: FrameRange, stop: &AtomicBool, out: &Sen
 }
 
 fn see(eyes: &mut [Eye], frame: &Frame, out: &mut Features) -> anyhow::Result<()> {
-    let image = &frame.image;
+    let (height, width, _) = frame.image.dim();
     let mut pooled: Vec<Vec<f32>> = Vec::with_capacity(eyes.len());
     for (place, eye) in eyes.iter_mut().enumerate() {
         let mut own = Vec::new();
         if eye.trunk_of == place {
             own.resize(eye.perception.pooled_count(), 0.0);
-            eye.perception.pooled(&image.pixels, image.width, image.height, &mut own)?;
+            eye.perception.pooled(rgb_bytes(&frame.image), width, height, &mut own)?;
         }
         pooled.push(own);
     }

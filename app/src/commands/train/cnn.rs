@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail};
+use deltasteer_data::rgb_bytes;
 use deltasteer_perception::train::{CnnSettings, Control, PictureDrive, train_cnn};
 use deltasteer_perception::{PerceptionConfig, Storage, to_safetensors};
 use indicatif::ProgressBar;
@@ -72,7 +73,7 @@ fn pictures(mut part: Part, config: &PerceptionConfig, bar: &ProgressBar) -> any
             bail!("interrupted while frames were read");
         }
         let (image, angle) = (&frame.image, part.info.steering_true_rad.get(frame.index).copied().flatten());
-        drive.push(&image.pixels, image.width, image.height, angle).with_context(|| part.name.clone())?;
+        drive.push(rgb_bytes(image), image.dim().1, image.dim().0, angle).with_context(|| part.name.clone())?;
         bar.inc(1);
     }
     if drive.frames() == 0 {

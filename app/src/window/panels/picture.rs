@@ -71,7 +71,8 @@ fn paint(ui: &Ui, area: Rect, panel: &Panel) {
         ui.painter().text(area.center(), Align2::CENTER_CENTER, words, FontId::proportional(15.0), colours.weak);
         return;
     };
-    let size = vec2(frame.image.width as f32, frame.image.height as f32);
+    let (height, width, _) = frame.image.dim();
+    let size = vec2(width as f32, height as f32);
     let wheels = panel.settings.shows(Overlay::Wheels);
     let (image, side) = place(area, size, wheels);
     let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));

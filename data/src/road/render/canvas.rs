@@ -1,7 +1,8 @@
 //! The picture in the making: linear light and depth, and its development into 8-bit RGB.
 
+use ndarray::Array3;
+
 use super::super::noise::hash;
-use crate::RgbImage;
 
 /// Linear light red, green, blue, and an unused fourth that keeps pixels aligned.
 pub type Light4 = [f32; 4];
@@ -81,14 +82,15 @@ impl Canvas {
     }
 
     /// Exposes, adds the sensor's grain and vignette, and rounds to 8 bits.
-    pub fn develop(&self, exposure: f32, grain_seed: u64) -> RgbImage {
-        let mut pixels = vec![0; self.width * self.height * 3];
+    pub fn develop(&self, exposure: f32, grain_seed: u64) -> Array3<u8> {
+        let mut image = Array3::zeros((self.height, self.width, 3));
         let scale = exposure * TABLE_PER_UNIT;
         let last = (self.developed.len() - 1) as f32;
         let mut grain = hash(grain_seed, 0x6772_6169, 0) | 1;
         let (half_w, half_h) = (0.5 * self.width as f32, 0.5 * self.height as f32);
         let darkening = 0.22 * scale / (half_w * half_w + half_h * half_h);
         let columns: Vec<f32> = (0..self.width).map(|x| darkening * square(x as f32 + 0.5 - half_w)).collect();
+        let pixels = image.as_slice_mut().unwrap_or_default();
         let rows = self.light.chunks_exact(self.width).zip(pixels.chunks_exact_mut(3 * self.width));
         for (row, (line, out)) in rows.enumerate() {
             let at_row = scale - darkening * square(row as f32 + 0.5 - half_h);
@@ -105,7 +107,7 @@ impl Canvas {
                 }
             }
         }
-        RgbImage { width: self.width, height: self.height, pixels }
+        image
     }
 }
 

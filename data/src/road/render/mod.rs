@@ -32,7 +32,7 @@ use super::driver::CarState;
 use super::noise::{NoiseMap, hash};
 use super::style::Style;
 use super::track::Track;
-use crate::{CameraGeometry, RgbImage};
+use crate::CameraGeometry;
 use bonnet::Bonnet;
 use canvas::Canvas;
 use foliage::Foliage;
@@ -101,7 +101,7 @@ impl Renderer {
     }
 
     /// The picture at a moment.
-    pub fn render(&mut self, track: &Track, moment: &Moment) -> RgbImage {
+    pub fn render(&mut self, track: &Track, moment: &Moment) -> ndarray::Array3<u8> {
         let view = View::new(self.seed, track, moment.car, &self.geometry);
         let reference_s = view.s.floor();
         let Self { canvas, noise, light, .. } = self;
