@@ -15,6 +15,7 @@ mod error;
 mod feature;
 mod files;
 mod kernels;
+pub mod motion;
 pub mod perception;
 mod preprocess;
 mod team;
