@@ -13,6 +13,7 @@
 //! frame. All arrays are `[frames][batch][...]`, row after row.
 
 use super::activation::{sigmoid, tanh};
+use super::events::{self, EventsBackward};
 use super::hold::{self, DeltaCost, HoldTape};
 use super::matmul::{Order, add_row_sums, fill_rows, product};
 use super::parameters::Parameters;
@@ -71,7 +72,12 @@ pub(super) struct Technique {
     pub smooth: bool,
     /// Whether the features' gradient is wanted.
     pub want_dx: bool,
+    /// Below this share of sent values, products are made of these alone.
+    pub sparse_below: f32,
 }
+
+/// The usual `sparse_below`: a column at a time costs about five times as much as its share of a matrix product.
+pub(super) const SPARSE_BELOW: f32 = 0.15;
 
 impl Technique {
     /// The costs of frame `t`: none in the burn-in.
@@ -138,24 +144,27 @@ impl Tape {
     /// Runs the windows forward from their start.
     pub fn forward(&mut self, p: &Parameters, part: &Part, technique: &Technique) {
         let (frames, batch, hidden) = (part.frames, part.batch, p.hidden());
-        let rows = frames * batch;
         let tape = self;
         tape.resize(p, part);
         for (t, sent) in part.x.chunks_exact(batch * p.inputs()).enumerate() {
             tape.x.step(t, sent, &technique.theta_x);
         }
         let mut m_x = std::mem::take(&mut tape.m_x);
-        fill_rows(&mut m_x, p.b_x());
-        let sizes = (rows, 3 * hidden, p.inputs());
-        product(&mut m_x, sizes, (&tape.x.reference, Order::Plain), (p.w_x(), Order::Plain), true);
+        tape.input_memory(p, technique, &mut m_x);
         let mut m_h = vec![0.0; batch * 3 * hidden];
+        fill_rows(&mut m_h, p.b_h());
+        let sizes = (batch, 3 * hidden, hidden);
+        product(&mut m_h, sizes, (tape.h.start(), Order::Plain), (p.w_h(), Order::Plain), true);
         let mut sent = vec![0.0; batch * hidden];
         for t in 0..frames {
             tape.send_hidden(t, &mut sent, part, technique);
-            fill_rows(&mut m_h, p.b_h());
-            let span = t * batch * hidden..(t + 1) * batch * hidden;
-            let sizes = (batch, 3 * hidden, hidden);
-            product(&mut m_h, sizes, (&tape.h.reference[span], Order::Plain), (p.w_h(), Order::Plain), true);
+            if tape.h.sent_share(t, t + 1) < technique.sparse_below {
+                events::add_sent(&tape.h, t, hidden, p.w_h(), &mut m_h);
+            } else {
+                fill_rows(&mut m_h, p.b_h());
+                let span = t * batch * hidden..(t + 1) * batch * hidden;
+                product(&mut m_h, sizes, (&tape.h.reference[span], Order::Plain), (p.w_h(), Order::Plain), true);
+            }
             let m_x = &m_x[t * batch * 3 * hidden..(t + 1) * batch * 3 * hidden];
             tape.gates(t, hidden, m_x, &m_h);
         }
@@ -163,6 +172,24 @@ impl Tape {
         let outputs = &tape.states[batch * hidden..];
         for (steering, h) in tape.steering_rad.iter_mut().zip(outputs.chunks_exact(hidden)) {
             *steering = p.head_b() + h.iter().zip(p.head_w()).map(|(h, w)| h * w).sum::<f32>();
+        }
+    }
+
+    /// `b_x + x_ref W_x` of all frames, `[frames][batch][3 hidden]`.
+    fn input_memory(&self, p: &Parameters, technique: &Technique, m_x: &mut [f32]) {
+        let (width, n) = (3 * p.hidden(), self.batch * 3 * p.hidden());
+        fill_rows(m_x, p.b_x());
+        if self.x.sent_share(0, self.frames) >= technique.sparse_below {
+            let sizes = (self.frames * self.batch, width, p.inputs());
+            return product(m_x, sizes, (&self.x.reference, Order::Plain), (p.w_x(), Order::Plain), true);
+        }
+        let sizes = (self.batch, width, p.inputs());
+        product(&mut m_x[..n], sizes, (self.x.start(), Order::Plain), (p.w_x(), Order::Plain), true);
+        for t in 0..self.frames {
+            if t > 0 {
+                m_x.copy_within((t - 1) * n..t * n, t * n);
+            }
+            events::add_sent(&self.x, t, p.inputs(), p.w_x(), &mut m_x[t * n..(t + 1) * n]);
         }
     }
 
@@ -242,6 +269,8 @@ impl Tape {
         grad.values[range.start] += d_steering.iter().sum::<f32>();
 
         let (mut d_mx, mut d_mh) = (std::mem::take(&mut self.m_x), std::mem::take(&mut self.d_mh));
+        let sparse = |hold: &HoldTape| !technique.smooth && hold.sent_share(0, self.frames) < technique.sparse_below;
+        let mut events = sparse(&self.h).then(|| EventsBackward::new(&self.h, hidden, p.w_h()));
         let mut d_h = vec![0.0; n]; // dL/dh_t by later frames
         let mut d_old = vec![0.0; n];
         let mut d_ref = vec![0.0; n]; // dL/dh_ref by later frames
@@ -249,27 +278,61 @@ impl Tape {
             let d_out = &d_steering[t * self.batch..(t + 1) * self.batch];
             let span = t * 3 * n..(t + 1) * 3 * n;
             self.gates_backward(t, p, d_out, &d_h, &mut d_mx[span.clone()], &mut d_mh[span.clone()], &mut d_old);
-            let sizes = (self.batch, hidden, 3 * hidden);
-            product(&mut d_ref, sizes, (&d_mh[span], Order::Plain), (p.w_h(), Order::Transposed), true);
             let cost = technique.cost_at(t, technique.cost_h);
-            let range = grad.log_theta_h_range();
-            let d_theta = technique.smooth.then_some(&mut grad.values[range]);
-            hold::step_backward(&self.h, t, &technique.theta_h, cost, &mut d_ref, &mut d_old, d_theta);
+            if let Some(events) = &mut events {
+                let range = grad.w_h_range();
+                events.step(t, &d_mh[span], cost, Some(&mut d_old), &mut grad.values[range]);
+            } else {
+                let sizes = (self.batch, hidden, 3 * hidden);
+                product(&mut d_ref, sizes, (&d_mh[span], Order::Plain), (p.w_h(), Order::Transposed), true);
+                let range = grad.log_theta_h_range();
+                let d_theta = technique.smooth.then_some(&mut grad.values[range]);
+                hold::step_backward(&self.h, t, &technique.theta_h, cost, &mut d_ref, &mut d_old, d_theta);
+            }
             std::mem::swap(&mut d_h, &mut d_old);
         }
         let range = grad.w_h_range();
-        let sizes = (hidden, 3 * hidden, rows);
-        product(&mut grad.values[range], sizes, (&self.h.reference, Order::Transposed), (&d_mh, Order::Plain), true);
-        let range = grad.w_x_range();
-        let sizes = (inputs, 3 * hidden, rows);
-        product(&mut grad.values[range], sizes, (&self.x.reference, Order::Transposed), (&d_mx, Order::Plain), true);
+        if let Some(events) = events {
+            events.finish(&mut grad.values[range]);
+        } else {
+            let (sizes, reference) = ((hidden, 3 * hidden, rows), &self.h.reference);
+            product(&mut grad.values[range], sizes, (reference, Order::Transposed), (&d_mh, Order::Plain), true);
+        }
+        let wanted = technique.want_dx || technique.smooth;
+        let d_x = if sparse(&self.x) {
+            self.features_backward_sparse(p, technique, &d_mx, wanted, grad)
+        } else {
+            let (range, sizes, reference) = (grad.w_x_range(), (inputs, 3 * hidden, rows), &self.x.reference);
+            product(&mut grad.values[range], sizes, (reference, Order::Transposed), (&d_mx, Order::Plain), true);
+            if wanted { self.features_backward(p, technique, &d_mx, grad) } else { Vec::new() }
+        };
         let range = grad.b_x_range();
         add_row_sums(&mut grad.values[range], &d_mx);
         let range = grad.b_h_range();
         add_row_sums(&mut grad.values[range], &d_mh);
-        let wanted = technique.want_dx || technique.smooth;
-        let d_x = if wanted { self.features_backward(p, technique, &d_mx, grad) } else { Vec::new() };
         (self.m_x, self.d_mh) = (d_mx, d_mh);
+        d_x
+    }
+
+    /// Adds the gradient of `w_x` from what was sent alone; returns that of the features as [`Tape::features_backward`] does.
+    fn features_backward_sparse(
+        &self,
+        p: &Parameters,
+        technique: &Technique,
+        d_mx: &[f32],
+        wanted: bool,
+        grad: &mut Parameters,
+    ) -> Vec<f32> {
+        let n = self.batch * p.inputs();
+        let mut d_x = vec![0.0; if wanted { self.frames * n } else { 0 }];
+        let mut events = EventsBackward::new(&self.x, p.inputs(), p.w_x());
+        let range = grad.w_x_range();
+        let grad_w = &mut grad.values[range];
+        for (t, d_mx) in d_mx.chunks_exact(self.batch * 3 * p.hidden()).enumerate().rev() {
+            let d_sent = wanted.then(|| &mut d_x[t * n..(t + 1) * n]);
+            events.step(t, d_mx, technique.cost_at(t, technique.cost_x), d_sent, grad_w);
+        }
+        events.finish(grad_w);
         d_x
     }
 

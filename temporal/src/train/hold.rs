@@ -57,6 +57,22 @@ impl HoldTape {
         &self.reference[self.reference.len() - self.start.len()..]
     }
 
+    /// The reference before the first step `[batch][units]`.
+    pub fn start(&self) -> &[f32] {
+        &self.start
+    }
+
+    /// Rows of one step.
+    pub fn batch(&self, units: usize) -> usize {
+        self.start.len() / units
+    }
+
+    /// Share of the values of steps `from..to` that was sent.
+    pub fn sent_share(&self, from: usize, to: usize) -> f32 {
+        let mask = &self.mask[from * self.start.len()..to * self.start.len()];
+        mask.chunks(4096).map(|mask| mask.iter().sum::<f32>()).sum::<f32>() / mask.len() as f32
+    }
+
     /// Number of transmitted, non-zero deltas and their summed magnitude, from element `from` on.
     pub fn events(&self, from: usize) -> (u64, f64) {
         let (delta, mask) = (&self.delta[from..], &self.mask[from..]);
@@ -133,7 +149,7 @@ fn step_backward_smooth(
 
 /// -1, 0 or 1.
 #[inline(always)]
-fn sign(x: f32) -> f32 {
+pub(super) fn sign(x: f32) -> f32 {
     (if x > 0.0 { 1.0 } else { 0.0 }) - (if x < 0.0 { 1.0 } else { 0.0 })
 }
 

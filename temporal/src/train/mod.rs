@@ -1,7 +1,7 @@
 //! Training the (delta) GRU and its head: back-propagation through time, written by hand.
 //!
 //! Read in this order: `settings` (every technique is one field), `hold` (why a delta GRU trains like an ordinary one),
-//! `bptt` (forward and backward), `step` (a batch), `trainer` (the loop). The rest is small: `data` (drives and windows),
+//! `bptt` (forward and backward, with `events` where little is sent), `step` (a batch), `trainer` (the loop). The rest is small: `data` (drives and windows),
 //! `loss`, `optimiser`, `sparsity`, `stream` (validation), `state` (checkpoints).
 //!
 //! ```
@@ -29,6 +29,7 @@ mod activation;
 mod bptt;
 mod data;
 mod error;
+mod events;
 mod hold;
 mod loss;
 mod matmul;

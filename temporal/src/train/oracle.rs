@@ -52,6 +52,7 @@ fn case(theta_x: f32, theta_h: f32, l1: f32) -> Case {
             burn_in: BURN_IN,
             smooth: false,
             want_dx: true,
+            sparse_below: 0.0,
         },
         targets: Targets { teacher_rad: vec![f32::NAN; steering_rad.len()], steering_rad },
         loss: LossSettings { curve_weight: 5.0, ..LossSettings::default() },
@@ -139,8 +140,14 @@ fn naive_loss(case: &Case, values: &[f64], x: &[f64], frozen: Option<&Choices>) 
     (sum, choices)
 }
 
-/// Compares every gradient with finite differences of the oracle.
-fn check(case: &Case) {
+/// Compares every gradient with finite differences of the oracle, with whole products and with those of events alone.
+fn check(mut case: Case) {
+    check_products(&case);
+    case.technique.sparse_below = 2.0;
+    check_products(&case);
+}
+
+fn check_products(case: &Case) {
     let (loss, gradient, dx) = by_bptt(case);
     let values: Vec<f64> = case.parameters.values.iter().map(|v| f64::from(*v)).collect();
     let x: Vec<f64> = case.part.x.iter().map(|v| f64::from(*v)).collect();
@@ -180,7 +187,7 @@ fn check(case: &Case) {
 
 #[test]
 fn dense_gradients_equal_finite_differences() {
-    check(&case(0.0, 0.0, 0.0));
+    check(case(0.0, 0.0, 0.0));
 }
 
 #[test]
@@ -195,12 +202,30 @@ fn delta_gradients_equal_finite_differences_with_frozen_choices() {
             "the case must both send and hold: {events:?}"
         );
     }
-    check(&case);
+    check(case);
 }
 
 #[test]
 fn gradients_of_the_l1_costs_equal_finite_differences() {
-    check(&case(0.3, 0.08, 0.05));
+    check(case(0.3, 0.08, 0.05));
+}
+
+/// From a state that was carried over, too, the products of events alone are the whole ones.
+#[test]
+fn events_alone_give_the_whole_products_from_any_start() {
+    let mut case = case(0.3, 0.08, 0.05);
+    let fill = |array: &mut Vec<f32>, step: f32| {
+        array.iter_mut().enumerate().for_each(|(i, value)| *value = (i as f32 * step).sin() * 0.4);
+    };
+    let start = &mut case.part.start;
+    [&mut start.h, &mut start.h_ref, &mut start.x_ref].into_iter().zip([0.7, 1.1, 1.7]).for_each(|(a, s)| fill(a, s));
+    let whole = by_bptt(&case);
+    case.technique.sparse_below = 2.0;
+    let events = by_bptt(&case);
+    assert!((whole.0 - events.0).abs() < 1e-6);
+    for (whole, events) in whole.1.iter().zip(&events.1).chain(whole.2.iter().zip(&events.2)) {
+        assert!((whole - events).abs() < 1e-5 + 1e-4 * whole.abs(), "{whole} {events}");
+    }
 }
 
 /// Two windows, the second from the state after the first, are one long window.
@@ -294,6 +319,7 @@ fn loss_and_gradients_equal_pytorch() {
             burn_in: 0,
             smooth: false,
             want_dx: true,
+            sparse_below: 0.0,
         };
         let start = Carried::cold(batch, golden.inputs, golden.hidden);
         let part = Part { frames, batch, x: g.x, start, gains: Vec::new(), noise_h: Vec::new() };

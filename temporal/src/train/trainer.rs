@@ -7,7 +7,7 @@ use std::time::Instant;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::bptt::{Carried, Events, Tape, Technique};
+use super::bptt::{Carried, Events, SPARSE_BELOW, Tape, Technique};
 use super::data::{TrainingData, Window, WindowSampler, check_labels};
 use super::error::TrainError;
 use super::hold::DeltaCost;
@@ -317,6 +317,7 @@ impl<'a, 's> Trainer<'a, 's> {
             burn_in: settings.burn_in,
             smooth: settings.learned.is_some() || delta.beta_event > 0.0,
             want_dx: self.state.values.len() > parameters.values.len() && settings.optimiser.inputs_rate > 0.0,
+            sparse_below: SPARSE_BELOW,
         }
     }
 
