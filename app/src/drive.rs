@@ -112,7 +112,7 @@ pub fn run_quietly(
             }
             Event::Failed(failure) => return Err(failure.into()),
             Event::Refused { command, reason } => bail!("{command}: {reason}"),
-            Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
+            Event::Seen(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
     drive.seconds = start.elapsed().as_secs_f64();

@@ -115,7 +115,25 @@ impl Model {
         let mut hash = Sha256::new();
         hash.update(&self.tensors);
         hash.update(serde_json::to_vec(&self.config)?);
-        Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(hash))
+    }
+
+    /// As [`Model::fingerprint`], of everything before the RNN: models that agree in it give the same features.
+    ///
+    /// # Errors
+    /// As [`Model::fingerprint`].
+    pub fn feature_key(&self) -> anyhow::Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&self.config.perception)?);
+        let tensors = SafeTensors::deserialize(&self.tensors)?;
+        let mut named = tensors.tensors();
+        named.retain(|(name, _)| !["rnn", "head", "single_frame"].contains(&prefix(name)));
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        for (name, tensor) in named {
+            hash.update(name);
+            hash.update(tensor.data());
+        }
+        Ok(hex(hash))
     }
 
     /// The shared RNN weights with their head.
@@ -143,6 +161,10 @@ impl Model {
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A model folder as it lies on disk; the RNN may still be missing.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::*;
 use deltasteer::model::Model;
-use deltasteer::pipeline::{Command, Event, FrameRange, FrameResult, Pace, Pipeline, Settings, WARM_UP_FRAMES};
+use deltasteer::pipeline::{Before, Command, Event, FrameRange, FrameResult, Pace, Pipeline, SeenFrame, Settings};
 use deltasteer_data::{DataError, Frame, SkipReport, Source, SourceInfo};
 use deltasteer_temporal::Thresholds;
 
@@ -25,7 +25,7 @@ fn until_end(pipeline: &Pipeline) -> Vec<Arc<FrameResult>> {
             Event::Ended(_) => return frames,
             Event::Failed(failure) => panic!("{failure}"),
             Event::Refused { command, reason } => panic!("{command}: {reason}"),
-            Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
+            Event::Seen(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
 }
@@ -69,18 +69,20 @@ fn a_recorded_drive_loses_no_frame_and_repeats_exactly() {
     assert_eq!(last.totals.macs, first.iter().map(|frame| frame.count.macs).sum::<u64>(), "the first frame counts");
 }
 
+fn seek(index: usize) -> Command {
+    Command::Seek { index, from: index }
+}
+
 #[test]
-fn paused_it_shows_one_frame_and_steps_both_ways() {
+fn paused_it_shows_one_frame_and_steps_and_jumps() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = start(folder.path(), "road:3,seconds=5", Settings::default());
     assert_eq!(next_frame(&pipeline).index, 0);
     assert!(pipeline.send(Command::Step(3)));
     assert_eq!([1, 2, 3], [0; 3].map(|_| next_frame(&pipeline).index));
-    assert!(pipeline.send(Command::Step(-2)));
+    assert!(pipeline.send(seek(1)));
     assert_eq!(next_frame(&pipeline).index, 1);
-    assert!(pipeline.send(Command::Seek(90)));
-    assert_eq!(next_frame(&pipeline).index, 90);
-    assert!(pipeline.send(Command::Seek(10_000)), "past the end is the last frame");
+    assert!(pipeline.send(seek(10_000)), "past the end is the last frame");
     assert_eq!(next_frame(&pipeline).index, 99);
     assert!(pipeline.poll_event().is_none(), "paused, nothing else comes");
 }
@@ -90,45 +92,46 @@ fn a_step_asked_for_while_a_frame_is_on_its_way_is_not_lost() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = start(folder.path(), "road:3,seconds=5", Settings::default());
     assert_eq!(next_frame(&pipeline).index, 0);
-    // At once: the jumps' frames have not come yet.
-    assert!(pipeline.send(Command::Seek(50)) && pipeline.send(Command::Step(2)));
+    // At once: the jump's frame has not come yet.
+    assert!(pipeline.send(seek(50)) && pipeline.send(Command::Step(2)));
     assert_eq!([50, 51, 52], [0; 3].map(|_| next_frame(&pipeline).index));
-    assert!(pipeline.send(Command::SwitchModel("/no/such/model".into())) && pipeline.send(Command::Step(1)));
-    assert_eq!([52, 53], [0; 2].map(|_| next_frame(&pipeline).index));
-    assert!(pipeline.send(Command::Seek(70)) && pipeline.send(Command::Step(-3)));
-    let last = std::iter::repeat_with(|| next_frame(&pipeline).index).take(2).find(|index| *index < 70);
-    assert_eq!(last, Some(67));
 }
 
 #[test]
-fn a_jump_warms_the_rnn_up_over_the_frames_before() {
+fn a_jump_runs_unseen_over_the_frames_that_it_is_told_to() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = start(folder.path(), "road:3,seconds=5", Settings::default());
     next_frame(&pipeline);
-    pipeline.send(Command::Seek(80));
+    pipeline.send(Command::Seek { index: 80, from: 40 });
     let jumped = next_frame(&pipeline);
-    assert_eq!(jumped.totals.steps, WARM_UP_FRAMES as u64 + 1);
-    // The same as a drive that starts cold that many frames earlier.
-    let range = FrameRange { first: 80 - WARM_UP_FRAMES, end: 81 };
-    let settings = Settings { range: Some(range), playing: true, ..Settings::default() };
+    assert_eq!((jumped.index, jumped.totals.steps), (80, 41));
+    // The same as a drive that starts cold there.
+    let settings = Settings { range: Some(FrameRange { first: 40, end: 81 }), playing: true, ..Settings::default() };
     let played = until_end(&start(folder.path(), "road:3,seconds=5", settings));
     assert_eq!(played.last().unwrap().steering_rad, jumped.steering_rad);
 }
 
 #[test]
-fn thresholds_take_effect_at_once_even_while_paused() {
+fn without_an_rnn_it_hands_out_features_and_what_was_read_before_each() {
     let folder = tempfile::tempdir().unwrap();
-    let pipeline = start(folder.path(), "road:3,seconds=5", Settings { shadow_dense: true, ..Settings::default() });
-    next_frame(&pipeline);
-    pipeline.send(Command::Seek(60));
-    let before = next_frame(&pipeline);
-    assert_ne!(Some(before.steering_rad), before.steering_dense_rad);
-    pipeline.send(Command::SetThresholds(Thresholds::ZERO));
-    let after = next_frame(&pipeline);
-    assert_eq!((after.index, after.thresholds), (60, Thresholds::ZERO));
-    let difference = (after.steering_rad - after.steering_dense_rad.unwrap()).abs();
-    assert!(difference < 1e-5, "{difference}");
-    assert!(after.totals.macs > before.totals.macs);
+    let settings = Settings { features_only: true, ..Settings::default() };
+    let pipeline = start(folder.path(), "road:3,seconds=5", settings);
+    let next_seen = || -> Arc<SeenFrame> {
+        loop {
+            if let Event::Seen(frame) = pipeline.next_event().expect("the pipeline runs") {
+                return frame;
+            }
+        }
+    };
+    let first = next_seen();
+    assert_eq!((first.index, first.before, first.features.len()), (0, Before::Start, SIZE));
+    pipeline.send(Command::Step(1));
+    assert_eq!(next_seen().before, Before::Frame(0));
+    pipeline.send(Command::Seek { index: 60, from: 59 });
+    assert_eq!(
+        [0; 2].map(|_| next_seen()).map(|frame| (frame.index, frame.before, frame.warm_up)),
+        [(59, Before::Jump, true), (60, Before::Frame(59), false)]
+    );
 }
 
 #[test]
@@ -136,53 +139,34 @@ fn what_cannot_be_done_is_refused_and_the_drive_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = start(folder.path(), "road:3,seconds=5", Settings::default());
     next_frame(&pipeline);
-    for (command, named) in [
-        (Command::OpenSource("/no/such/drive".into()), "/no/such/drive"),
-        (Command::SwitchModel("/no/such/model".into()), "/no/such/model"),
-        (Command::SetThresholds(Thresholds { theta_x: -1.0, theta_h: 0.0 }), "theta_x"),
-        (Command::Speed(Pace::Times(0.0)), "speed"),
-        (Command::Loop(Some(FrameRange { first: 5, end: 5 })), "5..5"),
-    ] {
+    for (command, named) in
+        [(Command::Speed(Pace::Times(0.0)), "speed"), (Command::Speed(Pace::Times(f32::NAN)), "speed")]
+    {
         pipeline.send(command);
         let refusal = next_refusal(&pipeline);
         assert!(refusal.contains(named), "{refusal}");
     }
-    pipeline.send(Command::Seek(7));
-    let frame = loop {
-        let frame = next_frame(&pipeline);
-        if frame.index == 7 {
-            break frame;
-        }
-    };
+    pipeline.send(seek(7));
+    let frame = next_frame(&pipeline);
+    assert_eq!(frame.index, 7);
     assert_eq!(frame.thresholds, Thresholds { theta_x: 0.3, theta_h: 0.1 });
 }
 
 #[test]
-fn another_source_starts_at_its_first_frame() {
-    let folder = tempfile::tempdir().unwrap();
-    let pipeline = start(folder.path(), "road:3,seconds=2", Settings { playing: true, ..Settings::default() });
-    until_end(&pipeline);
-    pipeline.send(Command::OpenSource("road:4,seconds=1".into()));
-    let first = next_frame(&pipeline);
-    assert_eq!((first.index, first.totals.steps), (0, 1));
-    pipeline.send(Command::Play);
-    assert_eq!(until_end(&pipeline).len(), 19);
-}
-
-#[test]
-fn a_loop_starts_again_and_real_time_takes_its_time() {
+fn it_ends_where_it_is_told_to_and_real_time_takes_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let pace = Some(Pace::Times(2.0));
     let pipeline = start(folder.path(), "road:3,seconds=5", Settings { pace, ..Settings::default() });
     next_frame(&pipeline);
-    pipeline.send(Command::Loop(Some(FrameRange { first: 0, end: 10 })));
+    pipeline.send(Command::PlayUntil(Some(12)));
     let begun = std::time::Instant::now();
     pipeline.send(Command::Play);
-    let indexes: Vec<usize> = (0..25).map(|_| next_frame(&pipeline).index).collect();
-    assert_eq!(indexes[..12], [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2]);
-    assert_eq!(indexes[24], 5);
-    // 24 frames of 50 ms at twice the speed, less the one shown at once after each jump back.
-    assert!(begun.elapsed().as_secs_f64() > 0.4, "{:?}", begun.elapsed());
+    assert_eq!(until_end(&pipeline).iter().map(|frame| frame.index).collect::<Vec<_>>(), (1..12).collect::<Vec<_>>());
+    // 11 frames of 50 ms at twice the speed, the first of them at once.
+    assert!(begun.elapsed().as_secs_f64() > 0.2, "{:?}", begun.elapsed());
+    pipeline.send(Command::PlayUntil(Some(20)));
+    pipeline.send(Command::Play);
+    assert_eq!(until_end(&pipeline).iter().map(|frame| frame.index).collect::<Vec<_>>(), (12..20).collect::<Vec<_>>());
 }
 
 /// A source that fails in the way that it is told.

@@ -306,6 +306,8 @@ pub enum BenchCommand {
     Cnn(BenchCnnArgs),
     /// Rate of the whole chain and of each stage alone
     Pipeline(BenchPipelineArgs),
+    /// Time until the window has answered a new threshold over all seen frames
+    WhatIf(BenchWhatIfArgs),
 }
 
 /// `bench rnn`.
@@ -341,6 +343,25 @@ pub struct BenchPipelineArgs {
     /// What to run.
     #[command(flatten)]
     pub drive: DriveArgs,
+    /// One JSON object on standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench what-if`.
+#[derive(Debug, Args)]
+pub struct BenchWhatIfArgs {
+    /// The drive that was seen
+    pub source: String,
+    /// Model folder; without it the shipped model that fits the source
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Frames seen; a shorter drive is seen forwards and backwards in turn
+    #[arg(long, value_name = "N", default_value_t = 4000)]
+    pub frames: usize,
+    /// An untrained RNN of this many units instead of the model's own
+    #[arg(long, value_name = "N")]
+    pub hidden: Option<usize>,
     /// One JSON object on standard output and nothing else
     #[arg(long)]
     pub json: bool,

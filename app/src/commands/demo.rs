@@ -65,7 +65,6 @@ fn window_shown(args: &DemoArgs, source: &str) -> anyhow::Result<bool> {
         model,
         theta_x: None,
         theta_h: None,
-        dense: true,
         pace: Pace::Times(1.0),
         playing: true,
         place: Place::Frame(0),
@@ -94,7 +93,7 @@ fn watch(
             Event::Ended(_) => break,
             Event::Failed(failure) => return Err(failure.into()),
             Event::Refused { command, reason } => bail!("{command}: {reason}"),
-            Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
+            Event::Seen(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
     Ok(last)

@@ -28,7 +28,6 @@ pub fn run(args: &ViewArgs) -> anyhow::Result<()> {
         model,
         theta_x: args.theta_x,
         theta_h: args.theta_h,
-        dense: true,
         pace: if args.speed.is_finite() { Pace::Times(args.speed) } else { Pace::Unpaced },
         playing: !args.paused,
         place: Place::Seconds(at_s),

@@ -1,6 +1,5 @@
 //! The second stage: pictures to features.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +8,8 @@ use deltasteer_data::rgb_bytes;
 use deltasteer_perception::Perception;
 
 use super::decode::micros;
-use super::item::{Control, DecodedFrame, Item, SeenFrame};
+use super::item::{Control, DecodedFrame, Item};
+use super::snapshot::SeenFrame;
 use super::stage::{Events, StageResult, Stop, pass};
 use crate::model::{CnnMode, Model};
 
@@ -82,6 +82,7 @@ impl Cnn {
         let seen = SeenFrame {
             index: decoded.frame.index,
             time_s: decoded.frame.time_s,
+            before: decoded.before,
             image: Arc::new(image),
             steering_true_rad: decoded.frame.steering_true_rad,
             steering_single_frame_rad: self.perception.single_frame_steering_rad(&features),
@@ -111,18 +112,14 @@ impl Cnn {
                 Control::ColdStart
             }
             Control::End { skipped, .. } => Control::End { skipped, dropped: self.dropped },
-            Control::LoadModel(folder) => match self.load(&folder) {
-                Ok(model) => Control::UseModel(Arc::new(model)),
-                Err(error) => return self.events.refuse(format!("use model {}", folder.display()), error),
+            Control::UseModel(model) => match model.perception(self.mode) {
+                Ok(perception) => {
+                    self.perception = perception;
+                    Control::UseModel(model)
+                }
+                Err(error) => return self.events.refuse(format!("use model {}", model.folder().display()), error),
             },
-            other => other,
         };
         pass(&self.out, Item::Control(control))
-    }
-
-    fn load(&mut self, folder: &Path) -> anyhow::Result<Model> {
-        let model = Model::load(folder)?;
-        self.perception = model.perception(self.mode)?;
-        Ok(model)
     }
 }

@@ -1,8 +1,8 @@
 //! What a caller can ask of a running pipeline.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
-use deltasteer_temporal::Thresholds;
+use crate::model::Model;
 
 /// How fast frames are let through.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,26 +23,25 @@ pub struct FrameRange {
 }
 
 /// One request. Requests are answered in the order of sending; a run of seeks is answered by its last one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Command {
     /// Let frames flow.
     Play,
     /// Stop after the frame in hand.
     Pause,
-    /// Show `n` more frames and stop; a negative `n` goes back, as [`Command::Seek`] does.
-    Step(i64),
-    /// Show this frame. The RNN starts cold a little earlier and runs over the frames before it unseen.
-    Seek(usize),
-    /// New thresholds from the next frame on.
-    SetThresholds(Thresholds),
+    /// Show this many more frames and stop.
+    Step(u64),
+    /// Show frame `index`. The frames `from..index` are read and computed before it, but not shown.
+    Seek {
+        /// The frame to show.
+        index: usize,
+        /// The first frame to read.
+        from: usize,
+    },
     /// New pace from the next frame on.
     Speed(Pace),
-    /// Start again at `first` after the last frame of the range; `None` plays on to the end.
-    Loop(Option<FrameRange>),
-    /// Load this model folder and run the shown frame again through it.
-    SwitchModel(PathBuf),
-    /// Open another source, as `deltasteer_data::open` names it, and start at its first frame.
-    OpenSource(String),
-    /// Run the dense GRU (the same weights, every column) beside the delta GRU, or not.
-    ShadowDense(bool),
+    /// End before this frame; `None`: at the end of the range or source.
+    PlayUntil(Option<usize>),
+    /// Use this model from the next frame on.
+    UseModel(Arc<Model>),
 }

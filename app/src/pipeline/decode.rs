@@ -8,9 +8,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use deltasteer_data::{DataError, Frame, Source};
 
 use super::command::{Command, FrameRange, Pace};
-use super::handle::WARM_UP_FRAMES;
 use super::item::{Control, DecodedFrame, Item};
-use super::snapshot::Event;
+use super::snapshot::{Before, Event};
 use super::stage::{Events, StageResult, Stop, pass};
 
 /// The stage's state between two frames.
@@ -23,7 +22,8 @@ pub(super) struct Decode {
     pub pace: Pace,
     /// What is played; `end` is `usize::MAX` for all.
     pub range: FrameRange,
-    pub repeat: Option<FrameRange>,
+    /// An earlier end.
+    pub until: Option<usize>,
     pub run: Run,
     /// Commands taken from the channel but not yet obeyed.
     pub pending: VecDeque<Command>,
@@ -35,8 +35,8 @@ pub(super) struct Run {
     next: usize,
     /// Frames below this are for the RNN alone.
     show_from: usize,
-    /// The last frame meant for the caller.
-    shown: Option<usize>,
+    /// What was read last.
+    before: Before,
     /// Frames still to show although playing is off.
     owed: u64,
     /// Set at the end of the source or range.
@@ -48,7 +48,7 @@ pub(super) struct Run {
 impl Run {
     /// Before the frame `first`, which is shown at once, also while paused.
     pub fn at(first: usize) -> Self {
-        Self { next: first, show_from: first, shown: None, owed: 1, ended: false, anchor: None }
+        Self { next: first, show_from: first, before: Before::Start, owed: 1, ended: false, anchor: None }
     }
 }
 
@@ -67,8 +67,7 @@ impl Decode {
         }
     }
 
-    /// The next command, waiting for one only when there is nothing else to do. Of a run of seeks (or thresholds) only
-    /// the last counts.
+    /// The next command, waiting for one only when there is nothing else to do. Of a run of seeks only the last counts.
     fn take_command(&mut self) -> StageResult<Option<Command>> {
         let idle = self.run.ended || (!self.playing && self.run.owed == 0);
         if idle && self.pending.is_empty() {
@@ -82,9 +81,7 @@ impl Decode {
             }
         }
         let mut command = self.pending.pop_front();
-        while let (Some(Command::Seek(_)), Some(Command::Seek(_)))
-        | (Some(Command::SetThresholds(_)), Some(Command::SetThresholds(_))) = (&command, self.pending.front())
-        {
+        while let (Some(Command::Seek { .. }), Some(Command::Seek { .. })) = (&command, self.pending.front()) {
             command = self.pending.pop_front();
         }
         Ok(command)
@@ -92,136 +89,73 @@ impl Decode {
 
     fn obey(&mut self, command: Command) -> StageResult {
         match command {
-            Command::Play => self.play(),
+            Command::Play => {
+                self.playing = true;
+                self.run.anchor = None;
+                self.run.ended = false;
+            }
             Command::Pause => {
                 self.playing = false;
                 self.run.owed = 0;
-                Ok(())
             }
-            Command::Step(n) => self.step(n),
-            Command::Seek(index) => self.show(index),
-            Command::Speed(pace) => self.set_pace(pace),
-            Command::Loop(range) => self.set_loop(range),
-            Command::OpenSource(spec) => self.open(&spec),
-            Command::SetThresholds(thresholds) => self.change(Control::SetThresholds(thresholds)),
-            Command::ShadowDense(on) => self.change(Control::ShadowDense(on)),
-            Command::SwitchModel(folder) => {
-                pass(&self.out, Item::Control(Control::LoadModel(folder)))?;
-                self.show_again()
+            Command::Step(frames) => {
+                self.playing = false;
+                // A frame that is still to be shown (after a jump) is shown as well.
+                self.run.owed = self.run.owed.saturating_add(frames);
+                self.run.ended = false;
             }
-        }
-    }
-
-    fn play(&mut self) -> StageResult {
-        self.playing = true;
-        self.run.anchor = None;
-        if self.run.ended { self.start_over() } else { Ok(()) }
-    }
-
-    fn step(&mut self, n: i64) -> StageResult {
-        self.playing = false;
-        if n >= 0 {
-            // A frame that is still to be shown (after a jump, or once more for another model) is shown as well.
-            self.run.owed = self.run.owed.saturating_add(n.unsigned_abs());
-            return Ok(());
-        }
-        let shown = self.run.shown.unwrap_or(self.run.show_from);
-        self.show(shown.saturating_sub(n.unsigned_abs() as usize))
-    }
-
-    fn set_pace(&mut self, pace: Pace) -> StageResult {
-        match pace {
-            Pace::Times(speed) if !(speed.is_finite() && speed > 0.0) => {
-                self.events.refuse("speed", format!("{speed} is no speed; expected a number above zero"))
+            Command::Seek { index, from } => self.show(index, from)?,
+            Command::Speed(Pace::Times(speed)) if !(speed.is_finite() && speed > 0.0) => {
+                self.events.refuse("speed", format!("{speed} is no speed; expected a number above zero"))?;
             }
-            _ => {
+            Command::Speed(pace) => {
                 self.pace = pace;
                 self.run.anchor = None;
-                Ok(())
             }
+            Command::PlayUntil(end) => self.until = end,
+            Command::UseModel(model) => pass(&self.out, Item::Control(Control::UseModel(model)))?,
         }
-    }
-
-    fn set_loop(&mut self, range: Option<FrameRange>) -> StageResult {
-        match range {
-            Some(_) if self.source.info().live => self.events.refuse("loop", "a live source cannot be repeated"),
-            Some(FrameRange { first, end }) if first >= end => {
-                self.events.refuse("loop", format!("frames {first}..{end} hold no frame"))
-            }
-            _ => {
-                self.repeat = range;
-                Ok(())
-            }
-        }
-    }
-
-    /// Sends a change after the frames; while paused the shown frame is run again with it.
-    fn change(&mut self, control: Control) -> StageResult {
-        pass(&self.out, Item::Control(control))?;
-        if self.playing && !self.run.ended { Ok(()) } else { self.show_again() }
-    }
-
-    fn open(&mut self, spec: &str) -> StageResult {
-        match deltasteer_data::open(spec) {
-            Ok(source) => {
-                self.source = source;
-                self.range = FrameRange { first: 0, end: usize::MAX };
-                self.repeat = None;
-                self.run = Run::at(0);
-                self.announce()
-            }
-            Err(error) => self.events.refuse(format!("open {spec}"), error),
-        }
+        Ok(())
     }
 
     fn announce(&self) -> StageResult {
         pass(&self.out, Item::Control(Control::Opened(Arc::new(self.source.info().clone()))))
     }
 
-    /// From the first frame of the range, cold.
-    fn start_over(&mut self) -> StageResult {
-        if self.source.info().live {
-            self.run.ended = false;
-            return Ok(());
-        }
-        self.source.seek(self.range.first)?;
-        self.run = Run::at(self.range.first);
-        pass(&self.out, Item::Control(Control::ColdStart))
-    }
-
-    /// Runs the shown frame again, where there is one and the source can go back.
-    fn show_again(&mut self) -> StageResult {
-        match self.run.shown {
-            Some(index) if !self.source.info().live => self.show(index),
-            _ => Ok(()),
-        }
-    }
-
-    /// Shows frame `index`, with the RNN warmed up over the frames just before it.
-    fn show(&mut self, index: usize) -> StageResult {
+    /// Shows frame `index` after reading the frames `from..index` for the stages behind.
+    fn show(&mut self, index: usize, from: usize) -> StageResult {
         let info = self.source.info();
         let last = info.frame_count.unwrap_or(usize::MAX).saturating_sub(1);
         if info.live {
             return self.events.refuse(format!("go to frame {index}"), "a live source cannot go back");
         }
         let index = index.min(last);
-        let warm_from = index.saturating_sub(WARM_UP_FRAMES);
-        if let Err(error) = self.source.seek(warm_from) {
+        let from = from.min(index);
+        if let Err(error) = self.source.seek(from) {
             return self.events.refuse(format!("go to frame {index}"), error);
         }
-        self.run = Run { next: warm_from, ..Run::at(index) };
+        let before = if from == self.range.first { Before::Start } else { Before::Jump };
+        self.run = Run { next: from, before, ..Run::at(index) };
         pass(&self.out, Item::Control(Control::ColdStart))
     }
 
     /// Reads one frame when it is due and sends it on.
     fn advance(&mut self) -> StageResult {
+        if self.run.next >= self.end() {
+            return self.end_reached();
+        }
         if !self.wait_until_due()? {
             return Ok(());
         }
         let start = Instant::now();
         match self.source.next_frame() {
             Ok(Some(frame)) if frame.index < self.end() => self.send(frame, micros(start)),
-            Ok(_) => self.end_reached(),
+            Ok(Some(beyond)) => {
+                // It may still be wanted, should the end be taken back.
+                self.source.seek(beyond.index)?;
+                self.end_reached()
+            }
+            Ok(None) => self.end_reached(),
             // A feed that stalls is no end: the last angle holds, commands are obeyed, and the source connects again.
             Err(error @ DataError::Waiting { .. }) => self.events.send(Event::Waiting(error.to_string())),
             Err(error) => Err(error.into()),
@@ -230,7 +164,7 @@ impl Decode {
 
     /// One past the last frame to show.
     fn end(&self) -> usize {
-        self.repeat.map_or(self.range.end, |range| range.end)
+        self.until.map_or(self.range.end, |until| until.min(self.range.end))
     }
 
     /// Waits for the next frame's time; false when a command came first.
@@ -264,11 +198,12 @@ impl Decode {
         let warm_up = index < self.run.show_from;
         self.run.next = index + 1;
         if !warm_up {
-            self.run.shown = Some(index);
             self.run.owed = self.run.owed.saturating_sub(1);
         }
+        let before = std::mem::replace(&mut self.run.before, Before::Frame(index));
         let decoded = DecodedFrame {
             frame,
+            before,
             warm_up,
             decode_us,
             skipped: self.source.skipped().count,
@@ -278,9 +213,6 @@ impl Decode {
     }
 
     fn end_reached(&mut self) -> StageResult {
-        if let Some(range) = self.repeat.filter(|_| self.playing) {
-            return self.show(range.first);
-        }
         self.run.ended = true;
         self.run.owed = 0;
         self.playing = false;

@@ -12,13 +12,10 @@ use deltasteer_temporal::Thresholds;
 use super::cnn::Cnn;
 use super::command::{Command, FrameRange, Pace};
 use super::decode::{Decode, Run};
-use super::rnn::Rnn;
+use super::rnn::{Rnn, hand_out};
 use super::snapshot::Event;
 use super::stage::{Events, Wake, spawn};
 use crate::model::{CnnMode, Model};
-
-/// Frames over which the RNN is run, unseen, before a frame that was jumped to: two seconds at 20 Hz.
-pub const WARM_UP_FRAMES: usize = 40;
 
 /// Items that may wait between two stages.
 const QUEUE: usize = 4;
@@ -36,6 +33,8 @@ pub struct Settings {
     pub cnn: CnnMode,
     /// Dense GRU beside the delta GRU.
     pub shadow_dense: bool,
+    /// No RNN: [`Event::Seen`] instead of [`Event::Frame`].
+    pub features_only: bool,
     /// Frames to play; the RNN starts cold at the first. `None`: all.
     pub range: Option<FrameRange>,
     /// `None`: unpaced.
@@ -66,7 +65,6 @@ impl Pipeline {
         let events = Events { sender: event_tx, wake: settings.wake };
         let range = settings.range.unwrap_or(FrameRange { first: 0, end: usize::MAX });
         let cnn = Cnn::new(&model, settings.cnn, frames_rx, features_tx, events.clone())?;
-        let rnn = Rnn::new(&model, settings.thresholds, settings.shadow_dense, features_rx, events.clone())?;
         let decode = Decode {
             source,
             commands: command_rx,
@@ -75,14 +73,21 @@ impl Pipeline {
             playing: settings.playing,
             pace: settings.pace.unwrap_or(Pace::Unpaced),
             range,
-            repeat: None,
+            until: None,
             run: Run::at(range.first),
             pending: VecDeque::new(),
         };
+        let last = if settings.features_only {
+            let last_events = events.clone();
+            spawn("hand-out", events.clone(), move || hand_out(model, &features_rx, &last_events))
+        } else {
+            let rnn = Rnn::new(&model, settings.thresholds, settings.shadow_dense, features_rx, events.clone())?;
+            spawn("rnn", events.clone(), || rnn.run())
+        };
         let threads = vec![
             spawn("decode", events.clone(), || decode.run()).context("thread decode")?,
-            spawn("cnn", events.clone(), || cnn.run()).context("thread cnn")?,
-            spawn("rnn", events, || rnn.run()).context("thread rnn")?,
+            spawn("cnn", events, || cnn.run()).context("thread cnn")?,
+            last.context("thread of the last stage")?,
         ];
         Ok(Self { commands: Some(command_tx), events: Some(event_rx), threads })
     }
@@ -100,6 +105,11 @@ impl Pipeline {
     /// An event that is there already.
     pub fn poll_event(&self) -> Option<Event> {
         self.events.as_ref()?.try_recv().ok()
+    }
+
+    /// Where the events come from, to be waited for beside other channels.
+    pub fn events(&self) -> Option<&Receiver<Event>> {
+        self.events.as_ref()
     }
 }
 

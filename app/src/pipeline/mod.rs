@@ -4,10 +4,10 @@
 //!  commands -> [decode] -> Item -> [cnn] -> Item -> [rnn] -> Event -> caller
 //! ```
 //!
-//! Whatever changes the later stages (thresholds, model, a cold start) travels in the same queues as the frames, so each
+//! Whatever changes the later stages (a model, a cold start) travels in the same queues as the frames, so each
 //! change takes effect at one known frame. A recorded source never loses a frame: a full queue makes the stage before it
 //! wait. A live source keeps the newest frame and counts what it drops. A stage that fails or panics ends the pipeline with
-//! [`Event::Failed`]. Nothing here knows of a window or a terminal.
+//! [`Event::Failed`]. A pipeline can also end behind the CNN and hand out features. Nothing here knows of a window.
 
 mod cnn;
 mod command;
@@ -19,6 +19,6 @@ mod snapshot;
 mod stage;
 
 pub use command::{Command, FrameRange, Pace};
-pub use handle::{Pipeline, Settings, WARM_UP_FRAMES};
-pub use snapshot::{Event, FrameResult, QueueLengths, RunEnd, StageFailure, StageTimes};
+pub use handle::{Pipeline, Settings};
+pub use snapshot::{Before, Event, FrameResult, QueueLengths, RunEnd, SeenFrame, StageFailure, StageTimes};
 pub use stage::Wake;

@@ -8,8 +8,8 @@ use deltasteer_data::SkipReport;
 use deltasteer_temporal::{DenseSteeringRnn, SteeringRnn, StepCount, TemporalError, Thresholds};
 
 use super::decode::micros;
-use super::item::{Control, Item, SeenFrame};
-use super::snapshot::{Event, FrameResult, QueueLengths, RunEnd, StageTimes};
+use super::item::{Control, Item};
+use super::snapshot::{Event, FrameResult, QueueLengths, RunEnd, SeenFrame, StageTimes};
 use super::stage::{Events, StageResult, Stop};
 use crate::model::Model;
 
@@ -139,21 +139,9 @@ impl Rnn {
                 self.model = model;
                 self.events.send(Event::ModelReady(self.model.clone()))?;
             }
-            Control::SetThresholds(thresholds) => {
-                if let Err(error) = self.delta.set_thresholds(thresholds) {
-                    self.events.refuse("thresholds", error)?;
-                }
-            }
-            Control::ShadowDense(on) => {
-                self.shadow_dense = on;
-                // A twin that has missed frames would not be a twin: both start cold where it joins.
-                self.start_cold();
-            }
             Control::End { skipped, dropped } => {
                 self.events.send(Event::Ended(RunEnd { skipped, dropped, refused: self.refused.clone() }))?;
             }
-            // The CNN stage has turned it into UseModel or refused it.
-            Control::LoadModel(_) => {}
         }
         Ok(())
     }
@@ -161,5 +149,21 @@ impl Rnn {
     fn start_cold(&mut self) {
         self.delta.reset();
         self.dense.reset();
+    }
+}
+
+/// The last stage of a pipeline without an RNN: hands out what the CNN has seen.
+pub(super) fn hand_out(model: Arc<Model>, input: &Receiver<Item<SeenFrame>>, events: &Events) -> StageResult {
+    events.send(Event::ModelReady(model))?;
+    loop {
+        events.send(match input.recv().map_err(|_| Stop::Neighbours)? {
+            Item::Frame(frame) => Event::Seen(Arc::new(frame)),
+            Item::Control(Control::Opened(info)) => Event::Opened(info),
+            Item::Control(Control::UseModel(model)) => Event::ModelReady(model),
+            Item::Control(Control::End { skipped, dropped }) => {
+                Event::Ended(RunEnd { skipped, dropped, refused: SkipReport::default() })
+            }
+            Item::Control(Control::ColdStart) => continue,
+        })?;
     }
 }

@@ -54,6 +54,40 @@ pub struct FrameResult {
     pub totals: Totals,
 }
 
+/// What was read directly before a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing: the drive, or the range to run, starts here.
+    Start,
+    /// The source jumped here.
+    Jump,
+    /// This frame.
+    Frame(usize),
+}
+
+/// A frame that the CNN has seen: everything but the RNN's answer. Fields as in [`FrameResult`].
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct SeenFrame {
+    pub index: usize,
+    pub time_s: f64,
+    pub before: Before,
+    pub image: Arc<Array3<u8>>,
+    pub steering_true_rad: Option<f32>,
+    pub steering_single_frame_rad: f32,
+    pub features: Vec<f32>,
+    pub cnn_work: CnnWork,
+    /// Read for the RNN's sake before a frame that was jumped to; not to be shown.
+    pub warm_up: bool,
+    pub decode_us: f32,
+    pub cnn_us: f32,
+    /// Decoded frames that waited for the CNN.
+    pub to_cnn: usize,
+    pub skipped: usize,
+    pub dropped: usize,
+    pub health: Option<LiveHealth>,
+}
+
 /// Microseconds spent on one frame in each stage, waiting not included.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct StageTimes {
@@ -106,6 +140,8 @@ pub enum Event {
     ModelReady(Arc<Model>),
     /// A frame is done.
     Frame(Arc<FrameResult>),
+    /// A frame has been seen, by a pipeline that ends there ([`super::Settings::features_only`]).
+    Seen(Arc<SeenFrame>),
     /// The source (or the range asked for) is at its end; the pipeline waits for commands.
     Ended(RunEnd),
     /// A live feed has had no new frame for a while, in words; the last angle still stands, and the feed is tried again.

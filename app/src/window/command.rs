@@ -4,16 +4,8 @@ use std::path::PathBuf;
 
 use deltasteer_temporal::Thresholds;
 
+pub use super::whatif::Lane;
 use crate::pipeline::{FrameRange, Pace};
-
-/// Which of two settings is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Lane {
-    /// The setting whose frames are shown.
-    Main,
-    /// The setting that it is compared with.
-    Second,
-}
 
 /// What can be drawn over the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use deltasteer_temporal::Thresholds;
 
-use super::engine::Wake;
 use super::view::ExportProgress;
+use super::whatif::Wake;
 use crate::model::Model;
-use crate::pipeline::{Event, FrameRange, FrameResult, Pipeline, Settings, WARM_UP_FRAMES};
+use crate::pipeline::{Event, FrameRange, FrameResult, Pipeline, Settings};
 
 /// What to write.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,10 +105,10 @@ fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Resul
         cnn: crate::model::CnnMode::Dense,
         thresholds: Some(request.thresholds),
         shadow_dense: true,
-        range: Some(FrameRange { first: first.saturating_sub(WARM_UP_FRAMES), end }),
-        pace: None,
+        // From the drive's start: what is exported is what the full run gives.
+        range: Some(FrameRange { first: 0, end }),
         playing: true,
-        wake: None,
+        ..Settings::default()
     };
     let pipeline = Pipeline::start(source, model, settings)?;
     let mut done = 0;
@@ -126,7 +126,7 @@ fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Resul
             Event::Ended(_) => break,
             Event::Refused { command, reason } => bail!("{command}: {reason}"),
             Event::Failed(failure) => bail!("{failure}"),
-            Event::Frame(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
+            Event::Frame(_) | Event::Seen(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
     if done == 0 {

@@ -2,32 +2,33 @@
 //!
 //! - [`run_view`], [`screenshot`]: what the commands call
 //! - [`shell`], [`requests`]: the window, and what it does about each request; [`layout`]: where the panels go
-//! - [`view`], [`lane`], [`history`], [`sent`]: what there is to show, kept up to date by the pipeline's events
+//! - [`whatif`]: the engine: runs the drive and answers every wish over all seen frames, on a thread of its own
+//! - [`view`], [`lane`], [`notices`], [`times`]: what there is to show, kept up to date by the engine's updates
 //! - [`panels`]: one file a panel; [`textures`], [`theme`], [`icons`], [`crate::text`]: what they are made of
-//! - [`engine`]: the only place that starts pipelines; [`saliency`], [`export`]: work on threads of their own
+//! - [`saliency`], [`export`]: work on threads of their own
 //! - [`offscreen`]: painting without a display; [`settings`]: what is remembered; [`keys`]: the keys
 
 pub mod command;
-pub mod engine;
 mod export;
-mod history;
 mod icons;
 mod keys;
 mod lane;
 mod layout;
+mod notices;
 pub mod offscreen;
 mod panels;
 mod rate;
 mod requests;
 mod run;
 mod saliency;
-mod sent;
 pub mod settings;
 pub mod shell;
 mod textures;
 mod theme;
+mod times;
 pub mod view;
+pub mod whatif;
 
 pub use command::Overlay;
-pub use engine::{Place, Start};
 pub use run::{Screenshot, has_display, run_view, screenshot};
+pub use whatif::{Place, Start};

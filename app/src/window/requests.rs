@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use deltasteer_temporal::Thresholds;
 
 use super::command::{Browse, Command, Lane, PACES};
-use super::engine::{Place, Start};
 use super::export;
 use super::shell::Window;
-use crate::pipeline::{self, FrameRange, Pace};
+use super::whatif::{Place, Start, Wish};
+use crate::pipeline::{FrameRange, Pace};
 
 /// How far one key press moves theta_x, and theta_h.
 const NUDGE: [f32; 2] = [0.05, 0.02];
@@ -43,10 +43,7 @@ impl Window {
             }
             Command::OpenSource(source) => self.open_source(source),
             Command::OpenModel(lane, folder) => self.open_model(lane, folder),
-            Command::ToggleDense => {
-                self.settings.dense = !self.settings.dense;
-                self.send(Lane::Main, pipeline::Command::ShadowDense(self.settings.dense));
-            }
+            Command::ToggleDense => self.settings.dense = !self.settings.dense,
             Command::ToggleCompare => self.toggle_compare(),
             Command::MarkStart => self.mark(true),
             Command::MarkEnd => self.mark(false),
@@ -81,31 +78,18 @@ impl Window {
                     self.settings.horizons.insert(drive.name.clone(), horizon);
                 }
             }
-            Command::Say(text) => self.view.say(true, text),
+            Command::Say(text) => self.view.notices.say(true, text),
             Command::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
         }
     }
 
-    /// Passes a request to a lane's pipeline; nobody to take it is no fault while a source is still being opened.
-    fn send(&mut self, lane: Lane, command: pipeline::Command) -> bool {
-        self.engine.send(lane, command)
-    }
-
-    /// Passes a request to both pipelines, so that they stay in step.
-    fn send_both(&mut self, command: pipeline::Command) {
-        if self.view.second.is_some() {
-            self.send(Lane::Second, command.clone());
-        }
-        self.send(Lane::Main, command);
-    }
-
     fn toggle_play(&mut self) {
-        if self.view.main.frame.is_none() {
+        if self.view.shown.is_none() {
             return;
         }
         if self.view.playing {
             self.view.playing = false;
-            self.send_both(pipeline::Command::Pause);
+            self.engine.wish(Wish::Pause);
         } else {
             let last = self.view.frame_count().is_some_and(|count| self.view.index() + 1 >= count);
             if last {
@@ -113,7 +97,7 @@ impl Window {
             }
             self.view.playing = true;
             self.view.ended = None;
-            self.send_both(pipeline::Command::Play);
+            self.engine.wish(Wish::Play);
         }
         self.set_saliency_pace();
     }
@@ -123,27 +107,27 @@ impl Window {
         if frames < 0 {
             // The frame asked for last counts, so that fast presses add up.
             let from = self.view.jumping_to.unwrap_or_else(|| self.view.index());
-            self.send_both(pipeline::Command::Pause);
+            self.engine.wish(Wish::Pause);
             self.seek(from.saturating_sub(frames.unsigned_abs() as usize));
         } else {
-            self.send_both(pipeline::Command::Step(frames));
+            self.engine.wish(Wish::Step(frames.unsigned_abs()));
         }
     }
 
     fn seek(&mut self, index: usize) {
         let live = self.view.drive.as_ref().is_some_and(|drive| drive.live);
         if live {
-            return self.view.say(false, "A live feed cannot be sought; record it first.");
+            return self.view.notices.say(false, "A live feed cannot be sought; record it first.");
         }
         let index = self.view.frame_count().map_or(index, |count| index.min(count.saturating_sub(1)));
         self.view.jumping_to = Some(index);
-        self.send_both(pipeline::Command::Seek(index));
+        self.engine.wish(Wish::Seek(index));
     }
 
     fn set_pace(&mut self, pace: Pace) {
         self.view.pace = pace;
         self.redraw_pause.set_unpaced(pace == Pace::Unpaced);
-        self.send_both(pipeline::Command::Speed(pace));
+        self.engine.wish(Wish::Pace(pace));
     }
 
     fn nudge(&mut self, lane: Lane, x: i32, h: i32) {
@@ -161,67 +145,55 @@ impl Window {
 
     fn set_thresholds(&mut self, lane: Lane, thresholds: Thresholds) {
         if let Err(error) = thresholds.check() {
-            return self.view.say(true, error.to_string());
+            return self.view.notices.say(true, error.to_string());
         }
-        match lane {
-            Lane::Main => self.view.main.thresholds = thresholds,
-            Lane::Second => match &mut self.view.second {
-                Some(second) => second.thresholds = thresholds,
-                None => return,
-            },
-        }
-        if !self.send(lane, pipeline::Command::SetThresholds(thresholds)) && !self.view.stopped {
-            self.view.say(true, "The new thresholds were not taken: too many requests are waiting.");
+        if let Some(view) = self.view.lane_mut(lane) {
+            view.thresholds = thresholds;
+            self.engine.wish(Wish::Thresholds(lane, thresholds));
         }
     }
 
     fn open_source(&mut self, source: String) {
-        self.view.opening = Some(format!("Opening {source} …"));
-        if self.view.stopped || self.view.drive.is_none() {
-            let start = Start { source, place: Place::Frame(0), ..self.start_of(Lane::Main) };
-            self.start(Lane::Main, start);
-        } else {
-            self.stop_compare();
-            self.send(Lane::Main, pipeline::Command::OpenSource(source));
-        }
+        // Before the first model came up, what the command line said still stands.
+        let known = self.view.main.model.as_ref().map(|_| self.view.main.thresholds);
+        let start = Start {
+            source,
+            pace: self.view.pace,
+            playing: self.view.playing,
+            place: Place::Frame(0),
+            theta_x: known.map_or(self.current.theta_x, |known| Some(known.theta_x)),
+            theta_h: known.map_or(self.current.theta_h, |known| Some(known.theta_h)),
+            ..self.current.clone()
+        };
+        self.open(start);
     }
 
     fn open_model(&mut self, lane: Lane, folder: PathBuf) {
-        self.view.opening = Some(format!("Loading {} …", folder.display()));
-        let running = match lane {
-            Lane::Main => !self.view.stopped && self.view.drive.is_some(),
-            Lane::Second => self.view.second.as_ref().is_some_and(|second| second.model.is_some()),
-        };
-        if running {
-            self.send(lane, pipeline::Command::SwitchModel(folder));
-        } else {
-            let start = Start { model: folder, ..self.start_of(lane).with_thresholds(None) };
-            self.start(lane, start);
+        if self.view.drive.is_none() || self.view.stopped {
+            let start = Start { model: folder, theta_x: None, theta_h: None, ..self.current.clone() };
+            return self.open(start);
         }
+        self.view.opening = Some(format!("Loading {} …", folder.display()));
+        if lane == Lane::Second {
+            self.view.second.get_or_insert_default();
+        }
+        self.engine.wish(Wish::Model(lane, folder));
     }
 
     fn toggle_compare(&mut self) {
         if self.view.second.is_some() {
-            return self.stop_compare();
+            self.view.second = None;
+            return self.engine.wish(Wish::Compare(None));
         }
         let own = self.view.main.model.as_ref().map_or(Thresholds::ZERO, |model| model.thresholds);
-        let current = self.view.main.thresholds;
         // Something to compare with at once: the model's own setting, or else a more frugal one.
-        let other = if current == own {
+        let other = if self.view.main.thresholds == own {
             Thresholds { theta_x: 1.5 * own.theta_x + 0.1, theta_h: 1.5 * own.theta_h + 0.05 }
         } else {
             own
         };
         self.view.second = Some(super::view::LaneView::at(other));
-        let start = Start { dense: false, ..self.start_of(Lane::Main).with_thresholds(Some(other)) };
-        self.start(Lane::Second, start);
-    }
-
-    /// Ends a comparison.
-    pub(super) fn stop_compare(&mut self) {
-        self.engine.stop(Lane::Second);
-        self.view.second = None;
-        self.view.history.clear_second();
+        self.engine.wish(Wish::Compare(Some(other)));
     }
 
     fn mark(&mut self, start: bool) {
@@ -243,20 +215,20 @@ impl Window {
         }
     }
 
-    /// Tells the pipelines what to repeat.
+    /// Tells the engine what to repeat.
     pub(super) fn send_loop(&mut self) {
         let Some(count) = self.view.frame_count() else { return };
         let whole = FrameRange { first: 0, end: count };
         let range = self.settings.looping.then(|| self.view.range.unwrap_or(whole));
-        self.send_both(pipeline::Command::Loop(range));
+        self.engine.wish(Wish::Loop(range));
     }
 
     fn start_export(&mut self) {
         let (Some(range), Some(drive)) = (self.view.range, &self.view.drive) else {
-            return self.view.say(false, "Choose a range first: I and O, or Shift-drag on the timeline.");
+            return self.view.notices.say(false, "Choose a range first: I and O, or Shift-drag on the timeline.");
         };
         if drive.live {
-            return self.view.say(false, "A live feed cannot be exported; record it first.");
+            return self.view.notices.say(false, "A live feed cannot be exported; record it first.");
         }
         let request = export::Request {
             source: self.current.source.clone(),
@@ -271,7 +243,7 @@ impl Window {
                 self.export = Some(export);
                 self.view.export = Some(super::view::ExportProgress { done: 0, total });
             }
-            Err(error) => self.view.say(true, format!("Export: {error}")),
+            Err(error) => self.view.notices.say(true, format!("Export: {error}")),
         }
     }
 
@@ -289,7 +261,7 @@ impl Window {
             wake();
         });
         if let Err(error) = spawned {
-            self.view.say(true, format!("The system's dialog did not open: {error}"));
+            self.view.notices.say(true, format!("The system's dialog did not open: {error}"));
         }
     }
 }

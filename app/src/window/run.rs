@@ -9,12 +9,14 @@ use anyhow::{Context, bail};
 use egui::{Pos2, RawInput, Rect, ViewportBuilder, vec2};
 
 use super::command::{Command, Overlay};
-use super::engine::{Pipelines, Place, Start, Wake};
 use super::offscreen::Offscreen;
 use super::rate::RedrawPause;
 use super::settings::Settings;
 use super::shell::Window;
 use super::theme::Palette;
+use super::view::LaneView;
+use super::whatif::store::LIMIT_BYTES;
+use super::whatif::{Place, Start, Wake, WhatIf};
 use crate::output;
 use crate::pipeline::Pace;
 
@@ -47,8 +49,8 @@ pub fn run_view(start: Start) -> anyhow::Result<()> {
         Box::new(move |creation| {
             let pause = RedrawPause::default();
             let wake = waker(&creation.egui_ctx, pause.clone());
-            let engine = Pipelines::new(wake.clone())?;
-            let mut window = Window::new(Box::new(engine), start, settings_path, wake);
+            let engine = WhatIf::start(wake.clone(), LIMIT_BYTES)?;
+            let mut window = Window::new(engine, start, settings_path, wake);
             window.set_redraw_pause(pause);
             Ok(Box::new(window))
         }),
@@ -95,8 +97,6 @@ pub struct Screenshot {
     pub compare: bool,
 }
 
-/// Seconds before the moment of a screenshot that are run, so that its charts are full.
-const BEFORE_S: f64 = 21.0;
 /// A pipeline that says nothing for this long has hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -113,9 +113,9 @@ pub fn screenshot(start: Start, picture: &Screenshot) -> anyhow::Result<()> {
     let wake: Wake = Arc::new(move || {
         let _ = news.send(());
     });
-    let engine = Pipelines::new(wake.clone())?;
+    let engine = WhatIf::start(wake.clone(), LIMIT_BYTES)?;
     let start = Start { pace: Pace::Unpaced, playing: false, place: Place::Frame(0), ..start };
-    let mut window = Window::new(Box::new(engine), start, None, wake);
+    let mut window = Window::new(engine, start, None, wake);
     window.settings_mut().dark = picture.dark;
     window.settings_mut().overlays = picture.overlays.iter().map(|overlay| overlay.label().to_owned()).collect();
     let ctx = egui::Context::default();
@@ -134,7 +134,7 @@ pub fn screenshot(start: Start, picture: &Screenshot) -> anyhow::Result<()> {
     output::write_whole(&picture.file, bytes.get_ref())
 }
 
-/// Runs the pipeline to the frame at `at_s`, with the seconds before it.
+/// Runs the drive from its first frame to the one at `at_s`, and waits for the figures that come later.
 fn run_to(
     window: &mut Window,
     ctx: &egui::Context,
@@ -142,38 +142,32 @@ fn run_to(
     compare: bool,
     woken: &mpsc::Receiver<()>,
 ) -> anyhow::Result<()> {
-    wait(window, woken, |window| window.view().main.frame.is_some())?;
+    wait(window, woken, |window| window.view().shown.is_some())?;
     let duration_s = window.view().duration_s();
     if !(0.0..=duration_s + 1e-6).contains(&at_s) && window.view().frame_count().is_some() {
         bail!("--at {at_s}: the drive is {duration_s:.2} s long");
     }
     if compare {
         window.perform(ctx, Command::ToggleCompare);
-        wait(window, woken, |window| window.view().second.as_ref().is_none_or(|second| second.frame.is_some()))?;
     }
     let target = window.view().index_at(at_s);
-    let from = window.view().index_at((at_s - BEFORE_S).max(0.0));
-    if from > 0 {
-        window.perform(ctx, Command::Seek(from));
-        wait(window, woken, |window| both_at(window, from))?;
-    }
     let steps = target.saturating_sub(window.view().index());
     if steps > 0 {
         window.perform(ctx, Command::StepFrames(steps as i64));
-        wait(window, woken, |window| both_at(window, target) || window.view().ended.is_some())?;
+        wait(window, woken, |window| window.view().index() >= target || window.view().ended.is_some())?;
     }
+    wait(window, woken, |window| {
+        let view = window.view();
+        let last = view.main.track.points().last().map(|point| point.index);
+        let answered = |lane: &LaneView| lane.track.points().last().map(|point| point.index) == last;
+        let curve = view.trade_off.as_ref().map(|curve| curve.through);
+        answered(&view.dense) && view.second.as_ref().is_none_or(answered) && (curve == last || last.is_none())
+    })?;
     let salient = window.settings().shows(Overlay::Saliency);
     wait(window, woken, |window| {
         let index = window.view().index();
         !salient || window.view().saliency.as_ref().is_some_and(|map| map.index == index)
     })
-}
-
-/// Whether every setting has come to a frame.
-fn both_at(window: &Window, index: usize) -> bool {
-    let view = window.view();
-    let second = view.second.as_ref().map(|second| second.frame.as_ref().map_or(0, |frame| frame.index));
-    view.index() >= index && second.is_none_or(|second| second >= index)
 }
 
 /// Takes in news until `done`.

@@ -12,7 +12,7 @@ use deltasteer_data::rgb_bytes;
 use deltasteer_perception::Perception;
 use ndarray::{Array3, s};
 
-use super::engine::Wake;
+use super::whatif::Wake;
 use crate::model::Model;
 
 /// Patches across and down the crop.

@@ -8,7 +8,6 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use egui::Theme;
 
 use super::command::{Browse, Command, Lane, Overlay};
-use super::engine::{Engine, News, Place, Start, Wake};
 use super::export::{self, Export};
 use super::keys;
 use super::layout;
@@ -19,23 +18,24 @@ use super::saliency::Saliency;
 use super::settings::Settings;
 use super::textures::Textures;
 use super::theme;
-use super::view::{ModelFacts, View};
+use super::view::View;
+use super::whatif::{Start, Update, Wake, WhatIf, Wish};
 use crate::model::Model;
-use crate::pipeline::{Event, Pace};
+use crate::pipeline::Pace;
 
 /// What a file dialogue was opened for, and the path chosen in it.
 type Browsed = (Browse, Option<PathBuf>);
 
 /// Everything behind one window.
 pub struct Window {
-    pub(super) engine: Box<dyn Engine>,
+    pub(super) engine: WhatIf,
     pub(super) view: View,
     pub(super) settings: Settings,
     pub(super) dialogs: Dialogs,
     pub(super) export: Option<Export>,
     /// Where exports go.
     pub(super) export_folder: PathBuf,
-    /// What the main pipeline runs on.
+    /// What is open, or is being opened.
     pub(super) current: Start,
     pub(super) wake: Wake,
     pub(super) browsed: (Sender<Browsed>, Receiver<Browsed>),
@@ -52,11 +52,11 @@ pub struct Window {
 
 impl Window {
     /// A window that opens `start` at once. Choices are read from `settings_path` and written there at the end.
-    pub fn new(engine: Box<dyn Engine>, start: Start, settings_path: Option<PathBuf>, wake: Wake) -> Self {
+    pub fn new(engine: WhatIf, start: Start, settings_path: Option<PathBuf>, wake: Wake) -> Self {
         let (settings, trouble) = settings_path.as_deref().map(Settings::load).unwrap_or_default();
         let mut view = View { pace: start.pace, ..View::default() };
         if let Some(trouble) = trouble {
-            view.say(true, trouble);
+            view.notices.say(true, trouble);
         }
         let mut window = Self {
             engine,
@@ -78,9 +78,7 @@ impl Window {
             next_fade: None,
             redraw_pause: RedrawPause::default(),
         };
-        let start = Start { dense: window.settings.dense, ..start };
-        window.view.opening = Some(format!("Opening {} …", start.source));
-        window.start(Lane::Main, start);
+        window.open(start);
         window
     }
 
@@ -145,19 +143,8 @@ impl Window {
 
     /// Takes in all news from the threads.
     pub fn collect(&mut self) {
-        while let Some(news) = self.engine.poll() {
-            match news {
-                News::Event(lane, event) => self.take(lane, &event),
-                News::NotStarted(lane, message) => {
-                    self.view.opening = None;
-                    if lane == Lane::Second {
-                        self.stop_compare();
-                    } else {
-                        self.view.stopped = true;
-                    }
-                    self.view.say(true, message);
-                }
-            }
+        while let Some(update) = self.engine.poll() {
+            self.take(update);
         }
         self.collect_saliency();
         self.collect_export();
@@ -165,49 +152,55 @@ impl Window {
             self.browsed_path(what, path);
         }
         let now = Instant::now();
-        self.next_fade = self.view.fade_notices(now);
+        self.next_fade = self.view.notices.fade(now);
         self.view.frames_per_second = self.frames.per_second(now);
         self.view.redraws_per_second = self.redraws.per_second(now);
     }
 
-    fn take(&mut self, lane: Lane, event: &Event) {
-        self.view.apply(lane, event);
-        match event {
-            Event::Frame(frame) if lane == Lane::Main => {
-                self.frames.tick(Instant::now());
-                if let Some(saliency) = self.saliency.as_ref().filter(|_| self.settings.shows(Overlay::Saliency)) {
-                    saliency.ask(frame.index, &frame.image);
-                }
+    fn take(&mut self, update: Update) {
+        let opened = matches!(update, Update::Opened(_));
+        let frame = match &update {
+            Update::Frame(shown) if !shown.seen.warm_up => Some(shown.seen.clone()),
+            _ => None,
+        };
+        let model = match &update {
+            Update::Answers(Lane::Main, model, _) => Some(model.clone()),
+            _ => None,
+        };
+        self.view.apply(update);
+        if opened {
+            self.opened();
+        }
+        if let Some(model) = model {
+            self.use_model(model);
+        }
+        if let Some(frame) = frame {
+            self.frames.tick(Instant::now());
+            if let Some(saliency) = self.saliency.as_ref().filter(|_| self.settings.shows(Overlay::Saliency)) {
+                saliency.ask(frame.index, &frame.image);
             }
-            Event::Opened(info) if lane == Lane::Main => {
-                self.current.source = info.name.clone();
-                self.settings.remember_source(&info.name);
-                self.view.horizon = self.settings.horizons.get(&info.name).copied();
-                self.send_loop();
-                self.update_crop();
-            }
-            Event::ModelReady(model) => self.use_model(lane, model),
-            _ => {}
         }
     }
 
-    fn use_model(&mut self, lane: Lane, model: &Arc<Model>) {
-        let facts = ModelFacts::of(model);
-        let own = facts.thresholds;
-        let thresholds = match lane {
-            Lane::Main if self.view.main.model.is_none() => self.current.thresholds(own),
-            Lane::Main => own,
-            Lane::Second => self.view.second.as_ref().filter(|s| s.model.is_none()).map_or(own, |s| s.thresholds),
-        };
-        self.view.use_model(lane, facts, thresholds);
-        if lane == Lane::Main {
-            self.current.model = model.folder().to_owned();
-            self.settings.remember_model(&model.folder().display().to_string());
-            self.model = Some(model.clone());
-            self.saliency = None;
-            self.update_saliency();
-            self.update_crop();
+    fn opened(&mut self) {
+        let Some(drive) = self.view.drive.clone() else { return };
+        self.current.source = drive.name.clone();
+        self.settings.remember_source(&drive.name);
+        self.view.horizon = self.settings.horizons.get(&drive.name).copied();
+        self.send_loop();
+        self.update_crop();
+    }
+
+    fn use_model(&mut self, model: Arc<Model>) {
+        if self.model.as_ref().is_some_and(|known| Arc::ptr_eq(known, &model)) {
+            return;
         }
+        self.current.model = model.folder().to_owned();
+        self.settings.remember_model(&model.folder().display().to_string());
+        self.model = Some(model);
+        self.saliency = None;
+        self.update_saliency();
+        self.update_crop();
     }
 
     fn update_crop(&mut self) {
@@ -226,11 +219,11 @@ impl Window {
         if let (None, Some(model)) = (&self.saliency, &self.model) {
             match Saliency::start(model.clone(), self.wake.clone()) {
                 Ok(saliency) => self.saliency = Some(saliency),
-                Err(error) => self.view.say(true, format!("Saliency: {error}")),
+                Err(error) => self.view.notices.say(true, format!("Saliency: {error}")),
             }
         }
         self.set_saliency_pace();
-        if let Some((saliency, frame)) = self.saliency.as_ref().zip(self.view.main.frame.as_ref()) {
+        if let Some((saliency, frame)) = self.saliency.as_ref().zip(self.view.shown.as_ref()) {
             saliency.ask(frame.index, &frame.image);
         }
     }
@@ -245,7 +238,7 @@ impl Window {
     fn collect_saliency(&mut self) {
         match self.saliency.as_ref().and_then(Saliency::poll) {
             Some(Ok(map)) => self.view.saliency = Some(Arc::new(map)),
-            Some(Err(message)) => self.view.say(true, format!("Saliency: {message}")),
+            Some(Err(message)) => self.view.notices.say(true, format!("Saliency: {message}")),
             None => {}
         }
     }
@@ -255,11 +248,11 @@ impl Window {
             match news {
                 export::News::Progress(progress) => self.view.export = Some(progress),
                 export::News::Done(folder) => {
-                    self.view.say(false, format!("Exported to {}", folder.display()));
+                    self.view.notices.say(false, format!("Exported to {}", folder.display()));
                     (self.export, self.view.export) = (None, None);
                 }
                 export::News::Failed(message) => {
-                    self.view.say(true, format!("Export: {message}"));
+                    self.view.notices.say(true, format!("Export: {message}"));
                     (self.export, self.view.export) = (None, None);
                 }
             }
@@ -270,7 +263,7 @@ impl Window {
         let Some(path) = path else {
             let hint =
                 "Nothing was chosen. If no dialog appeared, this system has none: type the path instead (Ctrl+O).";
-            return self.view.say(false, hint);
+            return self.view.notices.say(false, hint);
         };
         let ctx = egui::Context::default();
         match what {
@@ -281,29 +274,12 @@ impl Window {
         }
     }
 
-    /// What a new pipeline of `lane` would start with: the source and place of now.
-    pub(super) fn start_of(&self, lane: Lane) -> Start {
-        // Before the first model came up, what the command line said still stands.
-        let known = self.view.lane(lane).filter(|view| view.model.is_some()).map(|view| view.thresholds);
-        let current = self.current.clone();
-        let start = if known.is_some() { current.with_thresholds(known) } else { current };
-        Start {
-            pace: self.view.pace,
-            playing: self.view.playing,
-            dense: self.settings.dense && lane == Lane::Main,
-            place: Place::Frame(self.view.index()),
-            ..start
-        }
-    }
-
-    /// Starts a lane's pipeline off the UI thread.
-    pub(super) fn start(&mut self, lane: Lane, start: Start) {
-        if lane == Lane::Main {
-            self.view.playing = start.playing;
-            self.view.stopped = false;
-            self.current = start.clone();
-        }
-        self.engine.start(lane, start);
+    /// Opens a source with a model, off the UI thread.
+    pub(super) fn open(&mut self, start: Start) {
+        self.view.opening = Some(format!("Opening {} …", start.source));
+        self.view.playing = start.playing;
+        self.current = start.clone();
+        self.engine.wish(Wish::Open(start));
     }
 
     /// Makes the chosen theme the window's.
@@ -320,20 +296,6 @@ impl Window {
         }
         if let Err(error) = self.settings.save(path) {
             eprintln!("the window's settings were not saved: {error:#}");
-        }
-    }
-}
-
-impl ModelFacts {
-    /// The facts of a loaded model.
-    pub fn of(model: &Model) -> Self {
-        let rnn = model.rnn();
-        Self {
-            name: model.name(),
-            inputs: rnn.config.inputs,
-            hidden: rnn.config.hidden,
-            thresholds: model.thresholds(),
-            dense: *rnn.packed.dense_count(),
         }
     }
 }

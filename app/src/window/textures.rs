@@ -1,26 +1,31 @@
 //! Pictures on the graphics card: the frame, the raster and the saliency map, changed only when their data has changed.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use deltasteer_data::rgb_bytes;
 use egui::{Color32, ColorImage, TextureHandle, TextureOptions, Theme};
+use ndarray::Array3;
 
-use super::sent::{SentColumn, SentRing};
+use super::lane::LaneView;
 use super::theme::Palette;
 use super::view::{SaliencyMap, View};
+
+/// Frames that the raster shows: those up to the one that is shown.
+pub const RASTER_FRAMES: usize = 400;
 
 /// The textures of a window.
 #[derive(Default)]
 pub struct Textures {
     /// The frame shown.
     pub picture: Option<TextureHandle>,
-    /// The ring of sent deltas: one column a frame, of which `raster_next` is the oldest.
+    /// What was sent: one column a frame, flush right.
     pub raster: Option<TextureHandle>,
     /// The saliency map, spread over the crop.
     pub saliency: Option<TextureHandle>,
     /// Rows of pixels that the raster's panel had when it was last painted.
     pub raster_rows: Cell<usize>,
-    picture_of: Option<*const ndarray::Array3<u8>>,
+    picture_of: Option<Arc<Array3<u8>>>,
     raster_of: Option<RasterState>,
     saliency_of: Option<(usize, Theme)>,
 }
@@ -28,8 +33,8 @@ pub struct Textures {
 /// What the raster's texture shows.
 #[derive(Clone, Copy, PartialEq)]
 struct RasterState {
-    pushed: u64,
-    units: usize,
+    version: u64,
+    index: usize,
     rows: usize,
     theme: Theme,
 }
@@ -38,60 +43,34 @@ impl Textures {
     /// Brings every texture up to date with the view.
     pub fn update(&mut self, ctx: &egui::Context, view: &View) {
         self.update_picture(ctx, view);
-        self.update_raster(ctx, &view.sent);
+        self.update_raster(ctx, view);
         self.update_saliency(ctx, view.saliency.as_deref());
     }
 
-    /// The column of the raster's texture that holds the frame pushed as number `pushed`.
-    pub fn raster_column(ring: &SentRing, pushed: u64) -> usize {
-        (pushed % ring.capacity() as u64) as usize
-    }
-
     fn update_picture(&mut self, ctx: &egui::Context, view: &View) {
-        let Some(frame) = &view.main.frame else {
+        let Some(frame) = &view.shown else {
             self.picture = None;
             self.picture_of = None;
             return;
         };
-        // The pointer only tells one snapshot's picture from the next; it is never read through.
-        let identity = std::sync::Arc::as_ptr(&frame.image);
-        if self.picture_of == Some(identity) && self.picture.is_some() {
+        if self.picture_of.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &frame.image)) && self.picture.is_some() {
             return;
         }
-        self.picture_of = Some(identity);
+        self.picture_of = Some(frame.image.clone());
         let (height, width, _) = frame.image.dim();
         let image = ColorImage::from_rgb([width, height], rgb_bytes(&frame.image));
         put(&mut self.picture, ctx, "frame", image, TextureOptions::LINEAR);
     }
 
-    fn update_raster(&mut self, ctx: &egui::Context, ring: &SentRing) {
-        if ring.units() == 0 {
-            self.raster = None;
-            return;
-        }
-        let rows = ring.units().min(self.raster_rows.get().max(1));
-        let now = RasterState { pushed: ring.pushed(), units: ring.units(), rows, theme: ctx.theme() };
-        let before = self.raster_of;
-        if before == Some(now) {
+    fn update_raster(&mut self, ctx: &egui::Context, view: &View) {
+        let (rows, theme) = (self.raster_rows.get().max(1), ctx.theme());
+        let now = RasterState { version: view.main.version, index: view.index(), rows, theme };
+        if self.raster_of == Some(now) {
             return;
         }
         self.raster_of = Some(now);
-        let held = ring.columns().len();
-        let fresh = before.map_or(u64::MAX, |b| now.pushed.saturating_sub(b.pushed));
-        let same_form =
-            before.is_some_and(|b| RasterState { pushed: now.pushed, ..b } == now && b.pushed <= now.pushed);
-        let colours = Palette::of(now.theme);
-        if !same_form || fresh > held as u64 || self.raster.is_none() {
-            let image = ColorImage::filled([ring.capacity(), rows], Color32::TRANSPARENT);
-            put(&mut self.raster, ctx, "raster", image, TextureOptions::NEAREST);
-        }
-        let Some(texture) = &mut self.raster else { return };
-        let lacking = if same_form { (fresh as usize).min(held) } else { held };
-        for (place, column) in ring.columns().iter().enumerate().skip(held - lacking) {
-            let pushed = now.pushed - (held - place) as u64;
-            let x = Self::raster_column(ring, pushed);
-            texture.set_partial([x, 0], column_image(ring, column, rows, colours), TextureOptions::NEAREST);
-        }
+        let image = raster_image(&view.main, now.index, rows, Palette::of(theme));
+        put(&mut self.raster, ctx, "raster", image, TextureOptions::NEAREST);
     }
 
     fn update_saliency(&mut self, ctx: &egui::Context, map: Option<&SaliencyMap>) {
@@ -116,13 +95,20 @@ fn put(slot: &mut Option<TextureHandle>, ctx: &egui::Context, name: &str, image:
     }
 }
 
-/// One frame's marks as a picture one pixel wide.
-fn column_image(ring: &SentRing, column: &SentColumn, rows: usize, colours: &Palette) -> ColorImage {
-    let mut pixels = vec![Color32::TRANSPARENT; rows];
-    for &(unit, rose) in &column.marks {
-        pixels[ring.row_of(unit, rows)] = if rose { colours.rise } else { colours.fall };
+/// The marks of the frames up to `index`: all units share `rows` rows at most, inputs above, hidden units below.
+fn raster_image(lane: &LaneView, index: usize, rows: usize, colours: &Palette) -> ColorImage {
+    let units = lane.model.as_ref().map_or(0, |model| model.inputs + model.hidden).max(1);
+    let rows = rows.min(units);
+    let mut image = ColorImage::filled([RASTER_FRAMES, rows], Color32::TRANSPARENT);
+    let points = lane.track.up_to(index, RASTER_FRAMES);
+    for (place, point) in points.iter().enumerate() {
+        let column = RASTER_FRAMES - points.len() + place;
+        for mark in lane.track.marks(point) {
+            let row = (mark.unit() * rows / units).min(rows - 1);
+            image.pixels[row * RASTER_FRAMES + column] = if mark.rose() { colours.rise } else { colours.fall };
+        }
     }
-    ColorImage::new([1, rows], pixels)
+    image
 }
 
 /// The map as a veil: dark where nothing depends on the picture, clear and warm where the angle does.
@@ -150,15 +136,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_columns_marks_take_their_units_rows() {
-        let mut ring = SentRing::new(4, 4, 8);
-        ring.push(0, &[(1, 0.5)], &[(3, -0.5)]);
+    fn a_frames_marks_take_their_units_rows() {
+        use crate::window::lane::ModelFacts;
+        use crate::window::whatif::track::{Mark, Point};
+        use deltasteer_temporal::{StepCount, Thresholds};
+        let mut lane = LaneView::default();
+        let (thresholds, dense) = (Thresholds::ZERO, StepCount::default());
+        lane.model = Some(ModelFacts { name: String::new(), inputs: 4, hidden: 4, thresholds, dense });
+        let point = Point::new(7, 0.0, None, (0.0, StepCount::default()), true);
+        lane.track.push(point, &[Mark::new(1, true), Mark::new(7, false)]);
         let colours = Palette::of(Theme::Dark);
-        let image = column_image(&ring, &ring.columns()[0], 8, colours);
-        let lit: Vec<usize> = (0..8).filter(|&row| image.pixels[row] != Color32::TRANSPARENT).collect();
-        assert_eq!(lit, [1, 7]);
-        assert_eq!((image.pixels[1], image.pixels[7]), (colours.rise, colours.fall));
-        let halved = column_image(&ring, &ring.columns()[0], 4, colours);
-        assert_eq!(halved.pixels.iter().filter(|p| **p != Color32::TRANSPARENT).count(), 2);
+        for (rows, lit) in
+            [(500, vec![(1, colours.rise), (7, colours.fall)]), (4, vec![(0, colours.rise), (3, colours.fall)])]
+        {
+            let image = raster_image(&lane, 7, rows, colours);
+            let found: Vec<_> =
+                image.pixels.chunks(RASTER_FRAMES).map(|row| row[RASTER_FRAMES - 1]).enumerate().collect();
+            assert_eq!(found.into_iter().filter(|(_, pixel)| *pixel != Color32::TRANSPARENT).collect::<Vec<_>>(), lit);
+        }
     }
 }

@@ -16,6 +16,11 @@ pub const HIDDEN: usize = 24;
 
 /// Writes the model folder.
 pub fn write(folder: &Path) {
+    write_with(folder, 6);
+}
+
+/// The same CNN before an RNN that `seed` drew.
+pub fn write_with(folder: &Path, seed: u64) {
     let perception = PerceptionConfig { feature_count: INPUTS, ..PerceptionConfig::default() };
     let mut temporal = TemporalConfig::new(INPUTS, HIDDEN);
     temporal.thresholds = Thresholds { theta_x: 0.4, theta_h: 0.1 };
@@ -37,7 +42,7 @@ pub fn write(folder: &Path) {
         config: ModelConfig { perception, temporal: Some(temporal.clone()), training: serde_json::Value::Null },
         tensors: to_safetensors(&tensors, Storage::F32).expect("tensors"),
     };
-    let gru = GruWeights::random(INPUTS, HIDDEN, &mut StdRng::seed_from_u64(6)).expect("a GRU");
+    let gru = GruWeights::random(INPUTS, HIDDEN, &mut StdRng::seed_from_u64(seed)).expect("a GRU");
     let head = Head { weight: random(HIDDEN, 0.5), bias: 0.0 };
     parts.merge(&rnn_to_safetensors(&gru, &head, &temporal, &[]).expect("the RNN's tensors")).expect("one file");
     parts.save(folder).expect("a model folder");

@@ -15,7 +15,6 @@ fn a_screenshot_has_its_size_its_theme_and_the_frame() {
         model,
         theta_x: None,
         theta_h: None,
-        dense: true,
         pace: Pace::Unpaced,
         playing: true,
         place: Place::Seconds(2.0),

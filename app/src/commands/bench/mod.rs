@@ -1,6 +1,7 @@
 //! `bench`: what this machine does.
 
 mod layers;
+mod what_if;
 
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ use crate::session::Session;
 /// Frames that each layer of the CNN is timed on.
 const CNN_ROUNDS: usize = 200;
 
-/// Runs `bench rnn`, `bench cnn` or `bench pipeline`.
+/// Runs one of the benches.
 ///
 /// # Errors
 /// In words for the user.
@@ -29,6 +30,7 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
             None => cnn(args),
         },
         BenchCommand::Pipeline(args) => pipeline(args),
+        BenchCommand::WhatIf(args) => what_if::run(args),
     }
 }
 

@@ -6,9 +6,9 @@ use egui_plot::{GridMark, HLine, HoverPosition, Line, LineStyle, Plot, PlotPoint
 use super::Panel;
 use crate::text;
 use crate::window::command::Command;
-use crate::window::history::{Sample, Stretch};
 use crate::window::theme::{self, Palette};
 use crate::window::view::View;
+use crate::window::whatif::track::{Point, Stretch, Track, thin};
 
 /// Name of the time axis that all charts share.
 pub const TIME_AXIS: &str = "time axis";
@@ -17,7 +17,7 @@ const SPAN_S: [f64; 2] = [20.0, 4.0];
 
 /// The stretch of time that following charts show.
 pub fn visible_time(view: &View) -> [f64; 2] {
-    let now = view.main.frame.as_ref().map_or(0.0, |frame| frame.time_s);
+    let now = view.shown.as_ref().map_or(0.0, |frame| frame.time_s);
     let start = (now - SPAN_S[0]).max(0.0);
     [start, start + SPAN_S[0] + SPAN_S[1]]
 }
@@ -36,17 +36,19 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
 /// Names of the curves with the root mean square of their error so far.
 fn legend(ui: &mut Ui, panel: &mut Panel) {
     let colours = Palette::current(ui);
-    let rms = errors_rms(panel.view);
-    let degrees = |rms: Option<f64>| rms.map_or(String::new(), |rad| format!(" · RMS {:.2}°", rad.to_degrees()));
+    let view = panel.view;
+    let degrees = |track: &Track| {
+        track.figures().rmse_rad().map_or(String::new(), |rad| format!(" · RMS {:.2}°", rad.to_degrees()))
+    };
     ui.horizontal(|ui| {
         ui.label(RichText::new("Steering wheel").strong());
         key(ui, colours.truth, "driver", false);
-        key(ui, colours.delta, &format!("delta RNN{}", degrees(rms.delta)), false);
-        if panel.view.second.is_some() {
-            key(ui, colours.second, &format!("second{}", degrees(rms.second)), false);
+        key(ui, colours.delta, &format!("delta RNN{}", degrees(&view.main.track)), false);
+        if let Some(second) = &view.second {
+            key(ui, colours.second, &format!("second{}", degrees(&second.track)), false);
         }
         if panel.settings.dense {
-            key(ui, colours.dense, &format!("dense RNN{}", degrees(rms.dense)), true);
+            key(ui, colours.dense, &format!("dense RNN{}", degrees(&view.dense.track)), true);
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let hint = "Charts move with the frame. Drag or scroll a chart to look around; click it to jump. Key F";
@@ -74,30 +76,6 @@ fn key(ui: &mut Ui, colour: Color32, words: &str, dashed: bool) {
     ui.label(RichText::new(words).small());
 }
 
-/// Root of the mean squared error over everything computed so far, in radians.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub struct RmsErrors {
-    /// The delta RNN's.
-    pub delta: Option<f64>,
-    /// The dense RNN's.
-    pub dense: Option<f64>,
-    /// The second setting's.
-    pub second: Option<f64>,
-}
-
-/// The errors of every curve against the driver's angle.
-pub fn errors_rms(view: &View) -> RmsErrors {
-    let rms = |pick: fn(&Sample) -> Option<f32>| {
-        let squares = view.history.iter().filter_map(|(_, sample)| {
-            let error = f64::from(pick(sample)?) - f64::from(sample.truth_rad?);
-            Some(error * error)
-        });
-        let (sum, count) = squares.fold((0.0, 0_u32), |(sum, count), square| (sum + square, count + 1));
-        (count > 0).then(|| (sum / f64::from(count)).sqrt())
-    };
-    RmsErrors { delta: rms(|s| s.delta_rad), dense: rms(|s| s.dense_rad), second: rms(|s| s.second_rad) }
-}
-
 /// A curve ready to be drawn.
 struct Curve {
     name: &'static str,
@@ -107,57 +85,40 @@ struct Curve {
     dashed: bool,
 }
 
-fn angle_plot(ui: &mut Ui, panel: &mut Panel, height: f32) {
-    let colours = Palette::current(ui);
+/// The curves of every setting, the one that is shown last: it lies on top.
+fn curves(ui: &Ui, panel: &Panel, width: f32, pick: fn(&Point) -> Option<f32>) -> Vec<Curve> {
+    let (colours, view) = (Palette::current(ui), panel.view);
     let (time, columns) = (shown_time(ui, panel), ui.available_width() as usize);
-    let pick = |pick: fn(&Sample) -> Option<f32>| {
-        panel.view.history.curve(time, columns, move |sample| pick(sample).map(|rad| f64::from(rad).to_degrees()))
+    let curve = |name, track: &Track, colour, width, dashed| {
+        let stretches = track.curve(time, columns, |point| pick(point).map(|rad| f64::from(rad).to_degrees()));
+        Curve { name, stretches, colour, width, dashed }
     };
-    let truth = truth_curve(panel.view, time, columns);
-    let mut curves = vec![Curve { name: "driver", stretches: truth, colour: colours.truth, width: 1.8, dashed: false }];
-    if panel.settings.dense {
-        let stretches = pick(|s| s.dense_rad);
-        curves.push(Curve { name: "dense RNN", stretches, colour: colours.dense, width: 1.6, dashed: true });
-    }
-    if panel.view.second.is_some() {
-        let stretches = pick(|s| s.second_rad);
-        curves.push(Curve { name: "second", stretches, colour: colours.second, width: 1.6, dashed: false });
-    }
-    let stretches = pick(|s| s.delta_rad);
-    curves.push(Curve { name: "delta RNN", stretches, colour: colours.delta, width: 2.0, dashed: false });
-    let most = reach(&curves, 6.0);
-    plot(ui, panel, "angles", height, most, curves, false);
+    let dense = panel.settings.dense.then(|| curve("dense RNN", &view.dense.track, colours.dense, 0.8 * width, true));
+    let second = view.second.as_ref().map(|second| curve("second", &second.track, colours.second, 0.8 * width, false));
+    let main = curve("delta RNN", &view.main.track, colours.delta, width, false);
+    dense.into_iter().chain(second).chain([main]).collect()
+}
+
+fn angle_plot(ui: &mut Ui, panel: &mut Panel, height: f32) {
+    let (time, columns) = (shown_time(ui, panel), ui.available_width() as usize);
+    let (truth, colour) = (truth_curve(panel.view, time, columns), Palette::current(ui).truth);
+    let mut all = vec![Curve { name: "driver", stretches: truth, colour, width: 1.8, dashed: false }];
+    all.extend(curves(ui, panel, 2.0, |point| Some(point.steering_rad)));
+    let most = reach(&all, 6.0);
+    plot(ui, panel, "angles", height, most, all, false);
 }
 
 fn error_plot(ui: &mut Ui, panel: &mut Panel, height: f32) {
-    let colours = Palette::current(ui);
-    let (time, columns) = (shown_time(ui, panel), ui.available_width() as usize);
-    let error = |pick: fn(&Sample) -> Option<f32>| {
-        panel
-            .view
-            .history
-            .curve(time, columns, move |sample| Some(f64::from(pick(sample)? - sample.truth_rad?).to_degrees()))
-    };
-    let mut curves = Vec::new();
-    if panel.settings.dense {
-        let stretches = error(|s| s.dense_rad);
-        curves.push(Curve { name: "dense error", stretches, colour: colours.dense, width: 1.3, dashed: true });
-    }
-    if panel.view.second.is_some() {
-        let stretches = error(|s| s.second_rad);
-        curves.push(Curve { name: "second error", stretches, colour: colours.second, width: 1.3, dashed: false });
-    }
-    let stretches = error(|s| s.delta_rad);
-    curves.push(Curve { name: "error", stretches, colour: colours.delta, width: 1.6, dashed: false });
-    let most = reach(&curves, 4.0);
-    plot(ui, panel, "error", height, most, curves, true);
+    let all = curves(ui, panel, 1.6, Point::error_rad);
+    let most = reach(&all, 4.0);
+    plot(ui, panel, "error", height, most, all, true);
 }
 
 /// The driver's angle over the whole drive, also where nothing has been computed yet.
 fn truth_curve(view: &View, time_s: [f64; 2], columns: usize) -> Vec<Stretch> {
     let Some(drive) = &view.drive else { return Vec::new() };
     if drive.steering_true_rad.is_empty() || drive.times_s.len() != drive.steering_true_rad.len() {
-        return view.history.curve(time_s, columns, |s| s.truth_rad.map(|rad| f64::from(rad).to_degrees()));
+        return view.main.track.curve(time_s, columns, |point| point.truth_rad.map(|rad| f64::from(rad).to_degrees()));
     }
     let first = drive.times_s.partition_point(|&t| t < time_s[0]);
     let end = drive.times_s.partition_point(|&t| t <= time_s[1]);
@@ -176,11 +137,7 @@ fn truth_curve(view: &View, time_s: [f64; 2], columns: usize) -> Vec<Stretch> {
         }
     }
     let step = (time_s[1] - time_s[0]) / columns.max(1) as f64;
-    stretches
-        .iter()
-        .filter(|stretch| !stretch.is_empty())
-        .map(|stretch| crate::window::history::thin(stretch, step))
-        .collect()
+    stretches.iter().filter(|stretch| !stretch.is_empty()).map(|stretch| thin(stretch, step)).collect()
 }
 
 /// The stretch of time that the charts show, as they were last drawn.
@@ -203,7 +160,7 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
     let colours = Palette::current(ui);
     let follow = panel.settings.follow;
     let window = visible_time(panel.view);
-    let now = panel.view.main.frame.as_ref().map(|frame| frame.time_s);
+    let now = panel.view.shown.as_ref().map(|frame| frame.time_s);
     let range = panel.view.range.map(|r| [panel.view.time_of(r.first), panel.view.time_of(r.end.saturating_sub(1))]);
     let marks: &[f64] = if name == "angles" { &[-0.5, 0.0, 0.5] } else { &[0.0] };
     let plot = Plot::new(name)

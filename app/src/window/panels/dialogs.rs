@@ -137,7 +137,7 @@ fn notices(ctx: &Context, panel: &mut Panel) {
         let edge = if panel.view.notices.iter().any(|notice| notice.bad) { colours.warning } else { colours.dense };
         let frame = egui::Frame::popup(ui.style()).stroke(egui::Stroke::new(1.5, edge));
         frame.show(ui, |ui| {
-            for notice in panel.view.notices.clone() {
+            for notice in panel.view.notices.iter() {
                 let sign = if notice.bad {
                     RichText::new("▲").color(colours.warning)
                 } else {
@@ -145,7 +145,7 @@ fn notices(ctx: &Context, panel: &mut Panel) {
                 };
                 ui.horizontal_wrapped(|ui| {
                     ui.label(sign);
-                    ui.label(notice.text);
+                    ui.label(&notice.text);
                 });
             }
             if ui.small_button("Dismiss").clicked() {

@@ -14,16 +14,15 @@ pub fn troubles(view: &View) -> Vec<String> {
     if view.stopped {
         troubles.push("Stopped: open a drive or a model to go on.".to_owned());
     }
-    let Some(frame) = &view.main.frame else { return troubles };
+    let Some(frame) = &view.shown else { return troubles };
     if frame.skipped > 0 {
         troubles.push(format!("{} frames could not be read and were skipped.", frame.skipped));
     }
     if frame.dropped > 0 {
         troubles.push(format!("{} live frames were dropped because newer ones had come.", frame.dropped));
     }
-    if frame.totals.refused > 0 {
-        troubles
-            .push(format!("{} frames had features that are not finite; the RNN refused them.", frame.totals.refused));
+    if view.refused > 0 {
+        troubles.push(format!("{} frames had features that are not finite; the RNN refused them.", view.refused));
     }
     if let Some(health) = &frame.health {
         if health.stale {
@@ -71,17 +70,15 @@ pub fn strip(ui: &mut Ui, panel: &mut Panel) {
 
 /// Rates and times in one line.
 fn summary(view: &View) -> String {
-    let Some(frame) = &view.main.frame else { return String::new() };
-    let times = frame.times;
-    let dense = times.step_us_dense.map_or(String::new(), |us| format!(" (dense {})", text::micros(f64::from(us))));
+    let Some(frame) = &view.shown else { return String::new() };
+    let step = |step_us: Option<f64>| step_us.map_or("–".to_owned(), text::micros);
     format!(
-        "{:.0} frames/s · decode {} · CNN {} · RNN {}{dense} · queues {}/{} · {} skipped · {} dropped · {:.0} redraws/s",
+        "{:.0} frames/s · decode {} · CNN {} · RNN {} (dense {}) · {} skipped · {} dropped · {:.0} redraws/s",
         if view.playing { view.frames_per_second } else { 0.0 },
-        text::micros(f64::from(times.decode_us)),
-        text::micros(f64::from(times.cnn_us)),
-        text::micros(f64::from(times.step_us_delta)),
-        frame.queues.to_cnn,
-        frame.queues.to_rnn,
+        text::micros(f64::from(frame.decode_us)),
+        text::micros(f64::from(frame.cnn_us)),
+        step(view.main.step_us),
+        step(view.dense.step_us),
         frame.skipped,
         frame.dropped,
         view.redraws_per_second,
@@ -94,23 +91,24 @@ pub fn details(ui: &mut Ui, panel: &Panel) {
     for trouble in troubles(view) {
         ui.colored_label(Palette::current(ui).warning, format!("▲ {trouble}"));
     }
-    let Some(frame) = &view.main.frame else {
+    let Some(frame) = &view.shown else {
         ui.label("No frame yet.");
         return;
     };
-    let dense = frame.times.step_us_dense.map_or("not running".to_owned(), |us| text::micros(f64::from(us)));
+    let step = |step_us: Option<f64>| step_us.map_or("–".to_owned(), text::micros);
+    let (kept, limit) = view.kept_bytes;
     let rows = [
         ("Frames a second", format!("{:.1}", view.frames_per_second)),
         ("Redraws a second", format!("{:.1}", view.redraws_per_second)),
-        ("Reading and decoding", text::micros(f64::from(frame.times.decode_us))),
-        ("CNN", text::micros(f64::from(frame.times.cnn_us))),
-        ("RNN, delta step", text::micros(f64::from(frame.times.step_us_delta))),
-        ("RNN, dense step", dense),
-        ("Waiting for the CNN", frame.queues.to_cnn.to_string()),
-        ("Waiting for the RNN", frame.queues.to_rnn.to_string()),
+        ("Reading and decoding", text::micros(f64::from(frame.decode_us))),
+        ("CNN", text::micros(f64::from(frame.cnn_us))),
+        ("RNN, delta step", step(view.main.step_us)),
+        ("RNN, dense step", step(view.dense.step_us)),
+        ("Waiting for the CNN", frame.to_cnn.to_string()),
         ("Frames skipped", frame.skipped.to_string()),
         ("Live frames dropped", frame.dropped.to_string()),
-        ("Frames in memory for the charts", text::grouped(view.history.len() as u64)),
+        ("Frames answered", text::grouped(view.main.track.figures().work.steps)),
+        ("Features kept", format!("{} of at most {}", text::bytes(kept as f64), text::bytes(limit as f64))),
     ];
     egui::Grid::new("health").num_columns(2).spacing([24.0, 4.0]).show(ui, |ui| {
         for (name, value) in rows {

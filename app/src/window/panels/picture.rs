@@ -6,7 +6,7 @@ use egui::{Align2, Color32, FontId, Mesh, Pos2, Rect, Sense, Shape, Stroke, Ui, 
 use super::{Panel, wheel};
 use crate::pipeline::Pace;
 use crate::text;
-use crate::window::command::{Command, Overlay};
+use crate::window::command::{Command, Lane, Overlay};
 use crate::window::theme::{self, Palette};
 
 /// Half the width of the drawn path: that of a car.
@@ -66,7 +66,7 @@ fn horizon_menu(ui: &mut Ui, panel: &mut Panel) {
 fn paint(ui: &Ui, area: Rect, panel: &Panel) {
     let colours = Palette::current(ui);
     ui.painter().rect_filled(area, 4.0, colours.well);
-    let Some((frame, texture)) = panel.view.main.frame.as_ref().zip(panel.textures.picture.as_ref()) else {
+    let Some((frame, texture)) = panel.view.shown.as_ref().zip(panel.textures.picture.as_ref()) else {
         let words = panel.view.opening.as_deref().unwrap_or("Open a drive: drop a folder here, or press Ctrl+O");
         ui.painter().text(area.center(), Align2::CENTER_CENTER, words, FontId::proportional(15.0), colours.weak);
         return;
@@ -124,12 +124,14 @@ impl Canvas<'_> {
 
     fn paths(&self, panel: &Panel) {
         let colours = Palette::current(self.ui);
-        let Some((frame, camera)) = panel.view.main.frame.as_ref().zip(panel.view.camera()) else { return };
+        let Some((frame, camera)) = panel.view.shown.as_ref().zip(panel.view.camera()) else { return };
         if panel.settings.shows(Overlay::PredictedPath) {
-            if let Some(second) = panel.view.second.as_ref().and_then(|lane| lane.frame.as_ref()) {
-                self.ribbon(&camera, second.steering_rad, colours.second, 0.30);
+            if let Some(second_rad) = panel.view.steering_rad(Lane::Second) {
+                self.ribbon(&camera, second_rad, colours.second, 0.30);
             }
-            self.ribbon(&camera, frame.steering_rad, Palette::of(egui::Theme::Dark).delta, 0.55);
+            if let Some(steering_rad) = panel.view.steering_rad(Lane::Main) {
+                self.ribbon(&camera, steering_rad, Palette::of(egui::Theme::Dark).delta, 0.55);
+            }
         }
         if let (true, Some(truth)) = (panel.settings.shows(Overlay::TruePath), frame.steering_true_rad) {
             self.rails(&camera, truth, Palette::of(egui::Theme::Dark).truth);
@@ -197,7 +199,7 @@ impl Canvas<'_> {
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
             self.painter().image(texture.id(), self.rect(map.crop), whole, Color32::WHITE);
         }
-        let behind = panel.view.main.frame.as_ref().map_or(0, |frame| frame.index.saturating_sub(map.index));
+        let behind = panel.view.shown.as_ref().map_or(0, |frame| frame.index.saturating_sub(map.index));
         let age = if behind == 0 { String::new() } else { format!(" ({behind} frames ago)") };
         let words =
             format!("bright: covering it moves the CNN's angle by up to {:.1}°{age}", map.largest_rad.to_degrees());
@@ -205,15 +207,17 @@ impl Canvas<'_> {
     }
 
     fn caption(&self, panel: &Panel) {
-        let Some(frame) = &panel.view.main.frame else { return };
+        let Some(frame) = &panel.view.shown else { return };
         if self.image.width() < 260.0 {
             return;
         }
         let of = panel.view.frame_count().map_or_else(String::new, |count| format!(" of {count}"));
-        let words = format!("frame {}{of}   {} s", frame.index, text::clock(frame.time_s));
+        let warmed =
+            if panel.view.answer(Lane::Main).is_some_and(|point| !point.exact) { "   ≈ warmed up" } else { "" };
+        let words = format!("frame {}{of}   {} s{warmed}", frame.index, text::clock(frame.time_s));
         self.label(self.image.right_top() + vec2(-6.0, 5.0), Align2::RIGHT_TOP, &words);
         if let Some(target) = panel.view.jumping_to {
-            let words = format!("warming the RNN up for frame {target} …");
+            let words = format!("on the way to frame {target} …");
             self.label(self.image.center_top() + vec2(0.0, 5.0), Align2::CENTER_TOP, &words);
         }
     }
@@ -229,12 +233,12 @@ impl Canvas<'_> {
 
     fn wheels(&self, panel: &Panel, side: Option<Rect>) {
         let colours = Palette::current(self.ui);
-        let Some(frame) = &panel.view.main.frame else { return };
+        let Some(frame) = &panel.view.shown else { return };
         let glides = panel.view.pace != Pace::Unpaced;
         let reading = |steering_rad, colour, caption| wheel::Reading { steering_rad, colour, caption, glides };
-        let mut wheels = vec![reading(Some(frame.steering_rad), colours.delta, "delta RNN")];
-        if let Some(second) = &panel.view.second {
-            wheels.push(reading(second.frame.as_ref().map(|f| f.steering_rad), colours.second, "second setting"));
+        let mut wheels = vec![reading(panel.view.steering_rad(Lane::Main), colours.delta, "delta RNN")];
+        if panel.view.second.is_some() {
+            wheels.push(reading(panel.view.steering_rad(Lane::Second), colours.second, "second setting"));
         }
         wheels.push(reading(frame.steering_true_rad, colours.truth, "driver"));
         let count = wheels.len() as f32;

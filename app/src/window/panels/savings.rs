@@ -6,9 +6,10 @@ use egui_plot::{HLine, LineStyle, Plot, PlotPoints, Points, VLine};
 use super::Panel;
 use super::angles::{TIME_AXIS, visible_time};
 use crate::text;
-use crate::window::command::Command;
 use crate::window::theme::{self, Palette};
 use crate::window::view::LaneView;
+use crate::window::whatif::Lane;
+use crate::window::whatif::track::{Figures, Point};
 
 /// The whole card; the chart takes what height is left above `reserve` points.
 pub fn show(ui: &mut Ui, panel: &mut Panel, chart_height: f32) {
@@ -27,33 +28,35 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, chart_height: f32) {
 fn headlines(ui: &mut Ui, panel: &Panel) {
     let colours = Palette::current(ui);
     match &panel.view.second {
-        None => headline(ui, &panel.view.main, colours.delta, None),
+        None => headline(ui, panel, &panel.view.main, colours.delta, None),
         Some(second) => {
             ui.columns(2, |columns| {
-                headline(&mut columns[0], &panel.view.main, colours.delta, Some("shown"));
-                headline(&mut columns[1], second, colours.second, Some("second"));
+                headline(&mut columns[0], panel, &panel.view.main, colours.delta, Some("shown"));
+                headline(&mut columns[1], panel, second, colours.second, Some("second"));
             });
         }
     }
 }
 
-fn headline(ui: &mut Ui, lane: &LaneView, colour: Color32, name: Option<&str>) {
-    let so_far = lane.so_far;
+fn headline(ui: &mut Ui, panel: &Panel, lane: &LaneView, colour: Color32, name: Option<&str>) {
+    let work = &lane.track.figures().work;
     // A few frames that sent nothing are no figure yet.
-    let figure =
-        if so_far.macs == 0 { "–".to_owned() } else { text::times(so_far.macs_dense as f64, so_far.macs as f64) };
-    let hint = "Multiply-accumulates of the dense RNN over those of the delta RNN, summed over every frame computed with \
-                these thresholds: the first frame, where everything is sent, and the warm-ups after jumps count. Only the \
-                RNN: see the whole network below.";
-    let dense = lane.model.as_ref().map_or(0.0, |model| model.dense.macs as f64);
-    let this = match lane.frame.as_ref().map(|frame| frame.count.macs) {
+    let figure = if work.macs == 0 { "–".to_owned() } else { text::times(work.macs_dense as f64, work.macs as f64) };
+    let hint = "Multiply-accumulates of the dense RNN over those of the delta RNN, summed over every frame seen so far, all \
+                at these thresholds; the first frame, where everything is sent, counts. Only the RNN: see the whole network \
+                below.";
+    let (dense, index) = (lane.track.dense().macs as f64, panel.view.index());
+    let this = match lane.answer(index).map(|point| point.count.macs) {
         None => String::new(),
         Some(0) => "this frame needed none · ".to_owned(),
         Some(macs) => format!("this frame {} · ", text::times(dense, macs as f64)),
     };
-    let recent = lane.recent_mean().filter(|mean| mean.macs > 0.0);
-    let recent = recent.map_or(String::new(), |mean| format!("last 5 s {}", text::times(dense, mean.macs)));
-    let frames = format!("{} frames", text::grouped(so_far.steps));
+    let recent = lane.recent(index).work;
+    let recent = match recent.macs {
+        0 => String::new(),
+        macs => format!("last 5 s {}", text::times(recent.macs_dense as f64, macs as f64)),
+    };
+    let frames = format!("{} frames", text::grouped(work.steps));
     ui.horizontal(|ui| {
         let size = if name.is_some() { 34.0 } else { 46.0 };
         let response = ui.label(RichText::new(&figure).font(theme::headline_font(size)).color(colour));
@@ -82,17 +85,15 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let dense = (model.dense.macs.max(1) as f64).log10();
     let follow = panel.settings.follow;
     let (window, columns) = (visible_time(panel.view), ui.available_width() as usize);
-    let history = &panel.view.history;
     // A frame that sent nothing has no logarithm, and nothing is drawn for it.
-    let curve = |pick: fn(&crate::window::history::Sample) -> Option<u64>| {
-        history.curve(window, columns, move |sample| {
-            pick(sample).filter(|&macs| macs > 0).map(|macs| (macs as f64).log10())
-        })
+    let curve = |lane: &LaneView| {
+        let macs = |point: &Point| (point.count.macs > 0).then(|| (point.count.macs as f64).log10());
+        lane.track.curve(window, columns, macs)
     };
-    let lines =
-        [(curve(|s| s.macs), colours.delta, "delta RNN"), (curve(|s| s.second_macs), colours.second, "second setting")];
+    let second = panel.view.second.as_ref().map(|second| (curve(second), colours.second, "second setting"));
+    let lines: Vec<_> = std::iter::once((curve(&panel.view.main), colours.delta, "delta RNN")).chain(second).collect();
     let floor = (0.3 * dense).min(1.0);
-    let now = panel.view.main.frame.as_ref().map(|frame| frame.time_s);
+    let now = panel.view.shown.as_ref().map(|frame| frame.time_s);
     let plot = Plot::new("macs")
         .height(height)
         .link_axis(egui::Id::unique(TIME_AXIS), [true, false])
@@ -145,10 +146,14 @@ fn decades(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
 /// Means over the last five seconds, delta beside dense.
 fn table(ui: &mut Ui, panel: &mut Panel) {
     let colours = Palette::current(ui);
-    let Some((model, mean)) = panel.view.main.model.clone().zip(panel.view.main.recent_mean()) else { return };
-    let second = panel.view.second.as_ref().and_then(LaneView::recent_mean);
+    let (view, index) = (panel.view, panel.view.index());
+    let recent = view.main.recent(index);
+    let Some(model) = view.main.model.as_ref().filter(|_| recent.work.steps > 0) else { return };
+    let second = view.second.as_ref().map(|second| (second.recent(index), second.step_us));
+    let mean = |figures: &Figures, of: fn(&Figures) -> u64| of(figures) as f64 / figures.work.steps.max(1) as f64;
+    let macs: fn(&Figures) -> u64 = |figures| figures.work.macs;
+    let bytes: fn(&Figures) -> u64 = |figures| figures.work.weight_bytes;
     let caption = |words: &str| RichText::new(words).small().color(colours.weak);
-    let mut ask_dense = false;
     egui::Grid::new("savings").num_columns(5).spacing([14.0, 3.0]).show(ui, |ui| {
         ui.label(caption("mean of the last 5 s"));
         ui.label(caption("delta").color(colours.delta));
@@ -171,51 +176,47 @@ fn table(ui: &mut Ui, panel: &mut Panel) {
                         ui.label(RichText::new(text::times(dense, delta)).strong());
                     }
                     None => {
-                        ask_dense |=
-                            ui.small_button("run it").on_hover_text("Run the dense RNN beside it. Key D").clicked();
+                        ui.label("–");
                     }
                 }
                 ui.end_row();
             };
         row(
             "MACs a frame",
-            mean.macs,
-            second.map(|s| s.macs),
+            mean(&recent, macs),
+            second.map(|(figures, _)| mean(&figures, macs)),
             Some(model.dense.macs as f64),
             text::count,
             "Matrix-vector multiply-accumulates of the RNN, counted from the columns that were walked.",
         );
         row(
             "Weights fetched",
-            mean.weight_bytes,
-            second.map(|s| s.weight_bytes),
+            mean(&recent, bytes),
+            second.map(|(figures, _)| mean(&figures, bytes)),
             Some(model.dense.weight_bytes as f64),
             text::bytes,
             "Bytes of RNN weights read from memory for a frame.",
         );
         row(
             "RNN step, measured",
-            mean.delta_us,
-            second.map(|s| s.delta_us),
-            mean.dense_us,
+            view.main.step_us.unwrap_or(f64::NAN),
+            second.and_then(|(_, step_us)| step_us),
+            view.dense.step_us,
             text::micros,
-            "Time of the RNN step on this machine, now. Saved operations are not the same as saved time.",
+            "Time of a step on this machine, measured back to back over the last 100 seen frames. Saved operations are not \
+             the same as saved time.",
         );
     });
-    if ask_dense {
-        panel.ask(Command::ToggleDense);
-    }
 }
 
 /// The share of the whole network, so that nobody is misled.
 fn whole_network(ui: &mut Ui, panel: &Panel) {
     let lane = &panel.view.main;
-    let Some(((model, frame), mean)) = lane.model.as_ref().zip(lane.frame.as_ref()).zip(lane.recent_mean()) else {
-        return;
-    };
+    let Some((model, frame)) = lane.model.as_ref().zip(panel.view.shown.as_ref()) else { return };
     let (cnn, dense) = (frame.cnn_work.macs_dense as f64, model.dense.macs as f64);
     let whole = cnn + dense;
-    let saved = (dense - mean.macs) / whole;
+    let work = &lane.track.figures().work;
+    let saved = (dense - work.macs as f64 / work.steps.max(1) as f64) / whole;
     let words = format!(
         "Whole network: {} fewer operations. The CNN's {} MACs a frame stay; the RNN's {} are {} of all.",
         text::percent(saved),
@@ -227,10 +228,8 @@ fn whole_network(ui: &mut Ui, panel: &Panel) {
 }
 
 /// Columns sent in the newest frame, for tests and the raster's caption.
-pub fn sent_words(lane: &LaneView) -> Option<String> {
-    let (frame, model) = lane.frame.as_ref().zip(lane.model.as_ref())?;
-    Some(format!(
-        "this frame sent {} of {} inputs, {} of {} hidden",
-        frame.count.columns_x, model.inputs, frame.count.columns_h, model.hidden
-    ))
+pub fn sent_words(panel: &Panel) -> Option<String> {
+    let (point, model) = panel.view.answer(Lane::Main).zip(panel.view.main.model.as_ref())?;
+    let (x, h) = (point.count.columns_x, point.count.columns_h);
+    Some(format!("this frame sent {x} of {} inputs, {h} of {} hidden", model.inputs, model.hidden))
 }

@@ -12,7 +12,7 @@ use crate::window::theme::Palette;
 pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click_and_drag());
     let line = Timeline { rect, duration_s: panel.view.duration_s().max(1e-6) };
-    let time = panel.view.main.frame.as_ref().map_or(0.0, |frame| frame.time_s);
+    let time = panel.view.shown.as_ref().map_or(0.0, |frame| frame.time_s);
     response.widget_info(|| WidgetInfo {
         value: Some(time),
         ..WidgetInfo::labeled(Role::Slider, ui.is_enabled(), "Timeline")
@@ -59,7 +59,7 @@ impl Timeline {
             let x = self.x(view.time_of(target));
             paint.vline(x, self.rect.y_range(), Stroke::new(1.5, colours.delta.gamma_multiply(0.5)));
         }
-        if let Some(frame) = &view.main.frame {
+        if let Some(frame) = &view.shown {
             let x = self.x(frame.time_s);
             paint.vline(x, self.rect.y_range(), Stroke::new(2.0, colours.delta));
             paint.circle_filled(pos2(x, self.rect.top() + 4.0), 4.0, colours.delta);
@@ -116,27 +116,13 @@ impl Timeline {
         }
     }
 
-    /// A strip along the bottom under every stretch that has been computed.
+    /// A strip along the bottom under every stretch that has been answered; thinner where the RNN was only warmed up.
     fn computed(&self, paint: &egui::Painter, panel: &Panel, colour: Color32) {
-        let mut run: Option<(usize, f64, f64)> = None;
-        let strip = |from: f64, to: f64| {
-            let mut area = self.stretch(from, to);
-            area.min.y = self.rect.bottom() - 3.0;
+        for run in panel.view.main.track.unbroken().flat_map(|run| run.chunk_by(|a, b| a.exact == b.exact)) {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            let mut area = self.stretch(first.time_s, last.time_s);
+            area.min.y = self.rect.bottom() - if first.exact { 3.0 } else { 1.0 };
             paint.rect_filled(area, 0.0, colour.gamma_multiply(0.8));
-        };
-        for (index, sample) in panel.view.history.iter().filter(|(_, sample)| sample.delta_rad.is_some()) {
-            run = match run {
-                Some((last, from, _)) if index <= last + 1 => Some((index, from, sample.time_s)),
-                old => {
-                    if let Some((_, from, to)) = old {
-                        strip(from, to);
-                    }
-                    Some((index, sample.time_s, sample.time_s))
-                }
-            };
-        }
-        if let Some((_, from, to)) = run {
-            strip(from, to);
         }
     }
 

@@ -55,7 +55,7 @@ fn steps(ui: &mut Ui, panel: &mut Panel) {
 }
 
 fn clock(ui: &mut Ui, panel: &Panel) {
-    let time = panel.view.main.frame.as_ref().map_or(0.0, |frame| frame.time_s);
+    let time = panel.view.shown.as_ref().map_or(0.0, |frame| frame.time_s);
     let words = match panel.view.frame_count() {
         Some(_) => format!("{} / {}", text::clock(time), text::clock(panel.view.duration_s())),
         None => format!("{} live", text::clock(time)),

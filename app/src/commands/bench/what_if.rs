@@ -1,0 +1,120 @@
+//! `bench what-if`: how long the window's answer to a new threshold takes, over all seen frames.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use deltasteer_temporal::weights::to_safetensors;
+use deltasteer_temporal::{GruWeights, Head, TemporalConfig, Thresholds};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde::Serialize;
+
+use crate::cli::BenchWhatIfArgs;
+use crate::model::{Model, ModelParts};
+use crate::pipeline::{Before, Event, Pipeline, Settings};
+use crate::session::load_model;
+use crate::window::whatif::lane::{LaneRun, Pacing, Setting};
+use crate::window::whatif::store::{FeatureStore, LIMIT_BYTES};
+
+/// Runs of each setting.
+const ROUNDS: usize = 7;
+
+#[derive(Debug, Serialize)]
+struct Row {
+    theta_x: f32,
+    theta_h: f32,
+    savings: f64,
+    fastest_ms: f64,
+    median_ms: f64,
+}
+
+/// Runs `bench what-if`.
+///
+/// # Errors
+/// In words for the user.
+pub fn run(args: &BenchWhatIfArgs) -> anyhow::Result<()> {
+    let mut model = Arc::new(load_model(args.model.as_deref(), &args.source)?);
+    let store = features(&args.source, &model, args.frames)?;
+    let folder = tempfile::tempdir()?;
+    if let Some(hidden) = args.hidden {
+        let parts = with_random_rnn(&model, hidden)?;
+        parts.save(folder.path())?;
+        model = Arc::new(Model::load(folder.path())?);
+    }
+    let own = model.thresholds();
+    let scaled = |scale: f32| Thresholds { theta_x: scale * own.theta_x, theta_h: scale * own.theta_h };
+    let settings = [0.0, 0.25, 0.5, 1.0, 2.0].map(|scale| Some(scaled(scale)));
+    let rows = settings.into_iter().chain([None]).map(|thresholds| measure(&store, &model, thresholds));
+    let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;
+    if args.json {
+        println!("{}", serde_json::to_string(&rows)?);
+        return Ok(());
+    }
+    let config = &model.rnn().config;
+    println!("{} frames of {}, {} inputs, {} units", args.frames, args.source, config.inputs, config.hidden);
+    println!("theta_x theta_h   savings  fastest ms  median ms");
+    for (place, row) in rows.iter().enumerate() {
+        let Row { theta_x, theta_h, savings, fastest_ms, median_ms } = row;
+        let dense = if place + 1 == rows.len() { "  dense RNN" } else { "" };
+        println!("{theta_x:7.3} {theta_h:7.3} {savings:8.1}x {fastest_ms:11.2} {median_ms:10.2}{dense}");
+    }
+    Ok(())
+}
+
+/// The features of the first `frames` frames; a drive that is shorter is seen forwards and backwards in turn.
+fn features(source: &str, model: &Arc<Model>, frames: usize) -> anyhow::Result<FeatureStore> {
+    let settings = Settings { features_only: true, playing: true, ..Settings::default() };
+    let pipeline = Pipeline::start(deltasteer_data::open(source)?, model.clone(), settings)?;
+    let mut seen = Vec::new();
+    while seen.len() < frames {
+        match pipeline.next_event().context("the pipeline stopped without a word")? {
+            Event::Seen(frame) => seen.push(frame),
+            Event::Ended(_) => break,
+            Event::Failed(failure) => return Err(failure.into()),
+            _ => {}
+        }
+    }
+    if seen.is_empty() {
+        bail!("{source}: not one frame could be read");
+    }
+    let mut store = FeatureStore::new(model.rnn().config.inputs, LIMIT_BYTES);
+    let there_and_back: Vec<_> = seen.iter().chain(seen.iter().rev()).collect();
+    for index in 0..frames {
+        let mut frame = (**there_and_back[index % there_and_back.len()]).clone();
+        frame.index = index;
+        frame.before = index.checked_sub(1).map_or(Before::Start, Before::Frame);
+        let features = std::mem::take(&mut frame.features);
+        store.add(&frame, &features);
+    }
+    Ok(store)
+}
+
+/// `model` with an RNN of `hidden` units that nobody trained.
+fn with_random_rnn(model: &Model, hidden: usize) -> anyhow::Result<ModelParts> {
+    let inputs = model.rnn().config.inputs;
+    let config = TemporalConfig { thresholds: model.thresholds(), ..TemporalConfig::new(inputs, hidden) };
+    let gru = GruWeights::random(inputs, hidden, &mut StdRng::seed_from_u64(1))?;
+    let head = Head { weight: vec![0.01; hidden], bias: 0.0 };
+    let mut parts = ModelParts { config: model.config().clone(), tensors: model.tensors().to_vec() };
+    parts.merge(&to_safetensors(&gru, &head, &config, &[])?)?;
+    parts.config.temporal = Some(config);
+    Ok(parts)
+}
+
+fn measure(store: &FeatureStore, model: &Arc<Model>, thresholds: Option<Thresholds>) -> anyhow::Result<Row> {
+    let setting = Setting { model: model.clone(), thresholds };
+    let mut times_ms = Vec::new();
+    let mut savings = 0.0;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let mut lane = LaneRun::new(setting.clone(), Pacing::of(20.0), true)?;
+        // In slices, as the window's thread does it.
+        while !lane.work(store, Instant::now() + Duration::from_millis(2))? {}
+        times_ms.push(1e3 * start.elapsed().as_secs_f64());
+        savings = lane.track().figures().work.savings();
+    }
+    times_ms.sort_by(f64::total_cmp);
+    let Thresholds { theta_x, theta_h } = thresholds.unwrap_or(Thresholds::ZERO);
+    Ok(Row { theta_x, theta_h, savings, fastest_ms: times_ms[0], median_ms: times_ms[ROUNDS / 2] })
+}

@@ -1,0 +1,108 @@
+//! Opening sources and loading models, which takes seconds at worst: on threads of their own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use deltasteer_data::SourceInfo;
+use deltasteer_temporal::Thresholds;
+
+use super::Lane;
+use crate::model::{CnnMode, Model};
+use crate::pipeline::{Pace, Pipeline, Settings};
+
+/// What a window is started with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// As `deltasteer_data::open` names it.
+    pub source: String,
+    /// The model folder.
+    pub model: PathBuf,
+    /// `None`: as stored with the model.
+    pub theta_x: Option<f32>,
+    /// `None`: as stored with the model.
+    pub theta_h: Option<f32>,
+    /// How fast.
+    pub pace: Pace,
+    /// Whether frames flow at once.
+    pub playing: bool,
+    /// The first frame to show.
+    pub place: Place,
+}
+
+/// A place in a drive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Place {
+    /// By the frame's index.
+    Frame(usize),
+    /// By seconds from the first frame.
+    Seconds(f64),
+}
+
+impl Place {
+    /// The frame's index in a source.
+    pub(super) fn index(self, info: &SourceInfo) -> usize {
+        match self {
+            Self::Frame(index) => index,
+            Self::Seconds(time_s) => info.times_s.partition_point(|&t| t < time_s),
+        }
+    }
+}
+
+/// An open source behind a model's CNN.
+pub(super) struct Opened {
+    pub pipeline: Pipeline,
+    pub info: Arc<SourceInfo>,
+    pub model: Arc<Model>,
+    pub thresholds: Thresholds,
+    pub start: Start,
+}
+
+/// What such a thread hands back. The number is that of the wish: an older one that comes late is let go.
+pub(super) enum Arrived {
+    Opened(u64, Result<Box<Opened>, String>),
+    Model(u64, Lane, Result<Arc<Model>, String>),
+}
+
+/// Opens `start`; paused, at its first frame, if that is not where it is to begin. `known` is a model that is loaded already.
+pub(super) fn open(number: u64, start: Start, known: Option<Arc<Model>>, done: Sender<Arrived>) {
+    let failed = done.clone();
+    let spawned = std::thread::Builder::new().name("open-source".to_owned()).spawn(move || {
+        let result = bring_up(start, known).map(Box::new).map_err(|error| format!("{error:#}"));
+        // A window that has gone needs no news.
+        let _ = done.send(Arrived::Opened(number, result));
+    });
+    if let Err(error) = spawned {
+        let _ = failed.send(Arrived::Opened(number, Err(format!("no thread to be had: {error}"))));
+    }
+}
+
+/// Loads the model folder.
+pub(super) fn load(number: u64, lane: Lane, folder: PathBuf, done: Sender<Arrived>) {
+    let failed = done.clone();
+    let spawned = std::thread::Builder::new().name("load-model".to_owned()).spawn(move || {
+        let result = Model::load(&folder).map(Arc::new).map_err(|error| format!("{error:#}"));
+        let _ = done.send(Arrived::Model(number, lane, result));
+    });
+    if let Err(error) = spawned {
+        let _ = failed.send(Arrived::Model(number, lane, Err(format!("no thread to be had: {error}"))));
+    }
+}
+
+fn bring_up(start: Start, known: Option<Arc<Model>>) -> anyhow::Result<Opened> {
+    let known = known.filter(|model| model.folder() == start.model);
+    let model = known.map_or_else(|| Model::load(&start.model).map(Arc::new), Ok)?;
+    let source = deltasteer_data::open(&start.source)?;
+    let info = Arc::new(source.info().clone());
+    let settings = Settings {
+        cnn: CnnMode::Dense,
+        features_only: true,
+        pace: Some(start.pace),
+        playing: start.playing && start.place.index(&info) == 0,
+        ..Settings::default()
+    };
+    let own = model.thresholds();
+    let (theta_x, theta_h) = (start.theta_x.unwrap_or(own.theta_x), start.theta_h.unwrap_or(own.theta_h));
+    let pipeline = Pipeline::start(source, model.clone(), settings)?;
+    Ok(Opened { pipeline, info, model, thresholds: Thresholds { theta_x, theta_h }, start })
+}

@@ -1,0 +1,161 @@
+//! One setting behind every figure, and a jump that gives what the full run gives.
+
+use deltasteer::window::command::Command;
+use deltasteer::window::view::LaneView;
+use deltasteer::window::whatif::Lane;
+use deltasteer_temporal::{SteeringRnn, Thresholds, Totals};
+use half::f16;
+
+use crate::bench::Bench;
+
+/// Every angle and the work of a plain run over the drive, with the features in the 16 bits that the window keeps.
+fn full_run(bench: &Bench, thresholds: Thresholds) -> (Vec<f32>, Totals) {
+    let model = deltasteer::model::Model::load(&bench.folder.path().join("model")).unwrap();
+    let mut perception = model.perception(deltasteer::model::CnnMode::Dense).unwrap();
+    let mut rnn = SteeringRnn::new(model.rnn(), thresholds).unwrap();
+    let mut source = deltasteer_data::open(&bench.view().drive.as_ref().unwrap().name).unwrap();
+    let mut features = vec![0.0; perception.feature_count()];
+    let mut angles = Vec::new();
+    while let Some(frame) = source.next_frame().unwrap() {
+        let (height, width, _) = frame.image.dim();
+        perception.features(deltasteer_data::rgb_bytes(&frame.image), width, height, &mut features).unwrap();
+        features.iter_mut().for_each(|value| *value = f16::from_f32(*value).to_f32());
+        angles.push(rnn.step(&features).unwrap().0);
+    }
+    (angles, rnn.totals())
+}
+
+/// Every figure of `lane` comes from `thresholds`, over all `frames` frames.
+fn same_everywhere(lane: &LaneView, thresholds: Thresholds, frames: usize, (angles, totals): &(Vec<f32>, Totals)) {
+    assert_eq!((lane.track.thresholds, lane.thresholds), (thresholds, thresholds));
+    let points = lane.track.points();
+    assert_eq!(points.iter().map(|point| point.index).collect::<Vec<_>>(), (0..frames).collect::<Vec<_>>());
+    for (point, angle) in points.iter().zip(angles) {
+        assert!(point.exact && (point.steering_rad - angle).abs() < 1e-6, "{point:?}, expected {angle}");
+        let sent = point.count.columns_x + point.count.columns_h;
+        assert_eq!(lane.track.marks(point).len(), sent as usize, "the raster shows what was counted");
+    }
+    let totals = Totals { inputs: 0, hidden: 0, ..*totals };
+    assert_eq!(lane.track.figures().work, totals, "curve, raster and savings");
+}
+
+#[test]
+fn dragging_a_slider_answers_for_the_whole_drive() {
+    let mut bench = Bench::played();
+    let frames = bench.view().frame_count().unwrap();
+    let before = bench.view().main.thresholds;
+    same_everywhere(&bench.view().main, before, frames, &full_run(&bench, before));
+    let work_before = bench.view().main.track.figures().work;
+    bench.drag("theta_x", [0.1, 0.5], [0.5, 0.5]);
+    let after = bench.view().main.thresholds;
+    assert!(after.theta_x > before.theta_x + 0.5, "{after:?}");
+    bench.until("the new answers", |view| view.main.track.thresholds == after);
+    same_everywhere(&bench.view().main, after, frames, &full_run(&bench, after));
+    let figures = bench.view().main.track.figures();
+    assert!(figures.work.macs < work_before.macs && figures.rmse_rad().is_some());
+    bench.press(egui::Key::R, egui::Modifiers::NONE);
+    bench.until("the model's own", |view| view.main.track.thresholds == before);
+    same_everywhere(&bench.view().main, before, frames, &full_run(&bench, before));
+}
+
+#[test]
+fn the_dense_rnn_is_there_at_once_and_agrees_with_thresholds_of_zero() {
+    let mut bench = Bench::played();
+    bench.ask(Command::SetThresholds(Lane::Main, Thresholds::ZERO));
+    bench.until("the new answers", |view| view.main.track.thresholds == Thresholds::ZERO);
+    let view = bench.view();
+    assert_eq!(view.dense.track.points().len(), view.main.track.points().len());
+    for (dense, delta) in view.dense.track.points().iter().zip(view.main.track.points()) {
+        assert!((dense.steering_rad - delta.steering_rad).abs() < 1e-5);
+    }
+    let rmse = |lane: &LaneView| lane.track.figures().rmse_rad().unwrap();
+    assert!((rmse(&view.dense) - rmse(&view.main)).abs() < 1e-5);
+}
+
+#[test]
+fn thresholds_change_while_frames_flow_and_none_is_lost() {
+    let mut bench = Bench::ready();
+    bench.click("Play");
+    let mut wished = Thresholds::ZERO;
+    while bench.view().ended.is_none() {
+        wished = Thresholds { theta_x: wished.theta_x + 0.01, theta_h: 0.1 };
+        bench.ask(Command::SetThresholds(Lane::Main, wished));
+    }
+    bench.until("the last wish", |view| view.main.track.thresholds == wished);
+    let frames = bench.view().frame_count().unwrap();
+    same_everywhere(&bench.view().main, wished, frames, &full_run(&bench, wished));
+}
+
+#[test]
+fn another_model_with_the_same_features_answers_for_the_frames_seen() {
+    let mut bench = Bench::played();
+    let other = bench.folder.path().join("other");
+    crate::model::write_with(&other, 77);
+    let before: Vec<f32> = bench.view().main.track.points().iter().map(|point| point.steering_rad).collect();
+    bench.ask(Command::OpenModel(Lane::Main, other.clone()));
+    bench.until("the other model", |view| view.main.model.as_ref().is_some_and(|model| model.name == "other"));
+    bench.until("its dense twin", |view| view.dense.model.as_ref().is_some_and(|model| model.name == "other"));
+    let points = bench.view().main.track.points();
+    assert_eq!(points.len(), before.len());
+    assert!(points.iter().zip(&before).any(|(point, before)| (point.steering_rad - before).abs() > 1e-3));
+}
+
+#[test]
+fn a_jump_gives_what_the_full_run_gives() {
+    let mut bench = Bench::played();
+    let own = bench.view().main.thresholds;
+    let (angles, _) = full_run(&bench, own);
+    for index in [7, 200, 100, 101, 239, 0] {
+        bench.ask(Command::Seek(index));
+        bench.until("the frame", |view| view.index() == index && view.jumping_to.is_none());
+        let point = bench.view().answer(Lane::Main).unwrap();
+        assert!(point.exact && (point.steering_rad - angles[index]).abs() < 1e-6, "{point:?}");
+    }
+}
+
+#[test]
+fn a_far_jump_is_warmed_up_says_so_and_is_put_right_once_the_gap_is_closed() {
+    let mut bench = Bench::on("road:3,seconds=30", [1280.0, 720.0]);
+    bench.until("the first frame", |view| view.shown.is_some());
+    let own = bench.view().main.thresholds;
+    let (angles, totals) = full_run(&bench, own);
+    bench.ask(Command::Seek(500));
+    bench.until("frame 500", |view| view.index() == 500 && view.answer(Lane::Main).is_some());
+    assert!(!bench.view().answer(Lane::Main).unwrap().exact);
+    // From the state after an exact frame on: near enough to run over the frames between.
+    bench.ask(Command::Seek(150));
+    bench.until("frame 150", |view| view.index() == 150 && view.answer(Lane::Main).is_some());
+    let point = bench.view().answer(Lane::Main).unwrap();
+    assert!(point.exact && (point.steering_rad - angles[150]).abs() < 1e-6, "{point:?}");
+    bench.click("Play");
+    bench.until("the end", |view| view.ended.is_some());
+    bench.until("exact answers", |view| view.main.track.get(500).is_some_and(|point| point.exact));
+    same_everywhere(&bench.view().main, own, 600, &(angles, totals));
+}
+
+#[test]
+fn a_jump_behind_the_frames_kept_starts_from_a_saved_state() {
+    // Room for 100 frames of 48 features.
+    let mut bench = Bench::keeping("road:3,seconds=30", [1280.0, 720.0], 2 * 48 * 100);
+    bench.until("the first frame", |view| view.shown.is_some());
+    let (angles, _) = full_run(&bench, bench.view().main.thresholds);
+    bench.ask(Command::StepFrames(50));
+    bench.until("frame 50", |view| view.index() == 50);
+    bench.ask(Command::Seek(400));
+    bench.until("frame 400", |view| view.index() == 400);
+    bench.ask(Command::StepFrames(100));
+    bench.until("frame 500", |view| view.index() == 500);
+    let (kept, limit) = bench.view().kept_bytes;
+    assert!(kept <= limit && limit == 9600, "{kept} of {limit}");
+    // The features up to frame 50 have gone; the state after frame 39 is there.
+    bench.ask(Command::Seek(60));
+    bench.until("frame 60", |view| view.index() == 60);
+    let point = bench.view().answer(Lane::Main).unwrap();
+    assert!(point.exact && (point.steering_rad - angles[60]).abs() < 1e-6, "{point:?}");
+    // New answers reach back no further than the frames kept, and say that they are not the full run's.
+    let wished = Thresholds { theta_x: 0.41, theta_h: 0.1 };
+    bench.ask(Command::SetThresholds(Lane::Main, wished));
+    bench.until("the new answers", |view| view.main.track.thresholds == wished);
+    let points = bench.view().main.track.points();
+    assert!(!points.is_empty() && points.iter().all(|point| point.index > 400 && !point.exact));
+}
