@@ -1,13 +1,14 @@
-//! Sizes, thresholds and storage of the temporal network: the object `temporal` of a model's `config.json`.
+//! Sizes, thresholds and storage of a network: the object `temporal` of a model's `config.json`.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::TemporalError;
+use crate::{Gru, Head, Pooling, TemporalError};
 
-/// By how much a value must have moved since it was last sent before it is sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// A value is transmitted when it differs from the value last transmitted by its threshold or more.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Thresholds {
-    /// For the inputs, in units of a feature (features have a standard deviation of one).
+    /// For the inputs, in units of an input (deltasteer's features have a standard deviation of one).
     pub theta_x: f32,
     /// For the hidden state, whose values lie in (-1, 1).
     pub theta_h: f32,
@@ -28,6 +29,9 @@ impl Thresholds {
     }
 
     /// Refuses what [`Thresholds::new`] refuses; for values that came from a file.
+    ///
+    /// # Errors
+    /// [`TemporalError::Threshold`]
     pub fn check(&self) -> Result<(), TemporalError> {
         for (option, value) in [("theta_x", self.theta_x), ("theta_h", self.theta_h)] {
             if !value.is_finite() || value < 0.0 {
@@ -38,7 +42,7 @@ impl Thresholds {
     }
 }
 
-/// How weights lie in memory while the cell runs. Arithmetic is always f32.
+/// How weights are stored in memory while the cell runs. Arithmetic is always f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Storage {
@@ -80,35 +84,59 @@ pub struct Rounding {
     pub fraction_bits: u32,
 }
 
-/// How the weights were trained. It changes nothing at run time, but weights of one technique under the config of
-/// another would be a silent mix-up, so both are compared at loading.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+/// How the weights were trained. It changes nothing at run time, but it is compared with the record in the weights' file, so
+/// that a config is not used with the weights of another training.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Technique {
     /// Activations rounded in the forward pass of training, with a straight-through gradient.
     pub rounding: Option<Rounding>,
     /// Standard deviation of Gaussian noise on the activations while training.
     pub noise_std: f32,
-    /// Thresholds active in the forward pass of training; absent: trained dense.
-    pub delta_thresholds: Option<Thresholds>,
-    /// Weight of the L1 cost on the input's deltas.
+    /// Thresholds of each layer in the forward pass of training; empty: trained dense.
+    pub delta_thresholds: Vec<Thresholds>,
+    /// Weight of the L1 cost on the deltas of the inputs.
     pub l1_x: f32,
-    /// Weight of the L1 cost on the hidden state's deltas.
+    /// Weight of the L1 cost on the deltas of the hidden states.
     pub l1_h: f32,
     /// Share of the weights that were pruned to zero, 0 to 1.
     pub weight_sparsity: f32,
 }
 
-/// The object `temporal` of a model's `config.json`.
+/// The size of a [`Head`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadConfig {
+    /// Number of outputs.
+    pub output_size: usize,
+    /// Units of a fully connected layer with ReLU before the outputs; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fc_size: Option<usize>,
+    /// What the head sees of the hidden states.
+    #[serde(default)]
+    pub pooling: Pooling,
+}
+
+/// The object `temporal` of a model's `config.json`. Sizes are called as in `torch.nn.GRU`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TemporalConfig {
-    /// Number of features that enter the cell each frame.
-    pub inputs: usize,
-    /// Number of hidden units.
-    pub hidden: usize,
-    /// The thresholds that the model was chosen with.
-    pub thresholds: Thresholds,
-    /// How the weights lie in memory at run time.
+#[serde(deny_unknown_fields)]
+pub struct RnnConfig {
+    /// Number of input features.
+    pub input_size: usize,
+    /// Hidden units of every layer (in each direction).
+    pub hidden_size: usize,
+    /// Stacked layers.
+    #[serde(default = "one")]
+    pub num_layers: usize,
+    /// Whether every layer has a second cell that reads the sequence backwards.
+    #[serde(default)]
+    pub bidirectional: bool,
+    /// The head; absent: the outputs are the hidden states of the last layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadConfig>,
+    /// The thresholds of each layer that the model was chosen with.
+    pub thresholds: Vec<Thresholds>,
+    /// How the weights are stored in memory at run time.
     #[serde(default)]
     pub storage: Storage,
     /// How the weights were trained.
@@ -116,66 +144,108 @@ pub struct TemporalConfig {
     pub technique: Technique,
 }
 
-impl TemporalConfig {
-    /// A config of the given sizes: thresholds of zero, f32, trained dense.
-    pub fn new(inputs: usize, hidden: usize) -> Self {
-        let technique = Technique::default();
-        Self { inputs, hidden, thresholds: Thresholds::ZERO, storage: Storage::F32, technique }
+fn one() -> usize {
+    1
+}
+
+impl RnnConfig {
+    /// One layer with a linear head of one output: thresholds of zero, f32, trained dense.
+    pub fn new(input_size: usize, hidden_size: usize) -> Self {
+        Self {
+            input_size,
+            hidden_size,
+            num_layers: 1,
+            bidirectional: false,
+            head: Some(HeadConfig { output_size: 1, fc_size: None, pooling: Pooling::None }),
+            thresholds: vec![Thresholds::ZERO],
+            storage: Storage::F32,
+            technique: Technique::default(),
+        }
     }
 
-    /// Refuses sizes and thresholds that no cell can have.
+    /// The config of these weights: thresholds of zero, f32, trained dense.
+    pub fn of(gru: &Gru, head: Option<&Head>) -> Self {
+        Self {
+            num_layers: gru.num_layers(),
+            bidirectional: gru.bidirectional,
+            head: head.map(Head::config),
+            thresholds: vec![Thresholds::ZERO; gru.num_layers()],
+            ..Self::new(gru.input_size(), gru.hidden_size())
+        }
+    }
+
+    /// Refuses sizes and thresholds that no network can have.
     ///
     /// # Errors
-    /// [`TemporalError::Size`] or [`TemporalError::Threshold`].
+    /// [`TemporalError::Size`], [`TemporalError::Threshold`], [`TemporalError::LayerThresholds`] or
+    /// [`TemporalError::Setting`].
     pub fn check(&self) -> Result<(), TemporalError> {
-        check_sizes(self.inputs, self.hidden)?;
-        self.thresholds.check()
+        check_sizes(self.input_size, self.hidden_size)?;
+        check_sizes(2 * self.hidden_size, self.hidden_size)?;
+        let head = self.head.map_or((1, 1), |head| (head.output_size, head.fc_size.unwrap_or(1)));
+        for (field, value) in [("num_layers", self.num_layers), ("output_size", head.0), ("fc_size", head.1)] {
+            if !(1..=MAX_COLUMNS).contains(&value) {
+                return Err(TemporalError::Setting { field, value: value.to_string(), expected: "at least 1" });
+            }
+        }
+        check_thresholds(&self.thresholds, self.num_layers)
     }
 
-    /// The weights' own record of their training, kept as safetensors metadata under `temporal`.
+    /// What the weights' file records of their training, as safetensors metadata under `temporal`: everything but the choices
+    /// of run time.
     pub(crate) fn fingerprint(&self) -> String {
-        serde_json::to_string(&(self.inputs, self.hidden, self.technique)).unwrap_or_default()
+        let mut record = serde_json::to_value(self).unwrap_or_default();
+        if let Value::Object(fields) = &mut record {
+            fields.remove("thresholds");
+            fields.remove("storage");
+        }
+        record.to_string()
     }
 
     /// Compares with a [`fingerprint`](Self::fingerprint) and names the first field that differs.
     pub(crate) fn compare(&self, fingerprint: &str) -> Result<(), TemporalError> {
-        let (inputs, hidden, technique): (usize, usize, Technique) = serde_json::from_str(fingerprint)
+        let parse = |text: &str| serde_json::from_str::<Value>(text);
+        let (config, weights) = parse(&self.fingerprint())
+            .and_then(|config| Ok((config, parse(fingerprint)?)))
             .map_err(|e| TemporalError::NotSafetensors { reason: format!("metadata `temporal`: {e}") })?;
-        let t = &self.technique;
-        let fields = [
-            ("inputs", self.inputs.to_string(), inputs.to_string()),
-            ("hidden", self.hidden.to_string(), hidden.to_string()),
-            ("technique.rounding", format!("{:?}", t.rounding), format!("{:?}", technique.rounding)),
-            ("technique.noise_std", t.noise_std.to_string(), technique.noise_std.to_string()),
-            (
-                "technique.delta_thresholds",
-                format!("{:?}", t.delta_thresholds),
-                format!("{:?}", technique.delta_thresholds),
-            ),
-            ("technique.l1_x", t.l1_x.to_string(), technique.l1_x.to_string()),
-            ("technique.l1_h", t.l1_h.to_string(), technique.l1_h.to_string()),
-            ("technique.weight_sparsity", t.weight_sparsity.to_string(), technique.weight_sparsity.to_string()),
-        ];
-        for (field, config, weights) in fields {
-            if config != weights {
-                return Err(TemporalError::ConfigField { field: field.to_string(), config, weights });
-            }
+        match first_difference(&config, &weights) {
+            Some((field, config, weights)) => Err(TemporalError::ConfigField { field, config, weights }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
+/// Checks the thresholds of all layers.
+pub(crate) fn check_thresholds(thresholds: &[Thresholds], num_layers: usize) -> Result<(), TemporalError> {
+    if thresholds.len() != num_layers {
+        return Err(TemporalError::LayerThresholds { expected: num_layers, found: thresholds.len() });
+    }
+    thresholds.iter().try_for_each(Thresholds::check)
+}
+
+/// The path of the first field in which two JSON objects differ, with both values.
+pub(crate) fn first_difference(a: &Value, b: &Value) -> Option<(String, String, String)> {
+    let (Some(left), Some(right)) = (a.as_object(), b.as_object()) else {
+        return (a != b).then(|| (String::new(), a.to_string(), b.to_string()));
+    };
+    left.keys().chain(right.keys()).find_map(|key| {
+        let of = |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or_default();
+        let (path, a, b) = first_difference(&of(left), &of(right))?;
+        Some((if path.is_empty() { key.clone() } else { format!("{key}.{path}") }, a, b))
+    })
+}
+
 /// Refuses layers of size zero and those whose weights would not fit into the address space.
-pub(crate) fn check_sizes(inputs: usize, hidden: usize) -> Result<(), TemporalError> {
-    let size = |reason: &str| Err(TemporalError::Size { inputs, hidden, reason: reason.to_string() });
-    if inputs == 0 || hidden == 0 {
+pub(crate) fn check_sizes(input_size: usize, hidden_size: usize) -> Result<(), TemporalError> {
+    let size = |reason: &str| Err(TemporalError::Size { input_size, hidden_size, reason: reason.to_string() });
+    if input_size == 0 || hidden_size == 0 {
         return size("both must be at least 1");
     }
-    // A column's number is kept in 32 bits.
-    if inputs > MAX_COLUMNS || hidden > MAX_COLUMNS {
+    // The index of a column has 32 bits.
+    if input_size > MAX_COLUMNS || hidden_size > MAX_COLUMNS {
         return size("at most 1,000,000,000 of each are possible");
     }
-    match (inputs + hidden).checked_mul(12 * hidden.next_multiple_of(16)) {
+    match (input_size + hidden_size).checked_mul(12 * hidden_size.next_multiple_of(16)) {
         Some(bytes) if bytes <= isize::MAX as usize => Ok(()),
         _ => size("the weights would not fit into the address space"),
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// The one error type of the temporal network.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TemporalError {
     /// The bytes are no safetensors file.
     #[error("the weights are not a readable safetensors file: {reason}")]
@@ -11,23 +12,35 @@ pub enum TemporalError {
         /// What the reader said.
         reason: String,
     },
-    /// A tensor that the cell needs is not in the file.
-    #[error("tensor `{name}` is missing from the weights; expected f32 of shape {expected:?}")]
+    /// A tensor that the network needs is not in the file.
+    #[error("tensor `{name}` is missing from the weights; expected {expected}")]
     MissingTensor {
-        /// The tensor's name, such as `rnn.w_x`.
+        /// The tensor's name, such as `rnn.weight_ih_l0`.
         name: String,
-        /// The shape that the config asks for.
-        expected: Vec<usize>,
+        /// Its type and shape, or where else to look.
+        expected: String,
     },
-    /// A tensor has another shape than the config asks for.
-    #[error("tensor `{name}` has shape {found:?}, but inputs and hidden of the config ask for {expected:?}")]
+    /// A tensor has another shape than the config, or than the other tensors, ask for.
+    #[error("tensor `{name}` has shape {found:?}; expected {expected:?}")]
     TensorShape {
         /// The tensor's name.
         name: String,
-        /// The shape that the config asks for.
+        /// The shape expected.
         expected: Vec<usize>,
-        /// The shape in the file.
+        /// The shape found.
         found: Vec<usize>,
+    },
+    /// The tensors belong to another kind of recurrent network.
+    #[error("tensor `{name}` has {rows} rows for {hidden_size} hidden units: these are the weights of {kind}; expected a GRU, with {} rows", 3 * hidden_size)]
+    NotGru {
+        /// The tensor's name.
+        name: String,
+        /// Its rows.
+        rows: usize,
+        /// Hidden units by the recurrent weights.
+        hidden_size: usize,
+        /// The kind of network.
+        kind: &'static str,
     },
     /// A tensor holds another type of number than f32, f16 or bf16.
     #[error("tensor `{name}` holds {found}; expected F32, F16 or BF16")]
@@ -75,25 +88,44 @@ pub enum TemporalError {
         /// What would have been right.
         expected: &'static str,
     },
+    /// The number of thresholds is not the number of layers.
+    #[error("{found} pairs of thresholds were given; expected {expected}, one for each layer")]
+    LayerThresholds {
+        /// Number of layers.
+        expected: usize,
+        /// Number of pairs given.
+        found: usize,
+    },
     /// A layer of no size, or one whose weights cannot be addressed.
-    #[error("a GRU of {inputs} inputs and {hidden} hidden units cannot be built: {reason}")]
+    #[error("a GRU of {input_size} inputs and {hidden_size} hidden units cannot be built: {reason}")]
     Size {
         /// Number of inputs.
-        inputs: usize,
+        input_size: usize,
         /// Number of hidden units.
-        hidden: usize,
+        hidden_size: usize,
         /// Why not.
         reason: String,
     },
-    /// A slice of the wrong length.
-    #[error("{what} holds {found} values; expected {expected}")]
-    Length {
-        /// What the slice is.
+    /// An array of another shape.
+    #[error("{what} has shape {found:?}; expected {expected:?}")]
+    Shape {
+        /// What the array is.
         what: &'static str,
-        /// Length expected.
-        expected: usize,
-        /// Length found.
-        found: usize,
+        /// Shape expected.
+        expected: Vec<usize>,
+        /// Shape found.
+        found: Vec<usize>,
+    },
+    /// A bidirectional network was asked for single steps.
+    #[error("a bidirectional network needs the whole sequence: use `run` instead of `step`")]
+    Bidirectional,
+    /// A frame of a sequence was refused.
+    #[error("frame {frame}: {source}")]
+    Frame {
+        /// The frame, counted from 0.
+        frame: usize,
+        /// Why.
+        source: Box<TemporalError>,
     },
     /// An input value is NaN, infinite or absurdly large. The state stayed as it was.
     #[error(

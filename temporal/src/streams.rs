@@ -2,92 +2,99 @@
 
 use std::{sync::Arc, thread};
 
-use crate::{RnnWeights, SteeringRnn, TemporalError, Thresholds};
+use ndarray::{Array3, ArrayView3, ArrayViewMut3, Axis, s};
 
-/// Steering networks that share their weights.
+use crate::{DeltaRnn, RnnWeights, TemporalError, Thresholds};
+
+/// Delta networks that share their weights.
 #[derive(Debug, Clone)]
 pub struct Streams {
-    streams: Vec<SteeringRnn>,
-    inputs: usize,
+    streams: Vec<DeltaRnn>,
 }
 
 impl Streams {
-    /// `count` streams in their state before the first frame.
+    /// `count` streams in their state before the first frame, with the thresholds of each layer.
     ///
     /// # Errors
-    /// As [`SteeringRnn::new`]; [`TemporalError::Setting`] for a count of zero.
-    pub fn new(weights: Arc<RnnWeights>, thresholds: Thresholds, count: usize) -> Result<Self, TemporalError> {
+    /// As [`DeltaRnn::new`]; [`TemporalError::Setting`] for a count of zero.
+    pub fn new(weights: Arc<RnnWeights>, thresholds: &[Thresholds], count: usize) -> Result<Self, TemporalError> {
         if count == 0 {
             return Err(TemporalError::Setting { field: "streams", value: "0".to_string(), expected: "at least 1" });
         }
-        let inputs = weights.config.inputs;
-        Ok(Self { streams: vec![SteeringRnn::new(weights, thresholds)?; count], inputs })
+        Ok(Self { streams: vec![DeltaRnn::new(weights, thresholds)?; count] })
     }
 
     /// The streams, to look at their states and sums.
-    pub fn streams(&self) -> &[SteeringRnn] {
+    pub fn streams(&self) -> &[DeltaRnn] {
         &self.streams
     }
 
-    /// Moves every stream on by some frames: `features[frames][streams][inputs]` to `steering_rad[frames][streams]`.
+    /// Moves every stream on by some frames: `features[frames, streams, input_size]` to `[frames, streams, output_size]`.
     /// Each of up to `threads` threads takes a share of the streams through all frames, one frame of all its streams
     /// after the other. The result is that of one stream at a time, on any number of threads.
     ///
     /// A frame with a NaN, infinite or absurdly large feature is refused for its stream only: the state stays, its
-    /// angle is the last one, and it is counted in that stream's [`Totals::refused`](crate::Totals::refused).
+    /// output is the last one, and it is counted in that stream's [`Totals::refused`](crate::Totals::refused).
     ///
     /// # Errors
-    /// [`TemporalError::Length`] where `features` is no whole number of frames or `steering_rad` has another length;
-    /// [`TemporalError::Setting`] for zero threads; [`TemporalError::Thread`] where none can be started.
-    pub fn run(&mut self, features: &[f32], steering_rad: &mut [f32], threads: usize) -> Result<(), TemporalError> {
-        let (count, inputs) = (self.streams.len(), self.inputs);
-        let frames = features.len() / (count * inputs);
-        length("the features of all streams", frames * count * inputs, features.len())?;
-        length("the angles of all streams", frames * count, steering_rad.len())?;
+    /// [`TemporalError::Shape`]; [`TemporalError::Bidirectional`]; [`TemporalError::Setting`] for zero threads;
+    /// [`TemporalError::Thread`] where none can be started.
+    pub fn run(&mut self, features: ArrayView3<'_, f32>, threads: usize) -> Result<Array3<f32>, TemporalError> {
+        let (frames, count) = (features.dim().0, self.streams.len());
+        let (input_size, output_size) = {
+            let weights = self.streams[0].weights();
+            (weights.gru.input_size(), weights.output_size())
+        };
+        let (expected, found) = (vec![frames, count, input_size], features.shape().to_vec());
+        if expected != found {
+            return Err(TemporalError::Shape { what: "the features of all streams", expected, found });
+        }
         if threads == 0 {
             return Err(TemporalError::Setting { field: "threads", value: "0".to_string(), expected: "at least 1" });
         }
         let share = count.div_ceil(threads.min(count));
+        let mut outputs = Array3::zeros((frames, count, output_size));
         if share == count {
-            let out = run_share(&mut self.streams, features, 0, count);
-            steering_rad.copy_from_slice(&out);
-            return Ok(());
+            run_share(&mut self.streams, features, outputs.view_mut())?;
+            return Ok(outputs);
         }
         thread::scope(|scope| {
             let mut workers = Vec::new();
-            for (place, streams) in self.streams.chunks_mut(share).enumerate() {
+            for (index, streams) in self.streams.chunks_mut(share).enumerate() {
+                let range = s![.., index * share..index * share + streams.len(), ..];
+                let features = features.slice(range);
+                // Each thread writes a piece of its own: pieces of one array would share cache lines.
+                let mut piece = Array3::zeros((frames, streams.len(), output_size));
+                let work = move || run_share(streams, features, piece.view_mut()).map(|()| piece);
                 let worker = thread::Builder::new()
-                    .name(format!("rnn-streams-{place}"))
-                    .spawn_scoped(scope, move || run_share(streams, features, place * share, count))
+                    .name(format!("rnn-streams-{index}"))
+                    .spawn_scoped(scope, work)
                     .map_err(|error| TemporalError::Thread { reason: error.to_string() })?;
-                workers.push((place * share, worker));
+                workers.push((index * share, worker));
             }
             for (first, worker) in workers {
-                let angles = worker.join().map_err(|_| TemporalError::Thread { reason: "it panicked".to_string() })?;
-                let width = angles.len().checked_div(frames).unwrap_or(0);
-                for (frame, angles) in angles.chunks(width.max(1)).enumerate() {
-                    steering_rad[frame * count + first..][..width].copy_from_slice(angles);
-                }
+                let piece = worker.join().map_err(|_| TemporalError::Thread { reason: "it panicked".to_string() })??;
+                outputs.slice_mut(s![.., first..first + piece.dim().1, ..]).assign(&piece);
             }
-            Ok(())
+            Ok(outputs)
         })
     }
 }
 
-/// The streams from place `first` of `count` through all frames: `[frames][streams]` angles.
-fn run_share(streams: &mut [SteeringRnn], features: &[f32], first: usize, count: usize) -> Vec<f32> {
-    let inputs = streams[0].weights().config.inputs;
-    let mut angles = Vec::with_capacity(features.len() / (count * inputs) * streams.len());
-    for frame in features.chunks_exact(count * inputs) {
-        for (stream, x) in streams.iter_mut().zip(frame[first * inputs..].chunks_exact(inputs)) {
-            // A refused frame is counted by the stream itself; its length is right.
-            let angle = stream.step(x).map_or_else(|_| stream.steering_rad(), |(angle, _)| angle);
-            angles.push(angle);
+/// Some streams through all frames.
+fn run_share(
+    streams: &mut [DeltaRnn],
+    features: ArrayView3<'_, f32>,
+    mut outputs: ArrayViewMut3<'_, f32>,
+) -> Result<(), TemporalError> {
+    for (features, mut outputs) in features.axis_iter(Axis(0)).zip(outputs.axis_iter_mut(Axis(0))) {
+        for ((stream, x), mut output) in streams.iter_mut().zip(features.rows()).zip(outputs.rows_mut()) {
+            match stream.step(x) {
+                // The stream itself counts a refused frame.
+                Ok(_) | Err(TemporalError::InputNotFinite { .. }) => output.assign(&stream.output()),
+                Err(error) => return Err(error),
+            }
         }
     }
-    angles
-}
-
-fn length(what: &'static str, expected: usize, found: usize) -> Result<(), TemporalError> {
-    if expected == found { Ok(()) } else { Err(TemporalError::Length { what, expected, found }) }
+    Ok(())
 }

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use deltasteer_temporal::{
-    DeltaGru, DenseGru, GruWeights, Kernel, PackedGru, Storage, TemporalError, Thresholds, naive,
+    DeltaGru, DenseGru, GruWeights, Kernel, PackedGru, Storage, TemporalError, Thresholds, gru::Cell, reference,
 };
+use ndarray::Array1;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A signal like a drive's features: each value wanders, some rest.
-fn wander(x: &mut [f32], rng: &mut ChaCha8Rng) {
+/// A signal like a drive's features: a random walk in which some values rest.
+fn walk(x: &mut Array1<f32>, rng: &mut ChaCha8Rng) {
     for value in x {
         if rng.random_bool(0.4) {
             *value = (0.97 * *value + rng.random_range(-0.3..0.3f32)).max(0.0);
@@ -40,23 +41,23 @@ fn delta_at_zero_equals_dense_over_a_thousand_steps() {
             let (packed, _) = pack(&weights, Storage::F32);
             let mut delta = DeltaGru::with_kernel(packed.clone(), Thresholds::ZERO, kernel).unwrap();
             let mut dense = DenseGru::with_kernel(packed, kernel);
-            let mut oracle = vec![0.0; 64];
-            let mut x = vec![0.0; 96];
+            let mut oracle = Array1::zeros(64);
+            let mut x = Array1::zeros(96);
             let mut worst = [0.0f32; 2];
             for _ in 0..1000 {
                 if rest {
-                    wander(&mut x, &mut rng)
+                    walk(&mut x, &mut rng)
                 } else {
-                    x.fill_with(|| rng.random_range(-2.0..2.0))
+                    x.mapv_inplace(|_| rng.random_range(-2.0..2.0))
                 }
-                oracle = naive::dense_step(&weights, &x, &oracle);
-                delta.step(&x).unwrap();
-                dense.step(&x).unwrap();
+                oracle = reference::gru_step(&weights, x.view(), oracle.view());
+                delta.step(x.view()).unwrap();
+                dense.step(x.view()).unwrap();
                 for (worst, cell) in worst.iter_mut().zip([delta.hidden(), dense.hidden()]) {
                     *worst = cell.iter().zip(&oracle).fold(*worst, |w, (a, b)| w.max((a - b).abs()));
                 }
             }
-            println!("{}: largest difference from the naive dense GRU, delta and dense: {worst:?}", kernel.name());
+            println!("{}: largest difference from the reference GRU, delta and dense: {worst:?}", kernel.name());
             assert!(worst[0] < 1e-5 && worst[1] < 1e-5, "{} {worst:?}", kernel.name());
         }
     }
@@ -69,30 +70,31 @@ fn compare(
     thresholds: Thresholds,
     rng: &mut ChaCha8Rng,
 ) -> Result<(), TestCaseError> {
-    let mut oracle = naive::NaiveDelta::new(seen, thresholds);
-    let mut x = vec![0.0; seen.inputs];
-    let all = 3 * (seen.hidden * (seen.inputs + seen.hidden)) as u64;
+    let mut oracle = reference::ReferenceDeltaGru::new(seen, thresholds);
+    let mut x = Array1::zeros(seen.input_size());
+    let (inputs, hidden) = (seen.input_size(), seen.hidden_size());
+    let all = seen.macs();
     for _ in 0..20 {
-        wander(&mut x, rng);
+        walk(&mut x, rng);
         (oracle.multiplications, oracle.multiplications_nonzero) = (0, 0);
         // The oracle goes on from the cell's own state, so that a value exactly at its threshold cannot part them.
-        oracle.h.copy_from_slice(cell.hidden());
-        let h_before = cell.hidden().to_vec();
-        let count = cell.step(&x).unwrap();
-        oracle.step(&x);
-        let sent = (cell.sent_x().len() + cell.sent_h().len()) as u64;
-        if 16 * sent >= 15 * (seen.inputs + seen.hidden) as u64 {
-            // So many that the cell walks all columns, and must say so.
+        oracle.h.assign(&cell.hidden());
+        let h_before = cell.hidden().to_owned();
+        let count = cell.step(x.view()).unwrap();
+        oracle.step(x.view());
+        let active = (cell.delta_x().len() + cell.delta_h().len()) as u64;
+        if 16 * active >= 15 * (inputs + hidden) as u64 {
+            // So many that the cell multiplies all columns, and must say so.
             prop_assert_eq!(count.macs, all);
-            prop_assert_eq!(oracle.multiplications, 3 * seen.hidden as u64 * sent);
+            prop_assert_eq!(oracle.multiplications, 3 * hidden as u64 * active);
         } else {
             prop_assert_eq!(count.macs, oracle.multiplications);
             prop_assert_eq!(count.macs_after_weight_sparsity, oracle.multiplications_nonzero);
         }
-        prop_assert_eq!(count.columns_x as usize, cell.sent_x().len());
-        prop_assert_eq!(count.columns_h as usize, cell.sent_h().len());
-        prop_assert_eq!(cell.x_ref(), &oracle.x_ref[..]);
-        prop_assert_eq!(cell.h_ref(), &oracle.h_ref[..]);
+        prop_assert_eq!(count.columns_x as usize, cell.delta_x().len());
+        prop_assert_eq!(count.columns_h as usize, cell.delta_h().len());
+        prop_assert_eq!(cell.x_ref(), oracle.x_ref.view());
+        prop_assert_eq!(cell.h_ref(), oracle.h_ref.view());
         for (a, b) in cell.hidden().iter().zip(&oracle.h) {
             prop_assert!((a - b).abs() < 1e-5, "{} {}", a, b);
         }
@@ -106,7 +108,7 @@ fn compare(
     Ok(())
 }
 
-/// A dense cell beside the naive one, for 5 steps.
+/// A dense cell beside the reference, for 5 steps.
 fn dense_agrees(
     packed: &Arc<PackedGru>,
     seen: &GruWeights,
@@ -114,12 +116,12 @@ fn dense_agrees(
     rng: &mut ChaCha8Rng,
 ) -> Result<(), TestCaseError> {
     let mut dense = DenseGru::with_kernel(packed.clone(), kernel);
-    let mut oracle = vec![0.0; seen.hidden];
-    let mut x = vec![0.0; seen.inputs];
+    let mut oracle = Array1::zeros(seen.hidden_size());
+    let mut x = Array1::zeros(seen.input_size());
     for _ in 0..5 {
-        wander(&mut x, rng);
-        oracle = naive::dense_step(seen, &x, &oracle);
-        dense.step(&x).unwrap();
+        walk(&mut x, rng);
+        oracle = reference::gru_step(seen, x.view(), oracle.view());
+        dense.step(x.view()).unwrap();
         for (a, b) in dense.hidden().iter().zip(&oracle) {
             prop_assert!((a - b).abs() < 5e-6, "{} {}", a, b);
         }
@@ -130,7 +132,7 @@ fn dense_agrees(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// In every variant and storage: counted work equals the multiplications that an instrumented naive cell does,
+    /// In every variant and storage: counted work equals the multiplications that the instrumented reference does,
     /// the states agree, and no component drifts: what the products know of a value is never a threshold away from it.
     #[test]
     fn counts_are_true_and_nothing_drifts(
@@ -139,7 +141,7 @@ proptest! {
     ) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut weights = GruWeights::random(inputs, hidden, &mut rng).unwrap();
-        for w in weights.w_x.iter_mut().chain(&mut weights.w_h) {
+        for w in weights.weight_ih.iter_mut().chain(&mut weights.weight_hh) {
             if rng.random_bool(pruned) { *w = 0.0; }
         }
         let thresholds = Thresholds::new(theta_x, theta_h).unwrap();
@@ -166,22 +168,22 @@ proptest! {
             let mut poisoned = DeltaGru::with_kernel(packed.clone(), Thresholds::new(0.1, 0.05).unwrap(), kernel).unwrap();
             let mut clean = poisoned.clone();
             let mut dense = DenseGru::with_kernel(packed.clone(), kernel);
-            let mut x = vec![0.5; inputs];
+            let mut x = Array1::from_elem(inputs, 0.5);
             for _ in 0..5 {
-                wander(&mut x, &mut rng);
+                walk(&mut x, &mut rng);
                 let mut bad_x = x.clone();
                 bad_x[place % inputs] = bad;
-                let dense_before = dense.hidden().to_vec();
-                for refused in [poisoned.step(&bad_x), dense.step(&bad_x)] {
+                let dense_before = dense.hidden().to_owned();
+                for refused in [poisoned.step(bad_x.view()), dense.step(bad_x.view())] {
                     match refused {
                         Err(TemporalError::InputNotFinite { index, .. }) => prop_assert_eq!(index, place % inputs),
                         other => prop_assert!(false, "{:?}", other),
                     }
                 }
-                prop_assert_eq!(dense.hidden(), &dense_before[..]);
-                dense.step(&x).unwrap();
-                poisoned.step(&x).unwrap();
-                clean.step(&x).unwrap();
+                prop_assert_eq!(dense.hidden(), dense_before);
+                dense.step(x.view()).unwrap();
+                poisoned.step(x.view()).unwrap();
+                clean.step(x.view()).unwrap();
                 prop_assert_eq!(poisoned.hidden(), clean.hidden());
                 prop_assert_eq!(poisoned.x_ref(), clean.x_ref());
             }
@@ -210,6 +212,6 @@ fn sizes_and_lengths_are_checked() {
         assert!(error.contains(&inputs.to_string()) && error.contains(&hidden.to_string()), "{error}");
     }
     let mut cell = cell(&GruWeights::zeros(3, 2).unwrap(), Thresholds::ZERO);
-    let error = cell.step(&[0.0; 4]).unwrap_err().to_string();
+    let error = cell.step(Array1::zeros(4).view()).unwrap_err().to_string();
     assert!(error.contains('4') && error.contains('3'), "{error}");
 }

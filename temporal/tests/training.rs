@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use deltasteer_temporal::train::*;
-use deltasteer_temporal::{RnnWeights, SteeringRnn, TemporalConfig, Thresholds};
+use deltasteer_temporal::{DeltaRnn, RnnConfig, RnnWeights, Thresholds};
+use ndarray::ArrayView1;
 
 const INPUTS: usize = 6;
 
@@ -158,10 +159,11 @@ fn validation_counts_as_the_streaming_cell_does() {
     let validation = drive("v", 100, 0.5);
     let (steering, count) = stream(&trained.parameters, &trained.thresholds, &validation.features[0]);
     let (gru, head) = trained.parameters.to_weights();
-    let weights = RnnWeights::new(gru, head, &TemporalConfig::new(INPUTS, settings.hidden)).unwrap();
-    let mut rnn = SteeringRnn::new(weights, Thresholds::new(settings.theta_x, settings.theta_h).unwrap()).unwrap();
+    let weights = RnnWeights::new(gru, Some(head), &RnnConfig::new(INPUTS, settings.hidden)).unwrap();
+    let mut rnn = DeltaRnn::new(weights, &[Thresholds::new(settings.theta_x, settings.theta_h).unwrap()]).unwrap();
     for (x, expected) in validation.features[0].chunks(INPUTS).zip(&steering) {
-        let (found, _) = rnn.step(x).unwrap();
+        rnn.step(ArrayView1::from(x)).unwrap();
+        let found = rnn.output()[0];
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
     }
     let totals = rnn.totals();
@@ -235,13 +237,14 @@ fn a_trained_model_is_saved_with_its_technique_and_loads() {
     let settings = TrainSettings { learned: Some(per_layer), ..settings() };
     let trained = train(&settings, Control::default(), &mut |_| {}).unwrap();
     let (gru, head, config) = trained.to_model(&settings).unwrap();
-    assert_ne!(config.thresholds.theta_h, settings.theta_h, "the threshold was learned");
-    let bytes = deltasteer_temporal::weights::to_safetensors(&gru, &head, &config, &[]).unwrap();
-    let mut rnn = SteeringRnn::new(SteeringRnn::load(&bytes, &config).unwrap(), config.thresholds).unwrap();
+    assert_ne!(config.thresholds[0].theta_h, settings.theta_h, "the threshold was learned");
+    let bytes = deltasteer_temporal::weights::to_safetensors(&gru, Some(&head), &config).unwrap();
+    let mut rnn = DeltaRnn::new(RnnWeights::load(&bytes, &config).unwrap(), &config.thresholds).unwrap();
     let validation = drive("v", 100, 0.5);
     let (steering, _) = stream(&trained.parameters, &trained.thresholds, &validation.features[0]);
     for (x, expected) in validation.features[0].chunks(INPUTS).zip(&steering) {
-        assert!((rnn.step(x).unwrap().0 - expected).abs() < 1e-5);
+        rnn.step(ArrayView1::from(x)).unwrap();
+        assert!((rnn.output()[0] - expected).abs() < 1e-5);
     }
     let per_column = TrainSettings { learned: Some(LearnedThresholds { per_column: true, ..per_layer }), ..settings };
     assert!(trained.to_model(&per_column).unwrap_err().to_string().contains("learned.per_column"));

@@ -1,28 +1,23 @@
-//! The delta GRU as a streaming cell: it fetches and multiplies only the columns of values that moved.
+//! The delta GRU as a streaming cell: it fetches and multiplies only the columns of values that changed.
 
 use std::sync::Arc;
 
-use super::{PackedGru, bad_input, check_length};
+use ndarray::{Array1, Array2, ArrayView1};
+
+use super::{Cell, GruState, PackedGru, bad_input, with_input};
 use crate::{
-    Kernel, Sent, StepCount, TemporalError, Thresholds,
-    kernels::{Aligned, DeltaState, LANES, Listen, Look, Send},
+    Kernel, SparseDelta, StepCount, TemporalError, Thresholds,
+    kernels::{Aligned, DeltaState, LANES, LinearHead, Scan, SparseStep, ThresholdScan},
+    weights::check_length,
 };
 
-/// The delta GRU of [`crate::naive::NaiveDelta`] on packed weights.
+/// The delta GRU of [`crate::reference::ReferenceDeltaGru`] on packed weights.
 #[derive(Debug, Clone)]
 pub struct DeltaGru {
     weights: Arc<PackedGru>,
     thresholds: Thresholds,
     kernel: Kernel,
     state: DeltaState,
-}
-
-/// A step's work and the head's product with the new hidden state.
-pub(crate) struct HeadedStep {
-    /// `None`: nothing was sent, so the work is [`PackedGru::quiet_count`].
-    pub(crate) count: Option<StepCount>,
-    /// Without the head's bias.
-    pub(crate) product: f32,
 }
 
 impl DeltaGru {
@@ -43,92 +38,50 @@ impl DeltaGru {
         let padded = weights.padded();
         let state = DeltaState {
             hidden: Aligned::zeros(padded),
-            x_ref: Aligned::zeros(weights.inputs().next_multiple_of(LANES)),
+            x_ref: Aligned::zeros(weights.input_size().next_multiple_of(LANES)),
             h_ref: Aligned::zeros(padded),
-            sums: weights.start.clone(),
-            keep: Aligned::zeros(padded),
-            push: Aligned::zeros(padded),
+            pre: weights.bias.clone(),
+            z: Aligned::zeros(padded),
+            zn: Aligned::zeros(padded),
             gates_known: false,
-            sent_x: Sent::new(weights.inputs()),
-            sent_h: Sent::new(weights.hidden()),
+            delta_x: SparseDelta::new(weights.input_size()),
+            delta_h: SparseDelta::new(weights.hidden_size()),
         };
         Ok(Self { weights, thresholds, kernel, state })
     }
 
-    /// One frame: `x[inputs]` in, the new hidden state in [`hidden`](Self::hidden), the exact work out.
+    /// One frame: `x[input_size]` in, the new hidden state in [`hidden`](Self::hidden), the exact work out.
     ///
     /// # Errors
-    /// [`TemporalError::Length`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
-    pub fn step(&mut self, x: &[f32]) -> Result<StepCount, TemporalError> {
-        let step = self.step_with_head(x, &[])?;
-        Ok(step.count.unwrap_or(*self.weights.quiet_count()))
+    /// [`TemporalError::Shape`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
+    pub fn step(&mut self, x: ArrayView1<'_, f32>) -> Result<StepCount, TemporalError> {
+        let count = with_input(x, self.weights.input_size(), |x| self.step_slice(x, LinearHead::none()))?;
+        Ok(count.unwrap_or(*self.weights.idle_count()))
     }
 
-    /// The same, and the product of `head` (padded) with the new hidden state.
-    #[inline]
-    pub(crate) fn step_with_head(&mut self, x: &[f32], head: &[[f32; LANES]]) -> Result<HeadedStep, TemporalError> {
-        let Self { weights, thresholds, kernel, state } = self;
-        let weights = &**weights;
-        check_length(x, weights.inputs())?;
-        let moved = match kernel.run(Listen { x, thresholds: *thresholds, state, head }) {
-            Look::Refused => return Err(bad_input(x)),
-            Look::Quiet(product) => {
-                state.sent_x.clear();
-                state.sent_h.clear();
-                return Ok(HeadedStep { count: None, product });
-            }
-            Look::Loud { x, h } => [x, h],
-        };
-        let (whole, product) = kernel.run(Send {
-            columns: &weights.columns,
-            inputs: weights.inputs(),
-            units: weights.hidden(),
-            start: &weights.start,
-            every: &weights.every,
-            x,
-            thresholds: *thresholds,
-            state,
-            head,
-            moved,
-        });
-        let (columns_x, columns_h) = (state.sent_x.columns(), state.sent_h.columns());
-        let count = if whole { weights.count_whole(columns_x, columns_h) } else { weights.count(columns_x, columns_h) };
-        Ok(HeadedStep { count: Some(count), product })
+    /// The hidden state `[hidden_size]`, each value in (-1, 1).
+    pub fn hidden(&self) -> ArrayView1<'_, f32> {
+        self.hidden_slice().into()
     }
 
-    /// The hidden state `[hidden]`, each value in (-1, 1).
-    pub fn hidden(&self) -> &[f32] {
-        &self.state.hidden[..self.weights.hidden()]
+    /// The inputs last transmitted `[input_size]`: what the pre-activations hold.
+    pub fn x_ref(&self) -> ArrayView1<'_, f32> {
+        self.state.x_ref[..self.weights.input_size()].into()
     }
 
-    /// The same with zeros behind, in whole vectors.
-    pub(crate) fn hidden_vectors(&self) -> &[[f32; LANES]] {
-        self.state.hidden.vectors()
+    /// The hidden state last transmitted `[hidden_size]`.
+    pub fn h_ref(&self) -> ArrayView1<'_, f32> {
+        self.state.h_ref[..self.weights.hidden_size()].into()
     }
 
-    /// What the matrix products know of the inputs `[inputs]`.
-    pub fn x_ref(&self) -> &[f32] {
-        &self.state.x_ref[..self.weights.inputs()]
+    /// The deltas of the inputs in the last step.
+    pub fn delta_x(&self) -> &SparseDelta {
+        &self.state.delta_x
     }
 
-    /// What the matrix products know of the hidden state `[hidden]`.
-    pub fn h_ref(&self) -> &[f32] {
-        &self.state.h_ref[..self.weights.hidden()]
-    }
-
-    /// The input columns of the last step.
-    pub fn sent_x(&self) -> &Sent {
-        &self.state.sent_x
-    }
-
-    /// The hidden columns of the last step.
-    pub fn sent_h(&self) -> &Sent {
-        &self.state.sent_h
-    }
-
-    /// The weights.
-    pub fn weights(&self) -> &Arc<PackedGru> {
-        &self.weights
+    /// The deltas of the hidden state in the last step.
+    pub fn delta_h(&self) -> &SparseDelta {
+        &self.state.delta_h
     }
 
     /// The kernels' variant in use.
@@ -150,24 +103,76 @@ impl DeltaGru {
         self.thresholds = thresholds;
         Ok(())
     }
+}
 
-    /// For benches: sets what the products know of the hidden state so that the next step sends just the `chosen`
-    /// units, each moved by `by`.
-    pub(crate) fn move_references(&mut self, chosen: &[usize], by: f32) {
-        let state = &mut self.state;
-        state.h_ref.copy_from_slice(&state.hidden);
-        chosen.iter().for_each(|unit| state.h_ref[*unit] -= by);
+impl Cell for DeltaGru {
+    fn weights(&self) -> &Arc<PackedGru> {
+        &self.weights
     }
 
-    /// Back to the state before the first frame.
-    pub fn reset(&mut self) {
+    #[inline]
+    fn step_slice(&mut self, x: &[f32], mut head: LinearHead<'_>) -> Result<Option<StepCount>, TemporalError> {
+        let Self { weights, thresholds, kernel, state } = self;
+        let (weights, thresholds) = (&**weights, *thresholds);
+        let active = match kernel.run(ThresholdScan { x, thresholds, state, head: head.reborrow() }) {
+            Scan::Refused => return Err(bad_input(x)),
+            Scan::Idle => {
+                state.delta_x.clear();
+                state.delta_h.clear();
+                return Ok(None);
+            }
+            Scan::Active { x, h } => [x, h],
+        };
+        let matrices = weights.matrices();
+        let whole = kernel.run(SparseStep { matrices, x, thresholds, state, head, active });
+        let (x, h) = (state.delta_x.indices(), state.delta_h.indices());
+        Ok(Some(if whole { weights.count_whole(x, h) } else { weights.count(x, h) }))
+    }
+
+    fn hidden_slice(&self) -> &[f32] {
+        &self.state.hidden[..self.weights.hidden_size()]
+    }
+
+    fn state(&self) -> GruState {
+        let (hidden, padded) = (self.weights.hidden_size(), self.weights.padded());
+        let pre = Array2::from_shape_fn((4, hidden), |(gate, i)| self.state.pre[gate * padded + i]);
+        GruState {
+            hidden: self.hidden().to_owned(),
+            x_ref: self.x_ref().to_owned(),
+            h_ref: self.h_ref().to_owned(),
+            preactivations: pre,
+        }
+    }
+
+    fn restore(&mut self, state: &GruState) -> Result<(), TemporalError> {
+        let (input_size, hidden_size, padded) =
+            (self.weights.input_size(), self.weights.hidden_size(), self.weights.padded());
+        check_length("the hidden state", hidden_size, state.hidden.view())?;
+        check_length("the inputs last transmitted", input_size, state.x_ref.view())?;
+        check_length("the hidden state last transmitted", hidden_size, state.h_ref.view())?;
+        if state.preactivations.dim() != (4, hidden_size) {
+            let (what, found) = ("the pre-activations", state.preactivations.shape().to_vec());
+            return Err(TemporalError::Shape { what, expected: vec![4, hidden_size], found });
+        }
+        let fill = |to: &mut [f32], from: &Array1<f32>| to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        fill(&mut self.state.hidden, &state.hidden);
+        fill(&mut self.state.x_ref, &state.x_ref);
+        fill(&mut self.state.h_ref, &state.h_ref);
+        for ((gate, i), value) in state.preactivations.indexed_iter() {
+            self.state.pre[gate * padded + i] = *value;
+        }
+        self.state.gates_known = false;
+        Ok(())
+    }
+
+    fn reset(&mut self) {
         let state = &mut self.state;
         for array in [&mut state.hidden, &mut state.x_ref, &mut state.h_ref] {
             array.fill(0.0);
         }
-        state.sums.copy_from_slice(&self.weights.start);
+        state.pre.copy_from_slice(&self.weights.bias);
         state.gates_known = false;
-        state.sent_x.clear();
-        state.sent_h.clear();
+        state.delta_x.clear();
+        state.delta_h.clear();
     }
 }

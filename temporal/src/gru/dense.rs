@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{PackedGru, bad_input, check_length};
+use ndarray::{Array1, Array2, ArrayView1};
+
+use super::{Cell, GruState, PackedGru, bad_input, with_input};
 use crate::{
     Kernel, StepCount, TemporalError,
-    kernels::{Aligned, DenseStep, LANES},
+    kernels::{Aligned, DenseState, DenseStep, LinearHead},
+    weights::check_length,
 };
 
-/// The stateful dense GRU of [`crate::naive::dense_step`] on packed weights.
+/// The stateful dense GRU of [`crate::reference::gru_step`] on packed weights.
 #[derive(Debug, Clone)]
 pub struct DenseGru {
     weights: Arc<PackedGru>,
     kernel: Kernel,
-    /// Each padded to whole vectors.
-    hidden: Aligned<f32>,
-    sums: Aligned<f32>,
-    keep: Aligned<f32>,
-    push: Aligned<f32>,
+    state: DenseState,
 }
 
 impl DenseGru {
@@ -31,65 +30,59 @@ impl DenseGru {
 
     /// The same on one variant of the kernels.
     pub fn with_kernel(weights: Arc<PackedGru>, kernel: Kernel) -> Self {
-        let padded = weights.padded();
-        Self {
-            kernel,
-            hidden: Aligned::zeros(padded),
-            sums: weights.start.clone(),
-            keep: Aligned::zeros(padded),
-            push: Aligned::zeros(padded),
-            weights,
-        }
+        let zeros = || Aligned::zeros(weights.padded());
+        let state = DenseState { hidden: zeros(), pre: weights.bias.clone(), z: zeros(), zn: zeros() };
+        Self { kernel, state, weights }
     }
 
-    /// One frame: `x[inputs]` in, the new hidden state in [`hidden`](Self::hidden).
+    /// One frame: `x[input_size]` in, the new hidden state in [`hidden`](Self::hidden).
     ///
     /// # Errors
-    /// [`TemporalError::Length`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
-    pub fn step(&mut self, x: &[f32]) -> Result<StepCount, TemporalError> {
-        self.step_with_head(x, &[]).map(|(count, _)| count)
+    /// [`TemporalError::Shape`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
+    pub fn step(&mut self, x: ArrayView1<'_, f32>) -> Result<StepCount, TemporalError> {
+        with_input(x, self.weights.input_size(), |x| self.step_slice(x, LinearHead::none()))?;
+        Ok(*self.weights.dense_count())
     }
 
-    /// The same, and the product of `head` (padded) with the new hidden state.
-    #[inline]
-    pub(crate) fn step_with_head(
-        &mut self,
-        x: &[f32],
-        head: &[[f32; LANES]],
-    ) -> Result<(StepCount, f32), TemporalError> {
-        let weights = &*self.weights;
-        check_length(x, weights.inputs())?;
-        let step = DenseStep {
-            columns: &weights.columns,
-            inputs: weights.inputs(),
-            start: &weights.start,
-            every: &weights.every,
-            x,
-            units: weights.hidden(),
-            hidden: &mut self.hidden,
-            sums: &mut self.sums,
-            keep: &mut self.keep,
-            push: &mut self.push,
-            head,
-        };
-        match self.kernel.run(step) {
-            Some(product) => Ok((*weights.dense_count(), product)),
-            None => Err(bad_input(x)),
-        }
-    }
-
-    /// The hidden state `[hidden]`.
-    pub fn hidden(&self) -> &[f32] {
-        &self.hidden[..self.weights.hidden()]
+    /// The hidden state `[hidden_size]`.
+    pub fn hidden(&self) -> ArrayView1<'_, f32> {
+        self.hidden_slice().into()
     }
 
     /// The kernels' variant in use.
     pub fn kernel(&self) -> Kernel {
         self.kernel
     }
+}
 
-    /// Back to a hidden state of zero.
-    pub fn reset(&mut self) {
-        self.hidden.fill(0.0);
+impl Cell for DenseGru {
+    fn weights(&self) -> &Arc<PackedGru> {
+        &self.weights
+    }
+
+    #[inline]
+    fn step_slice(&mut self, x: &[f32], head: LinearHead<'_>) -> Result<Option<StepCount>, TemporalError> {
+        let step = DenseStep { matrices: self.weights.matrices(), x, state: &mut self.state, head };
+        if self.kernel.run(step) { Ok(Some(*self.weights.dense_count())) } else { Err(bad_input(x)) }
+    }
+
+    fn hidden_slice(&self) -> &[f32] {
+        &self.state.hidden[..self.weights.hidden_size()]
+    }
+
+    fn state(&self) -> GruState {
+        let empty = Array1::default(0);
+        let (x_ref, preactivations) = (empty.clone(), Array2::default((0, 0)));
+        GruState { hidden: self.hidden().to_owned(), x_ref, h_ref: empty, preactivations }
+    }
+
+    fn restore(&mut self, state: &GruState) -> Result<(), TemporalError> {
+        check_length("the hidden state", self.weights.hidden_size(), state.hidden.view())?;
+        self.state.hidden.iter_mut().zip(&state.hidden).for_each(|(to, from)| *to = *from);
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        self.state.hidden.fill(0.0);
     }
 }

@@ -43,7 +43,7 @@ impl Element for i8 {
     }
 }
 
-/// Only the weights that are not zero, each with its row. A column has two parts: gates r and u, and the candidate.
+/// Only the weights that are not zero, each with its row. A column has two parts: gates r and z, and gate n.
 #[derive(Debug)]
 pub(crate) struct Sparse {
     /// The weights of all parts, one after the other.
@@ -138,8 +138,8 @@ fn map<T: Pod>(matrix: &Aligned<f32>, f: impl Fn(f32) -> T) -> Aligned<T> {
 fn pack_sparse(matrix: &Aligned<f32>, rows: usize) -> Sparse {
     let mut sparse = Sparse { values: Vec::new(), rows: Vec::new(), starts: vec![0] };
     for column in matrix.chunks_exact(rows) {
-        let (gates, candidate) = column.split_at(rows / 3 * 2);
-        for part in [gates, candidate] {
+        let (gates, gate_n) = column.split_at(rows / 3 * 2);
+        for part in [gates, gate_n] {
             for (row, weight) in part.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
                 sparse.values.push(*weight);
                 sparse.rows.push(row as u16);

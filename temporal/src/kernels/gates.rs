@@ -1,4 +1,4 @@
-//! Sigmoid, tanh and the gates' update, fused into one pass over the sums.
+//! Sigmoid, tanh and the gates' update, fused into one pass over the pre-activations.
 
 use super::{aligned::LANES, simd::Simd};
 
@@ -40,95 +40,95 @@ fn power_of_two<S: Simd, const U: usize>(simd: S, mut t: [S::V; U]) -> [S::V; U]
 pub(crate) struct Gates<'a> {
     /// `h`, read and replaced.
     pub(crate) hidden: &'a mut [[f32; LANES]],
-    /// `u`, how much of `h` is kept.
-    pub(crate) keep: &'a mut [[f32; LANES]],
-    /// `(1 - u) * c`, what is added.
-    pub(crate) push: &'a mut [[f32; LANES]],
+    /// `z`
+    pub(crate) z: &'a mut [[f32; LANES]],
+    /// `(1 - z) * n`
+    pub(crate) zn: &'a mut [[f32; LANES]],
 }
 
-/// From the sums `[M_r | M_u | M_xc | M_hc]`: `h <- u * h + (1 - u) * c`, with `u` and `(1 - u) * c` kept for
-/// [`glide`].
+/// From the pre-activations `[M_r | M_z | M_xn | M_hn]`: `h <- z * h + (1 - z) * n`; `z` and `(1 - z) * n` are stored for
+/// [`idle_update`].
 ///
-/// With `a = e^-M_u` and `b = e^(2 (M_xc + r M_hc))`: `u = 1 / (1 + a)`, `1 - u = a / (1 + a)`,
-/// `c = (b - 1) / (b + 1)`; the two divisions become one. The new `h` differs from the exact one by less than
-/// [`GATE_ERROR`] for any sums of magnitude up to 100.
+/// With `a = e^-M_z` and `b = e^(2 (M_xn + r M_hn))`: `z = 1 / (1 + a)`, `1 - z = a / (1 + a)`,
+/// `n = (b - 1) / (b + 1)`; the two divisions become one. The new `h` differs from the exact one by less than
+/// [`GATE_ERROR`] for any pre-activations of magnitude up to 100.
 #[inline(always)]
-pub(crate) fn update<S: Simd>(simd: S, sums: &[[f32; LANES]], gates: Gates<'_>) {
-    let Gates { hidden, keep, push } = gates;
+pub(crate) fn update<S: Simd>(simd: S, pre: &[[f32; LANES]], gates: Gates<'_>) {
+    let Gates { hidden, z, zn } = gates;
     let count = hidden.len();
-    let (m_r, rest) = sums.split_at(count);
-    let (m_u, rest) = rest.split_at(count);
-    let (m_xc, rest) = rest.split_at(count);
-    let m_hc = &rest[..count];
-    let (keep, push) = (&mut keep[..count], &mut push[..count]);
-    let sums = [m_r, m_u, m_xc, m_hc];
+    let (m_r, rest) = pre.split_at(count);
+    let (m_z, rest) = rest.split_at(count);
+    let (m_xn, rest) = rest.split_at(count);
+    let m_hn = &rest[..count];
+    let (z, zn) = (&mut z[..count], &mut zn[..count]);
+    let pre = [m_r, m_z, m_xn, m_hn];
     let mut at = 0;
     if S::UNROLL >= 4 {
-        at = blocks::<S, 4>(simd, sums, [hidden, keep, push], at);
+        at = blocks::<S, 4>(simd, pre, [hidden, z, zn], at);
     }
     if S::UNROLL >= 2 {
-        at = blocks::<S, 2>(simd, sums, [hidden, keep, push], at);
+        at = blocks::<S, 2>(simd, pre, [hidden, z, zn], at);
     }
-    blocks::<S, 1>(simd, sums, [hidden, keep, push], at);
+    blocks::<S, 1>(simd, pre, [hidden, z, zn], at);
 }
 
 /// As many blocks of `U` vectors as fit behind vector `at`; where they end.
 #[inline(always)]
 fn blocks<S: Simd, const U: usize>(
     simd: S,
-    sums: [&[[f32; LANES]]; 4],
-    [hidden, keep, push]: [&mut [[f32; LANES]]; 3],
+    pre: [&[[f32; LANES]]; 4],
+    [hidden, z, zn]: [&mut [[f32; LANES]]; 3],
     mut at: usize,
 ) -> usize {
-    let [m_r, m_u, m_xc, m_hc] = sums;
+    let [m_r, m_z, m_xn, m_hn] = pre;
     while hidden.len() - at >= U {
-        let sums = [&m_r[at..], &m_u[at..], &m_xc[at..], &m_hc[at..]];
-        block::<S, U>(simd, sums, [&mut hidden[at..], &mut keep[at..], &mut push[at..]]);
+        let pre = [&m_r[at..], &m_z[at..], &m_xn[at..], &m_hn[at..]];
+        block::<S, U>(simd, pre, [&mut hidden[at..], &mut z[at..], &mut zn[at..]]);
         at += U;
     }
     at
 }
 
-/// The update of `U` vectors. `sums` are M_r, M_u, M_xc, M_hc; `state` is h, u and (1 - u) c.
+/// The update of `U` vectors. `pre` are M_r, M_z, M_xn, M_hn; `state` is h, z and (1 - z) n.
 #[inline(always)]
-fn block<S: Simd, const U: usize>(simd: S, sums: [&[[f32; LANES]]; 4], state: [&mut [[f32; LANES]]; 3]) {
-    let [m_r, m_u, m_xc, m_hc] = sums.map(|sums| &sums[..U]);
-    let [hidden, keep, push] = state.map(|state| &mut state[..U]);
+fn block<S: Simd, const U: usize>(simd: S, pre: [&[[f32; LANES]]; 4], state: [&mut [[f32; LANES]]; 3]) {
+    let [m_r, m_z, m_xn, m_hn] = pre.map(|pre| &pre[..U]);
+    let [hidden, z, zn] = state.map(|state| &mut state[..U]);
     let one = simd.splat(1.0);
     let (mut r, mut a, mut b) = ([one; U], [one; U], [one; U]);
     for k in 0..U {
         r[k] = simd.mul(simd.load(&m_r[k]), simd.splat(-LOG2_E));
-        a[k] = simd.mul(simd.load(&m_u[k]), simd.splat(-LOG2_E));
+        a[k] = simd.mul(simd.load(&m_z[k]), simd.splat(-LOG2_E));
     }
     r = power_of_two::<S, U>(simd, r);
     for k in 0..U {
         r[k] = simd.reciprocal(simd.add(r[k], one));
     }
     for k in 0..U {
-        let candidate = simd.fma(r[k], simd.load(&m_hc[k]), simd.load(&m_xc[k]));
-        b[k] = simd.mul(candidate, simd.splat(2.0 * LOG2_E));
+        let gate_n = simd.fma(r[k], simd.load(&m_hn[k]), simd.load(&m_xn[k]));
+        b[k] = simd.mul(gate_n, simd.splat(2.0 * LOG2_E));
     }
     a = power_of_two::<S, U>(simd, a);
     b = power_of_two::<S, U>(simd, b);
     for k in 0..U {
         let b_plus = simd.add(b[k], one);
         let both = simd.reciprocal(simd.mul(simd.add(a[k], one), b_plus));
-        let u = simd.mul(b_plus, both);
+        let new_z = simd.mul(b_plus, both);
         let p = simd.mul(simd.mul(a[k], simd.sub(b[k], one)), both);
-        simd.store(&mut keep[k], u);
-        simd.store(&mut push[k], p);
-        let h = simd.fma(u, simd.load(&hidden[k]), p);
+        simd.store(&mut z[k], new_z);
+        simd.store(&mut zn[k], p);
+        let h = simd.fma(new_z, simd.load(&hidden[k]), p);
         simd.store(&mut hidden[k], h);
     }
 }
 
-/// The update where no column was sent: the sums are what they were, so `u` and `c` are too. Exactly what [`update`]
+/// The update of an idle step: the pre-activations have not changed, so neither have `z` and `n`. Exactly what [`update`]
 /// would compute.
 #[inline(always)]
-pub(crate) fn glide<S: Simd>(simd: S, gates: Gates<'_>) {
-    let Gates { hidden, keep, push } = gates;
-    for ((h, u), p) in hidden.iter_mut().zip(keep).zip(push) {
-        let new = simd.fma(simd.load(u), simd.load(h), simd.load(p));
+pub(crate) fn idle_update<S: Simd>(simd: S, gates: Gates<'_>) {
+    let Gates { hidden, z, zn } = gates;
+    for ((h, z), p) in hidden.iter_mut().zip(z).zip(zn) {
+        let new = simd.fma(simd.load(z), simd.load(h), simd.load(p));
         simd.store(h, new);
     }
 }

@@ -17,13 +17,15 @@ mod simd;
 mod step;
 #[cfg(test)]
 mod tests;
-mod walk;
+mod spmv;
 
 pub(crate) use aligned::{Aligned, LANES};
 pub(crate) use columns::Columns;
-pub use scan::Sent;
+pub use scan::SparseDelta;
 use simd::{Op, Simd};
-pub(crate) use step::{DeltaState, DenseStep, Dot, Listen, Look, MAX_INPUT, Send};
+pub(crate) use step::{
+    DeltaState, DenseState, DenseStep, LinearHead, MAX_INPUT, Matrices, Scan, SparseStep, ThresholdScan,
+};
 
 use crate::TemporalError;
 

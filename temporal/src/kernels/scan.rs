@@ -1,59 +1,60 @@
-//! The threshold scan: which values moved far enough to be sent.
+//! The threshold scan: which values changed by their threshold or more.
 
 use super::{aligned::LANES, simd::Simd};
 
-/// The columns sent in a step, with their deltas: the list that the kernel walks and that the counts are taken from.
+/// The non-zero deltas of a step as a sparse vector: the operand of the matrix-vector product, and what counts are taken
+/// from.
 #[derive(Debug, Clone)]
-pub struct Sent {
-    // Both have 16 places more than there are columns, so that whole vectors can be written.
-    columns: Vec<u32>,
-    deltas: Vec<f32>,
-    count: usize,
+pub struct SparseDelta {
+    // Both have 16 elements more than there are columns, so that whole vectors can be written.
+    indices: Vec<u32>,
+    values: Vec<f32>,
+    len: usize,
 }
 
-impl Sent {
-    /// Room for `columns` columns.
+impl SparseDelta {
+    /// Room for `columns` elements.
     pub(crate) fn new(columns: usize) -> Self {
-        let places = columns.next_multiple_of(LANES) + LANES;
-        Self { columns: vec![0; places], deltas: vec![0.0; places], count: 0 }
+        let room = columns.next_multiple_of(LANES) + LANES;
+        Self { indices: vec![0; room], values: vec![0.0; room], len: 0 }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.count = 0;
+        self.len = 0;
     }
 
-    /// The columns, rising.
+    /// The active columns, rising.
     #[inline(always)]
-    pub fn columns(&self) -> &[u32] {
-        &self.columns[..self.count]
+    pub fn indices(&self) -> &[u32] {
+        &self.indices[..self.len]
     }
 
-    /// By how much each moved.
+    /// The delta of each.
     #[inline(always)]
-    pub fn deltas(&self) -> &[f32] {
-        &self.deltas[..self.count]
+    pub fn values(&self) -> &[f32] {
+        &self.values[..self.len]
     }
 
-    /// Pairs of column and delta.
+    /// Pairs of index and delta.
     pub fn iter(&self) -> impl Iterator<Item = (u32, f32)> + '_ {
-        self.columns().iter().copied().zip(self.deltas().iter().copied())
+        self.indices().iter().copied().zip(self.values().iter().copied())
     }
 
-    /// How many columns were sent.
+    /// Number of active columns.
     #[inline(always)]
     pub fn len(&self) -> usize {
-        self.count
+        self.len
     }
 
-    /// Whether none was.
+    /// Whether no column is active.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len == 0
     }
 }
 
-/// Compares 16 `values` with their references; those that moved by `theta` or more (and at all) are added to `sent`,
-/// their references follow. `first` is the column of the first one.
+/// Compares 16 `values` with their references. Those that differ by `theta` or more (and at all) are added to `delta` and
+/// become the references. `first` is the column of the first one.
 #[inline(always)]
 pub(crate) fn scan_vector<S: Simd>(
     simd: S,
@@ -61,53 +62,52 @@ pub(crate) fn scan_vector<S: Simd>(
     refs: &mut [f32; LANES],
     theta: S::V,
     first: usize,
-    sent: &mut Sent,
+    delta: &mut SparseDelta,
 ) {
     let old = simd.load(refs);
-    let delta = simd.sub(values, old);
-    let mask = simd.moved(delta, theta);
+    let difference = simd.sub(values, old);
+    let mask = simd.moved(difference, theta);
     if mask != 0 {
         simd.store(refs, simd.select(mask, values, old));
-        let (deltas, columns) = (&mut sent.deltas[sent.count..], &mut sent.columns[sent.count..]);
-        if let (Some(deltas), Some(columns)) = (deltas.first_chunk_mut(), columns.first_chunk_mut()) {
-            simd.compress(mask, delta, first as u32, deltas, columns);
+        let (to, indices) = (&mut delta.values[delta.len..], &mut delta.indices[delta.len..]);
+        if let (Some(to), Some(indices)) = (to.first_chunk_mut(), indices.first_chunk_mut()) {
+            simd.compress(mask, difference, first as u32, to, indices);
         }
-        sent.count += mask.count_ones() as usize;
+        delta.len += mask.count_ones() as usize;
     }
 }
 
-/// What a look at values and their references found, lane by lane.
+/// The largest magnitudes, lane by lane; NaN is the largest.
 #[derive(Clone, Copy)]
-pub(crate) struct Survey<V> {
-    /// The largest value by magnitude; NaN is the largest.
+pub(crate) struct MaxAbs<V> {
+    /// Of the values.
     pub(crate) value: V,
-    /// The largest distance from a reference, likewise.
+    /// Of their distances from the references.
     pub(crate) delta: V,
 }
 
-impl<V> Survey<V> {
-    /// Before anything was looked at.
+impl<V> MaxAbs<V> {
+    /// Of nothing.
     #[inline(always)]
-    pub(crate) fn none<S: Simd<V = V>>(simd: S) -> Self {
+    pub(crate) fn zero<S: Simd<V = V>>(simd: S) -> Self {
         Self { value: simd.splat(0.0), delta: simd.splat(0.0) }
     }
 }
 
-/// Adds a look at whole vectors to `seen`. If the largest distance is below the threshold, so is every one: a frame that
-/// sends nothing is known without asking each value.
+/// Takes in whole vectors. A largest distance below the threshold proves that the step is idle, with no mask per vector.
 #[inline(always)]
-pub(crate) fn survey<S: Simd>(
+pub(crate) fn max_abs<S: Simd>(
     simd: S,
     values: &[[f32; LANES]],
     refs: &[[f32; LANES]],
-    mut seen: Survey<S::V>,
-) -> Survey<S::V> {
+    mut max: MaxAbs<S::V>,
+) -> MaxAbs<S::V> {
     for (values, refs) in values.iter().zip(refs) {
         let values = simd.load(values);
-        seen.value = simd.larger(seen.value, values);
-        seen.delta = simd.larger(seen.delta, simd.sub(values, simd.load(refs)));
+        max.value = simd.larger(max.value, values);
+        max.delta = simd.larger(max.delta, simd.sub(values, simd.load(refs)));
     }
-    seen
+    max
 }
 
 /// [`scan_vector`] over whole vectors.
@@ -118,10 +118,10 @@ pub(crate) fn scan<S: Simd>(
     refs: &mut [[f32; LANES]],
     theta: f32,
     first: usize,
-    sent: &mut Sent,
+    delta: &mut SparseDelta,
 ) {
     let theta = simd.splat(theta);
     for (i, (values, refs)) in values.iter().zip(refs).enumerate() {
-        scan_vector(simd, simd.load(values), refs, theta, first + i * LANES, sent);
+        scan_vector(simd, simd.load(values), refs, theta, first + i * LANES, delta);
     }
 }

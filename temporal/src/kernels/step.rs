@@ -1,222 +1,245 @@
-//! Whole steps: everything between a feature vector and the new hidden state, compiled once per instruction set.
+//! Whole steps: everything between an input vector and the new hidden state, compiled once per instruction set.
 
 use super::{
     aligned::{Aligned, LANES},
     columns::Columns,
     gates::{self, Gates},
-    scan::{Sent, Survey, scan, survey},
+    scan::{MaxAbs, SparseDelta, max_abs, scan},
     simd::{Op, Simd},
-    walk::{List, Sums, walk},
+    spmv::{PreActivations, SparseVector, spmv},
 };
 use crate::Thresholds;
 
-/// Features beyond this magnitude are refused like infinities: one of them would eat the low bits of the sums for ever.
+/// Inputs beyond this magnitude are refused like infinities: one of them would remove the low bits of the pre-activations
+/// for good.
 pub(crate) const MAX_INPUT: f32 = 1e6;
 
-/// What a delta cell remembers. Arrays are padded to whole vectors.
+/// The layer as a step reads it.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrices<'a> {
+    pub(crate) columns: &'a Columns,
+    pub(crate) input_size: usize,
+    /// Without padding.
+    pub(crate) hidden_size: usize,
+    /// The pre-activations before any product: the biases.
+    pub(crate) bias: &'a Aligned<f32>,
+    /// 0, 1, 2 and so on: the indices of a vector without zeros.
+    pub(crate) all: &'a [u32],
+}
+
+/// A linear head that is computed while the hidden state is in registers: `output[i] = rows[i] . h + bias[i]`.
+pub struct LinearHead<'a> {
+    /// `[outputs][padded / 16]`; empty: no head.
+    pub(crate) rows: &'a [[f32; LANES]],
+    pub(crate) bias: &'a [f32],
+    pub(crate) output: &'a mut [f32],
+}
+
+impl LinearHead<'_> {
+    /// No head.
+    pub(crate) fn none() -> Self {
+        Self { rows: &[], bias: &[], output: &mut [] }
+    }
+
+    pub(crate) fn reborrow(&mut self) -> LinearHead<'_> {
+        LinearHead { rows: self.rows, bias: self.bias, output: self.output }
+    }
+
+    #[inline(always)]
+    fn compute<S: Simd>(self, simd: S, hidden: &[[f32; LANES]]) {
+        let mut rows = self.rows;
+        for (bias, output) in self.bias.iter().zip(self.output) {
+            let (row, rest) = rows.split_at(hidden.len());
+            *output = dot(simd, row, hidden) + bias;
+            rows = rest;
+        }
+    }
+}
+
+/// The state of a delta cell. Arrays are padded to whole vectors.
 #[derive(Debug, Clone)]
 pub(crate) struct DeltaState {
     /// `h`
     pub(crate) hidden: Aligned<f32>,
     pub(crate) x_ref: Aligned<f32>,
     pub(crate) h_ref: Aligned<f32>,
-    /// `[M_r | M_u | M_xc | M_hc]`
-    pub(crate) sums: Aligned<f32>,
-    pub(crate) keep: Aligned<f32>,
-    pub(crate) push: Aligned<f32>,
-    /// Whether `keep` and `push` belong to the present sums.
+    /// `[M_r | M_z | M_xn | M_hn]`
+    pub(crate) pre: Aligned<f32>,
+    /// `z`
+    pub(crate) z: Aligned<f32>,
+    /// `(1 - z) * n`
+    pub(crate) zn: Aligned<f32>,
+    /// Whether `z` and `zn` belong to the present pre-activations.
     pub(crate) gates_known: bool,
-    pub(crate) sent_x: Sent,
-    pub(crate) sent_h: Sent,
+    pub(crate) delta_x: SparseDelta,
+    pub(crate) delta_h: SparseDelta,
 }
 
-/// What a look at a frame told.
+impl DeltaState {
+    fn gates(&mut self) -> (&[[f32; LANES]], Gates<'_>) {
+        let Self { pre, hidden, z, zn, .. } = self;
+        (pre.vectors(), Gates { hidden: hidden.vectors_mut(), z: z.vectors_mut(), zn: zn.vectors_mut() })
+    }
+}
+
+/// What the threshold scan found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Look {
-    /// An input is NaN, infinite or too large; nothing was touched.
+pub(crate) enum Scan {
+    /// An input is NaN, infinite or too large; nothing was changed.
     Refused,
-    /// Nothing moved far enough: the hidden state has glided on. The head's product with it.
-    Quiet(f32),
-    /// Something is to be sent, or the gates are not known: [`Send`] is next.
-    Loud {
-        /// Of the inputs.
+    /// No column is active: the hidden state was updated with the gates as they are.
+    Idle,
+    /// [`SparseStep`] is next: columns are active, or the gates are not known.
+    Active {
+        /// Whether inputs are.
         x: bool,
-        /// Of the hidden units.
+        /// Whether hidden units are.
         h: bool,
     },
 }
 
-/// The first part of every step of the delta GRU, and the only one of most: whether anything is to be sent. It is kept
-/// apart from [`Send`] because together they are too much for the compiler's registers.
-pub(crate) struct Listen<'a> {
+/// The first part of every step of the delta GRU, and the whole of an idle one. It is kept apart from [`SparseStep`],
+/// because together they need more registers than there are.
+pub(crate) struct ThresholdScan<'a> {
     pub(crate) x: &'a [f32],
     pub(crate) thresholds: Thresholds,
     pub(crate) state: &'a mut DeltaState,
-    /// As in [`DenseStep`].
-    pub(crate) head: &'a [[f32; LANES]],
+    pub(crate) head: LinearHead<'a>,
 }
 
-impl Op for Listen<'_> {
-    type Output = Look;
+impl Op for ThresholdScan<'_> {
+    type Output = Scan;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Look {
+    fn run<S: Simd>(self, simd: S) -> Scan {
         let Self { x, thresholds, state, head } = self;
         let (full, tail) = padded(x);
         let refs = state.x_ref.vectors();
-        let mut seen = survey(simd, full, refs, Survey::none(simd));
+        let mut max = max_abs(simd, full, refs, MaxAbs::zero(simd));
         if let (Some(tail), Some(last)) = (tail, refs.last()) {
-            seen = survey(simd, &[tail], std::slice::from_ref(last), seen);
+            max = max_abs(simd, &[tail], std::slice::from_ref(last), max);
         }
-        if simd.beyond(seen.value, MAX_INPUT) {
-            return Look::Refused;
+        if simd.beyond(max.value, MAX_INPUT) {
+            return Scan::Refused;
         }
-        let x = simd.moved(seen.delta, simd.splat(thresholds.theta_x)) != 0;
-        let seen = survey(simd, state.hidden.vectors(), state.h_ref.vectors(), Survey::none(simd));
-        let h = simd.moved(seen.delta, simd.splat(thresholds.theta_h)) != 0;
+        let x = simd.moved(max.delta, simd.splat(thresholds.theta_x)) != 0;
+        let max = max_abs(simd, state.hidden.vectors(), state.h_ref.vectors(), MaxAbs::zero(simd));
+        let h = simd.moved(max.delta, simd.splat(thresholds.theta_h)) != 0;
         if x || h || !state.gates_known {
-            return Look::Loud { x, h };
+            return Scan::Active { x, h };
         }
-        let gates = Gates {
-            hidden: state.hidden.vectors_mut(),
-            keep: state.keep.vectors_mut(),
-            push: state.push.vectors_mut(),
-        };
-        gates::glide(simd, gates);
-        Look::Quiet(dot(simd, head, state.hidden.vectors()))
+        gates::idle_update(simd, state.gates().1);
+        head.compute(simd, state.hidden.vectors());
+        Scan::Idle
     }
 }
 
-/// A step that sends at least this many sixteenths of all columns walks all of them: no slower than their list, and
-/// the rounding errors that the sums gathered are gone.
+/// A step in which at least this many sixteenths of all columns are active multiplies all of them: that is no slower, and
+/// the rounding errors that the pre-activations gathered are gone.
 const WHOLE_SIXTEENTHS: usize = 15;
 
-/// The second part of a step of the delta GRU: sends what moved, updates the gates, and the head behind them.
-pub(crate) struct Send<'a> {
-    pub(crate) columns: &'a Columns,
-    pub(crate) inputs: usize,
-    /// Hidden units, without padding.
-    pub(crate) units: usize,
-    /// As in [`DenseStep`].
-    pub(crate) start: &'a Aligned<f32>,
-    /// As in [`DenseStep`].
-    pub(crate) every: &'a [u32],
+/// The second part of a step of the delta GRU: collects the deltas, multiplies their columns, updates gates and head.
+pub(crate) struct SparseStep<'a> {
+    pub(crate) matrices: Matrices<'a>,
     pub(crate) x: &'a [f32],
     pub(crate) thresholds: Thresholds,
     pub(crate) state: &'a mut DeltaState,
-    /// As in [`DenseStep`].
-    pub(crate) head: &'a [[f32; LANES]],
-    /// What [`Listen`] found of the inputs and of the hidden units.
-    pub(crate) moved: [bool; 2],
+    pub(crate) head: LinearHead<'a>,
+    /// Whether inputs and hidden units are active.
+    pub(crate) active: [bool; 2],
 }
 
-impl Op for Send<'_> {
-    /// Whether all columns were walked because nearly all were sent (the sums were then computed anew), and the head's
-    /// product.
-    type Output = (bool, f32);
+impl Op for SparseStep<'_> {
+    /// Whether all columns were multiplied because nearly all are active.
+    type Output = bool;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> (bool, f32) {
-        let Self { columns, inputs, units, start, every, x, thresholds, state, head, moved } = self;
+    fn run<S: Simd>(self, simd: S) -> bool {
+        let Self { matrices, x, thresholds, state, head, active } = self;
+        let Matrices { columns, input_size, hidden_size, bias, all } = matrices;
         let Thresholds { theta_x, theta_h } = thresholds;
-        let (sent_x, sent_h) = (&mut state.sent_x, &mut state.sent_h);
-        sent_x.clear();
-        sent_h.clear();
-        if moved[0] {
+        let (delta_x, delta_h) = (&mut state.delta_x, &mut state.delta_h);
+        delta_x.clear();
+        delta_h.clear();
+        if active[0] {
             let (full, tail) = padded(x);
             let (refs, tail_refs) = state.x_ref.vectors_mut().split_at_mut(full.len());
-            scan(simd, full, refs, theta_x, 0, sent_x);
+            scan(simd, full, refs, theta_x, 0, delta_x);
             if let Some(tail) = tail {
-                scan(simd, &[tail], tail_refs, theta_x, full.len() * LANES, sent_x);
+                scan(simd, &[tail], tail_refs, theta_x, full.len() * LANES, delta_x);
             }
         }
-        if moved[1] {
-            scan(simd, state.hidden.vectors(), state.h_ref.vectors_mut(), theta_h, 0, sent_h);
+        if active[1] {
+            scan(simd, state.hidden.vectors(), state.h_ref.vectors_mut(), theta_h, 0, delta_h);
         }
-        let whole = 16 * (sent_x.len() + sent_h.len()) >= WHOLE_SIXTEENTHS * (inputs + units);
-        let (list_x, list_h) = if whole {
-            state.sums.copy_from_slice(start);
+        let whole = 16 * (delta_x.len() + delta_h.len()) >= WHOLE_SIXTEENTHS * (input_size + hidden_size);
+        let (x, h) = if whole {
+            state.pre.copy_from_slice(bias);
             (
-                List { first: 0, columns: &every[..inputs], deltas: &state.x_ref[..inputs] },
-                List { first: inputs, columns: &every[..units], deltas: &state.h_ref[..units] },
+                SparseVector { first: 0, indices: &all[..input_size], values: &state.x_ref[..input_size] },
+                SparseVector { first: input_size, indices: &all[..hidden_size], values: &state.h_ref[..hidden_size] },
             )
         } else {
             (
-                List { first: 0, columns: sent_x.columns(), deltas: sent_x.deltas() },
-                List { first: inputs, columns: sent_h.columns(), deltas: sent_h.deltas() },
+                SparseVector { first: 0, indices: delta_x.indices(), values: delta_x.values() },
+                SparseVector { first: input_size, indices: delta_h.indices(), values: delta_h.values() },
             )
         };
-        let sums = state.sums.vectors_mut();
-        walk(simd, columns, list_x, Sums::of(sums, 2));
-        walk(simd, columns, list_h, Sums::of(sums, 3));
-        let gates = Gates {
-            hidden: state.hidden.vectors_mut(),
-            keep: state.keep.vectors_mut(),
-            push: state.push.vectors_mut(),
-        };
-        gates::update(simd, sums, gates);
+        let pre = state.pre.vectors_mut();
+        spmv(simd, columns, x, PreActivations::of(pre, 2));
+        spmv(simd, columns, h, PreActivations::of(pre, 3));
+        let (pre, gates) = state.gates();
+        gates::update(simd, pre, gates);
         state.gates_known = true;
-        (whole, dot(simd, head, state.hidden.vectors()))
+        head.compute(simd, state.hidden.vectors());
+        whole
     }
 }
 
-/// One step of the dense GRU, and the head on the hidden state behind it.
+/// One step of the dense GRU, and its head.
 pub(crate) struct DenseStep<'a> {
-    pub(crate) columns: &'a Columns,
-    pub(crate) inputs: usize,
-    /// The sums before any product: the biases.
-    pub(crate) start: &'a Aligned<f32>,
-    /// 0, 1, 2 and so on, as many as there are inputs or hidden units.
-    pub(crate) every: &'a [u32],
+    pub(crate) matrices: Matrices<'a>,
     pub(crate) x: &'a [f32],
-    /// Hidden units, without padding.
-    pub(crate) units: usize,
-    pub(crate) hidden: &'a mut Aligned<f32>,
-    pub(crate) sums: &'a mut Aligned<f32>,
-    pub(crate) keep: &'a mut Aligned<f32>,
-    pub(crate) push: &'a mut Aligned<f32>,
-    /// The head's weights, padded like the hidden state; empty: none are asked for.
-    pub(crate) head: &'a [[f32; LANES]],
+    pub(crate) state: &'a mut DenseState,
+    pub(crate) head: LinearHead<'a>,
+}
+
+/// The state of a dense cell, and buffers. Arrays are padded to whole vectors.
+#[derive(Debug, Clone)]
+pub(crate) struct DenseState {
+    pub(crate) hidden: Aligned<f32>,
+    pub(crate) pre: Aligned<f32>,
+    pub(crate) z: Aligned<f32>,
+    pub(crate) zn: Aligned<f32>,
 }
 
 impl Op for DenseStep<'_> {
-    /// The head's product. `None`: an input is NaN, infinite or too large, and nothing was touched.
-    type Output = Option<f32>;
+    /// False: an input is NaN, infinite or too large, and nothing was changed.
+    type Output = bool;
 
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> Option<f32> {
-        if !acceptable(simd, self.x) {
-            return None;
+    fn run<S: Simd>(self, simd: S) -> bool {
+        let Self { matrices, x, state, head } = self;
+        let Matrices { columns, input_size, hidden_size, bias, all } = matrices;
+        if !acceptable(simd, x) {
+            return false;
         }
-        self.sums.copy_from_slice(self.start);
-        let sums = self.sums.vectors_mut();
-        let list = List { first: 0, columns: &self.every[..self.inputs], deltas: self.x };
-        walk(simd, self.columns, list, Sums::of(sums, 2));
-        let list = List { first: self.inputs, columns: &self.every[..self.units], deltas: &self.hidden[..self.units] };
-        walk(simd, self.columns, list, Sums::of(sums, 3));
+        state.pre.copy_from_slice(bias);
+        let pre = state.pre.vectors_mut();
+        let vector = SparseVector { first: 0, indices: &all[..input_size], values: x };
+        spmv(simd, columns, vector, PreActivations::of(pre, 2));
+        let values = &state.hidden[..hidden_size];
+        let vector = SparseVector { first: input_size, indices: &all[..hidden_size], values };
+        spmv(simd, columns, vector, PreActivations::of(pre, 3));
         let gates =
-            Gates { hidden: self.hidden.vectors_mut(), keep: self.keep.vectors_mut(), push: self.push.vectors_mut() };
-        gates::update(simd, sums, gates);
-        Some(dot(simd, self.head, self.hidden.vectors()))
+            Gates { hidden: state.hidden.vectors_mut(), z: state.z.vectors_mut(), zn: state.zn.vectors_mut() };
+        gates::update(simd, pre, gates);
+        head.compute(simd, state.hidden.vectors());
+        true
     }
 }
 
-/// `a . b` as far as both reach.
-pub(crate) struct Dot<'a> {
-    pub(crate) a: &'a [[f32; LANES]],
-    pub(crate) b: &'a [[f32; LANES]],
-}
-
-impl Op for Dot<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> f32 {
-        dot(simd, self.a, self.b)
-    }
-}
-
-/// `a . b` as far as both reach.
+/// `a . b` of the same length.
 #[inline(always)]
 fn dot<S: Simd>(simd: S, a: &[[f32; LANES]], b: &[[f32; LANES]]) -> f32 {
     let mut sum = simd.splat(0.0);
@@ -226,7 +249,7 @@ fn dot<S: Simd>(simd: S, a: &[[f32; LANES]], b: &[[f32; LANES]]) -> f32 {
     simd.sum(sum)
 }
 
-/// The whole vectors of `x`, and what is left of it, if anything, with zeros behind.
+/// The whole vectors of `x`, and the rest of it, if any, padded with zeros.
 #[inline(always)]
 fn padded(x: &[f32]) -> (&[[f32; LANES]], Option<[f32; LANES]>) {
     let (full, rest) = x.as_chunks::<LANES>();

@@ -7,13 +7,13 @@ use super::{
     simd::{Op, Simd},
 };
 
-/// Updates the gates of one vector, then glides.
+/// Updates the gates of one vector, then idles.
 struct Update<'a> {
-    sums: &'a Aligned<f32>,
+    pre: &'a Aligned<f32>,
     hidden: &'a mut Aligned<f32>,
-    keep: &'a mut Aligned<f32>,
-    push: &'a mut Aligned<f32>,
-    glide: bool,
+    z: &'a mut Aligned<f32>,
+    zn: &'a mut Aligned<f32>,
+    idle: bool,
 }
 
 impl Op for Update<'_> {
@@ -21,25 +21,25 @@ impl Op for Update<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let gates =
-            Gates { hidden: self.hidden.vectors_mut(), keep: self.keep.vectors_mut(), push: self.push.vectors_mut() };
-        if self.glide {
-            gates::glide(simd, gates);
+            Gates { hidden: self.hidden.vectors_mut(), z: self.z.vectors_mut(), zn: self.zn.vectors_mut() };
+        if self.idle {
+            gates::idle_update(simd, gates);
         } else {
-            gates::update(simd, self.sums.vectors(), gates);
+            gates::update(simd, self.pre.vectors(), gates);
         }
     }
 }
 
 /// The hidden state as f64 computes it.
-fn exact([m_r, m_u, m_xc, m_hc]: [f32; 4], h: f32) -> f64 {
+fn exact([m_r, m_z, m_xn, m_hn]: [f32; 4], h: f32) -> f64 {
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    let (r, u) = (sigmoid(f64::from(m_r)), sigmoid(f64::from(m_u)));
-    let c = (f64::from(m_xc) + r * f64::from(m_hc)).tanh();
-    (1.0 - u) * c + u * f64::from(h)
+    let (r, z) = (sigmoid(f64::from(m_r)), sigmoid(f64::from(m_z)));
+    let n = (f64::from(m_xn) + r * f64::from(m_hn)).tanh();
+    (1.0 - z) * n + z * f64::from(h)
 }
 
 #[test]
-fn gates_keep_their_error_bound_in_every_variant() {
+fn gates_z_their_error_bound_in_every_variant() {
     let line: Vec<f32> =
         (-400..=400).map(|i| i as f32 * 0.0213).chain([-100.0, -88.5, -30.0, 30.0, 88.5, 100.0]).collect();
     for kernel in Kernel::available() {
@@ -47,7 +47,7 @@ fn gates_keep_their_error_bound_in_every_variant() {
         for pattern in 0..5 {
             for (k, value) in line.iter().enumerate() {
                 let other = line[(k * 37 + 11) % line.len()];
-                // Each of the four sums takes its turn to sweep, and at last all of them at once.
+                // Each of the four pre takes its turn to sweep, and at last all of them at once.
                 let mut m = [other * 0.3; 4];
                 if pattern == 4 {
                     m = [*value, other, -*value, other]
@@ -55,13 +55,13 @@ fn gates_keep_their_error_bound_in_every_variant() {
                     m[pattern] = *value
                 }
                 let h = (other * 0.2).clamp(-1.0, 1.0);
-                let mut sums = Aligned::zeros(4 * LANES);
+                let mut pre = Aligned::zeros(4 * LANES);
                 for quarter in 0..4 {
-                    sums[quarter * LANES..][..LANES].fill(m[quarter]);
+                    pre[quarter * LANES..][..LANES].fill(m[quarter]);
                 }
-                let [mut hidden, mut keep, mut push] = std::array::from_fn(|_| Aligned::zeros(LANES));
+                let [mut hidden, mut z, mut zn] = std::array::from_fn(|_| Aligned::zeros(LANES));
                 hidden.fill(h);
-                kernel.run(Update { sums: &sums, hidden: &mut hidden, keep: &mut keep, push: &mut push, glide: false });
+                kernel.run(Update { pre: &pre, hidden: &mut hidden, z: &mut z, zn: &mut zn, idle: false });
                 worst = hidden.iter().fold(worst, |w, found| w.max((f64::from(*found) - exact(m, h)).abs()));
             }
         }
@@ -71,16 +71,16 @@ fn gates_keep_their_error_bound_in_every_variant() {
 }
 
 #[test]
-fn gliding_is_exactly_another_update() {
+fn idle_update_equals_update() {
     for kernel in Kernel::available() {
-        let mut sums = Aligned::zeros(4 * LANES);
-        sums.iter_mut().enumerate().for_each(|(i, m)| *m = (i as f32 * 0.77).sin() * 3.0);
-        let [mut hidden, mut keep, mut push] = std::array::from_fn(|_| Aligned::zeros(LANES));
+        let mut pre = Aligned::zeros(4 * LANES);
+        pre.iter_mut().enumerate().for_each(|(i, m)| *m = (i as f32 * 0.77).sin() * 3.0);
+        let [mut hidden, mut z, mut zn] = std::array::from_fn(|_| Aligned::zeros(LANES));
         let mut other = hidden.clone();
         for step in 0..20 {
-            kernel.run(Update { sums: &sums, hidden: &mut hidden, keep: &mut keep, push: &mut push, glide: step > 0 });
-            let [mut k, mut p] = std::array::from_fn(|_| Aligned::zeros(LANES));
-            kernel.run(Update { sums: &sums, hidden: &mut other, keep: &mut k, push: &mut p, glide: false });
+            kernel.run(Update { pre: &pre, hidden: &mut hidden, z: &mut z, zn: &mut zn, idle: step > 0 });
+            let [mut a, mut b] = std::array::from_fn(|_| Aligned::zeros(LANES));
+            kernel.run(Update { pre: &pre, hidden: &mut other, z: &mut a, zn: &mut b, idle: false });
             assert_eq!(hidden[..], other[..], "{} step {step}", kernel.name());
         }
     }

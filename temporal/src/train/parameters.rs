@@ -6,7 +6,9 @@ use rand::Rng;
 
 use super::random::normal;
 
-use crate::{GruWeights, Head, TemporalError};
+use ndarray::{Array2, ShapeBuilder};
+
+use crate::{Gru, GruWeights, Head, Linear, Pooling, TemporalError};
 
 /// The trainable numbers of the GRU, its head and its thresholds.
 ///
@@ -52,30 +54,41 @@ impl Parameters {
         parameters
     }
 
-    /// From the tensors of a model; every log factor of the thresholds is zero.
+    /// From the tensors of a network of one layer with a linear head of one output; every log factor of the thresholds is
+    /// zero.
     ///
     /// # Errors
-    /// As [`GruWeights::check`] and [`Head::check`].
-    pub fn from_weights(gru: &GruWeights, head: &Head) -> Result<Self, TemporalError> {
+    /// As [`Gru::check`] and [`Head::check`]; [`TemporalError::Shape`] for a network of another shape.
+    pub fn from_weights(gru: &Gru, head: &Head) -> Result<Self, TemporalError> {
         gru.check()?;
-        head.check(gru.hidden)?;
-        let mut parameters = Self::zeros(gru.inputs, gru.hidden);
-        let all = [&gru.w_x[..], &gru.w_h, &gru.b_x, &gru.b_h, &head.weight, &[head.bias]].concat();
-        parameters.values[..all.len()].copy_from_slice(&all);
+        head.check(gru.output_size())?;
+        let found = vec![gru.cells.len(), head.output.bias.len()];
+        if found != [1, 1] || head.fc.is_some() || head.pooling != Pooling::None {
+            return Err(TemporalError::Shape { what: "layers and outputs", expected: vec![1, 1], found });
+        }
+        let cell = &gru.cells[0];
+        let mut parameters = Self::zeros(gru.input_size(), gru.hidden_size());
+        // Column by column: the transpose, row by row.
+        let matrices = cell.weight_ih.t().into_iter().chain(cell.weight_hh.t());
+        let vectors = cell.bias_ih.iter().chain(&cell.bias_hh).chain(&head.output.weight).chain(&head.output.bias);
+        parameters.values.iter_mut().zip(matrices.chain(vectors)).for_each(|(to, from)| *to = *from);
         Ok(parameters)
     }
 
-    /// As the tensors of a model.
-    pub fn to_weights(&self) -> (GruWeights, Head) {
-        let gru = GruWeights {
-            inputs: self.inputs,
-            hidden: self.hidden,
-            w_x: self.w_x().to_vec(),
-            w_h: self.w_h().to_vec(),
-            b_x: self.b_x().to_vec(),
-            b_h: self.b_h().to_vec(),
+    /// As the tensors of a network.
+    pub fn to_weights(&self) -> (Gru, Head) {
+        let rows = 3 * self.hidden;
+        let matrix = |columns: usize, values: &[f32]| {
+            Array2::from_shape_vec((rows, columns).f(), values.to_vec()).unwrap_or_default()
         };
-        (gru, Head { weight: self.head_w().to_vec(), bias: self.head_b() })
+        let gru = Gru::single(GruWeights {
+            weight_ih: matrix(self.inputs, self.w_x()),
+            weight_hh: matrix(self.hidden, self.w_h()),
+            bias_ih: self.b_x().to_vec().into(),
+            bias_hh: self.b_h().to_vec().into(),
+        });
+        let weight = Array2::from_shape_vec((1, self.hidden), self.head_w().to_vec()).unwrap_or_default();
+        (gru, Head::linear(Linear { weight, bias: vec![self.head_b()].into() }))
     }
 
     /// Multiplies the input weights, for inputs that were divided by `factor`.

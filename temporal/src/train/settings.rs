@@ -264,7 +264,7 @@ impl TrainSettings {
         Technique {
             rounding: self.rounding,
             noise_std: self.noise.map_or(0.0, |noise| noise.x.max(noise.h)),
-            delta_thresholds: self.delta.as_ref().map(|_| thresholds),
+            delta_thresholds: self.delta.iter().map(|_| thresholds).collect(),
             l1_x,
             l1_h,
             weight_sparsity: self.sparsity.map_or(0.0, |sparsity| sparsity.share),

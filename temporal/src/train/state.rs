@@ -16,6 +16,7 @@ use super::data::Window;
 use super::error::TrainError;
 use super::settings::TrainSettings;
 use super::stream::StreamCount;
+use crate::{config, weights::write_whole};
 
 /// The figures of one validation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,11 +97,7 @@ impl State {
         }
         let bytes = safetensors::serialize(views, Some(HashMap::from([("training".to_owned(), json)])))
             .map_err(|e| fail(format!("cannot be written: {e}")))?;
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        fs::write(&part, bytes)
-            .and_then(|()| fs::rename(&part, path))
-            .map_err(|e| fail(format!("cannot be written: {e}")))
+        write_whole(path, &bytes).map_err(|e| fail(format!("cannot be written: {e}")))
     }
 
     /// Reads a checkpoint and checks that it belongs to these settings and data.
@@ -164,17 +161,8 @@ impl State {
 /// Names the first setting in which two runs differ.
 fn first_difference(then: &TrainSettings, now: &TrainSettings) -> Option<String> {
     let (then, now) = (serde_json::to_value(then).ok()?, serde_json::to_value(now).ok()?);
-    difference("", &then, &now)
-}
-
-fn difference(path: &str, then: &serde_json::Value, now: &serde_json::Value) -> Option<String> {
-    if let (Some(a), Some(b)) = (then.as_object(), now.as_object()) {
-        return b.iter().find_map(|(key, value)| {
-            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            difference(&path, a.get(key).unwrap_or(&serde_json::Value::Null), value)
-        });
-    }
-    (then != now).then(|| format!("`{path}` was {then}, now {now}"))
+    let (path, then, now) = config::first_difference(&then, &now)?;
+    Some(format!("`{path}` was {then}, now {now}"))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use super::sparsity;
 use super::state::{Record, State, Validation};
 use super::step;
 use super::stream::{ColumnThresholds, StreamCount, stream};
-use crate::{GruWeights, Head, TemporalConfig, Thresholds};
+use crate::{Gru, Head, RnnConfig, Thresholds};
 
 /// How a run is watched, stopped and resumed.
 #[derive(Clone, Copy, Default)]
@@ -76,7 +76,7 @@ impl Trained {
     /// # Errors
     /// [`TrainError::Setting`] if every column has learned a threshold of its own: the streaming cell has one for all inputs
     /// and one for all hidden units.
-    pub fn to_model(&self, settings: &TrainSettings) -> Result<(GruWeights, Head, TemporalConfig), TrainError> {
+    pub fn to_model(&self, settings: &TrainSettings) -> Result<(Gru, Head, RnnConfig), TrainError> {
         if settings.learned.is_some_and(|learned| learned.per_column) {
             let option = "learned.per_column";
             return Err(TrainError::Setting {
@@ -87,10 +87,10 @@ impl Trained {
         }
         let (gru, head) = self.parameters.to_weights();
         let thresholds = Thresholds { theta_x: self.thresholds.theta_x[0], theta_h: self.thresholds.theta_h[0] };
-        let config = TemporalConfig {
-            thresholds,
+        let config = RnnConfig {
+            thresholds: vec![thresholds],
             technique: settings.technique(),
-            ..TemporalConfig::new(gru.inputs, gru.hidden)
+            ..RnnConfig::of(&gru, Some(&head))
         };
         Ok((gru, head, config))
     }

@@ -1,8 +1,9 @@
-//! The tensors of the temporal network and their files.
+//! The tensors of a network and their files.
 
 mod file;
 mod gru;
 
-pub use file::{load, save, to_safetensors};
-pub use gru::GruWeights;
-pub(crate) use gru::check_finite;
+pub(crate) use file::write_whole;
+pub use file::{from_pytorch, load, save, to_safetensors};
+pub use gru::{Gru, GruWeights};
+pub(crate) use gru::{check_finite, check_length};
