@@ -4,7 +4,7 @@
 # DELTASTEER_DATA names the folder of recorded drives; without it the chain from JPEG files to angles is not compared.
 set -eu
 cd "$(dirname "$0")/../.."
-ours=$(${CARGO:-cargo} bench -p deltasteer-temporal --bench peers --no-run --message-format=json |
+ours=$(${CARGO:-cargo} bench -p deltasteer --bench peers --no-run --message-format=json |
 	sed -n 's/.*"name":"peers".*"executable":"\([^"]*\)".*/\1/p' | tail -1)
 [ -x "$ours" ] || { echo "bench-peers: our bench was not built" >&2; exit 1; }
 python=${PEERS_PYTHON:-}

@@ -32,10 +32,10 @@ class Chain(torch.nn.Module):
         self.config = json.loads(pathlib.Path(folder, "config.json").read_text())["perception"]
         weights = {name: value.float() for name, value in load_file(path).items()}
         self.trunk, self.weights = Trunk(path), weights
-        inputs, three_hidden = weights["rnn.w_x"].shape
+        three_hidden, inputs = weights["rnn.weight_ih_l0"].shape
         self.gru = torch.nn.GRUCell(inputs, three_hidden // 3)
-        self.gru.weight_ih.data, self.gru.bias_ih.data = weights["rnn.w_x"].T.contiguous(), weights["rnn.b_x"]
-        self.gru.weight_hh.data, self.gru.bias_hh.data = weights["rnn.w_h"].T.contiguous(), weights["rnn.b_h"]
+        for name, parameter in self.gru.named_parameters():
+            parameter.data = weights[f"rnn.{name}_l0"]
         self.state = None
 
     def forward(self, x):

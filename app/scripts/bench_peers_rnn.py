@@ -147,11 +147,8 @@ def measure(binary, inputs, hidden, occupancies, rounds, folder):
     cell = torch.nn.GRUCell(inputs, hidden)
     x = torch.randn(FRAMES, inputs).numpy()
     weights = pathlib.Path(folder) / "gru.safetensors"
-    columns = lambda parameter: parameter.detach().numpy().T
-    save_safetensors(weights, {
-        "rnn.w_x": columns(cell.weight_ih), "rnn.w_h": columns(cell.weight_hh),
-        "rnn.b_x": cell.bias_ih.detach().numpy(), "rnn.b_h": cell.bias_hh.detach().numpy(), "x": x,
-    })  # fmt: skip
+    tensors = {f"rnn.{name}_l0": parameter.detach().numpy() for name, parameter in cell.named_parameters()}
+    save_safetensors(weights, tensors | {"x": x})
     ours = Ours(binary, str(weights))
     peers = [Torch(cell, x), Onnx(cell, x)]
     check(ours, peers)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use deltasteer_perception::{Perception, PerceptionConfig};
-use deltasteer_temporal::{RnnWeights, SteeringRnn, TemporalConfig, Thresholds};
+use deltasteer_temporal::{RnnConfig, RnnWeights, Thresholds};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -28,7 +28,7 @@ pub struct ModelConfig {
     pub perception: PerceptionConfig,
     /// Sizes and thresholds of the RNN; absent while only the feature layer is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub temporal: Option<TemporalConfig>,
+    pub temporal: Option<RnnConfig>,
     /// How it was made: one entry per training command, in the order in which they ran.
     #[serde(default)]
     pub training: serde_json::Value,
@@ -74,16 +74,20 @@ impl Model {
                 folder.join(CONFIG).display()
             );
         };
-        if temporal.inputs != parts.config.perception.feature_count {
-            bail!(
-                "{}: temporal.inputs is {}, expected perception.feature_count, {}",
-                folder.join(CONFIG).display(),
-                temporal.inputs,
-                parts.config.perception.feature_count
-            );
+        let outputs = temporal.head.map_or(0, |head| head.output_size);
+        for (field, found, name, expected) in [
+            ("input_size", temporal.input_size, "perception.feature_count, ", parts.config.perception.feature_count),
+            ("num_layers", temporal.num_layers, "", 1),
+            ("bidirectional", usize::from(temporal.bidirectional), "", 0),
+            ("head.output_size", outputs, "", 1),
+        ] {
+            if found != expected {
+                let path = folder.join(CONFIG);
+                bail!("{}: temporal.{field} is {found}, expected {name}{expected}", path.display());
+            }
         }
-        let rnn = SteeringRnn::load(&parts.tensors, temporal).with_context(|| weights.display().to_string())?;
-        let thresholds = temporal.thresholds;
+        let rnn = RnnWeights::load(&parts.tensors, temporal).with_context(|| weights.display().to_string())?;
+        let thresholds = temporal.thresholds[0];
         let model = Self { folder: folder.to_owned(), thresholds, rnn, config: parts.config, tensors: parts.tensors };
         model.perception(CnnMode::Dense)?;
         Ok(model)

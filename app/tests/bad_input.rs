@@ -118,7 +118,7 @@ fn a_config_of_other_sizes_or_with_unknown_fields_names_the_field() {
 
     std::fs::write(&path, config.replace("\"inputs\": 8", "\"inputs\": 9")).unwrap();
     let message = eval();
-    assert!(message.contains("temporal.inputs is 9") && message.contains('8'), "{message}");
+    assert!(message.contains("temporal.input_size is 9") && message.contains('8'), "{message}");
 
     std::fs::write(&path, config.replace("\"input_width\"", "\"input_widht\"")).unwrap();
     let message = eval();

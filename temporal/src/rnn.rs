@@ -40,8 +40,7 @@ impl RnnWeights {
         if let Some(head) = &head {
             head.check(gru.output_size())?;
         }
-        let of_weights =
-            RnnConfig { technique: config.technique.clone(), ..RnnConfig::of(&gru, head.as_ref()) };
+        let of_weights = RnnConfig { technique: config.technique.clone(), ..RnnConfig::of(&gru, head.as_ref()) };
         config.compare(&of_weights.fingerprint())?;
         let packed = gru.cells.iter().map(|cell| Ok(Arc::new(PackedGru::new(cell, config.storage)?)));
         let packed: Vec<_> = packed.collect::<Result<_, TemporalError>>()?;
@@ -109,6 +108,8 @@ pub struct RnnState {
     pub hidden_sum: Array1<f32>,
     /// Frames in that sum.
     pub frames: u64,
+    /// The outputs of the last step.
+    pub output: Array1<f32>,
 }
 
 /// A network with its state and the sums of its work: [`DeltaRnn`] or [`DenseRnn`].
@@ -200,7 +201,7 @@ impl<C: Cell> Rnn<C> {
             let (before, rest) = cells.split_at_mut(layer);
             let x = before.last().map_or(x, C::hidden_slice);
             let head = match &weights.head {
-                Some(head) if layer + 1 == weights.packed.len() && weights.fused.len() > 0 => LinearHead {
+                Some(head) if layer + 1 == weights.packed.len() && !weights.fused.is_empty() => LinearHead {
                     rows: weights.fused.vectors(),
                     bias: head.output.bias.as_slice().unwrap_or_default(),
                     output,
@@ -290,7 +291,8 @@ impl<C: Cell> Rnn<C> {
 
     /// The work of each layer since the last [`reset`](Self::reset).
     pub fn layer_totals(&self) -> Vec<Totals> {
-        let cells: Vec<Totals> = self.work.iter().zip(&self.weights.packed).map(|(work, cell)| work.totals(cell)).collect();
+        let cells: Vec<Totals> =
+            self.work.iter().zip(&self.weights.packed).map(|(work, cell)| work.totals(cell)).collect();
         cells
             .chunks_exact(self.weights.gru.directions())
             .map(|cells| {
@@ -314,7 +316,8 @@ impl<C: Cell> Rnn<C> {
     /// The state, to be kept; it can be stored with serde.
     pub fn state(&self) -> RnnState {
         let cells = self.cells.iter().map(C::state).collect();
-        RnnState { cells, hidden_sum: self.hidden_sum.clone().into(), frames: self.frames }
+        let (hidden_sum, output) = (self.hidden_sum.clone().into(), self.output.clone().into());
+        RnnState { cells, hidden_sum, frames: self.frames, output }
     }
 
     /// Goes on from a state that [`state`](Self::state) gave; the sums of the work stay as they are.
@@ -330,10 +333,7 @@ impl<C: Cell> Rnn<C> {
         self.cells.iter_mut().zip(&state.cells).try_for_each(|(cell, state)| cell.restore(state))?;
         self.hidden_sum = state.hidden_sum.to_vec();
         self.frames = state.frames;
-        if let (false, Some(head), Some(cell)) = (self.weights.fused.is_empty(), &self.weights.head, self.cells.last()) {
-            let hidden = ArrayView1::from(cell.hidden_slice());
-            self.output = (head.output.weight.dot(&hidden) + &head.output.bias).to_vec();
-        }
+        self.output = state.output.to_vec();
         Ok(())
     }
 }

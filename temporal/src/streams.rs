@@ -73,7 +73,8 @@ impl Streams {
                 workers.push((index * share, worker));
             }
             for (first, worker) in workers {
-                let piece = worker.join().map_err(|_| TemporalError::Thread { reason: "it panicked".to_string() })??;
+                let piece =
+                    worker.join().map_err(|_| TemporalError::Thread { reason: "it panicked".to_string() })??;
                 outputs.slice_mut(s![.., first..first + piece.dim().1, ..]).assign(&piece);
             }
             Ok(outputs)

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use deltasteer_temporal::{
-    DeltaGru, DenseGru, GruWeights, Kernel, PackedGru, Storage, TemporalError, Thresholds, gru::Cell, reference,
+    DeltaGru, DenseGru, GruWeights, Kernel, PackedGru, Storage, TemporalError, Thresholds, reference,
 };
 use ndarray::Array1;
 use proptest::prelude::*;

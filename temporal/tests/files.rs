@@ -60,14 +60,8 @@ fn saving_into_a_missing_folder_names_the_file() {
 #[test]
 fn faulty_tensors_are_named() {
     let (_, _, config) = made();
-    for name in [
-        "rnn.weight_ih_l0",
-        "rnn.weight_hh_l0",
-        "rnn.bias_ih_l0",
-        "rnn.bias_hh_l0",
-        "head.weight",
-        "head.bias",
-    ] {
+    for name in ["rnn.weight_ih_l0", "rnn.weight_hh_l0", "rnn.bias_ih_l0", "rnn.bias_hh_l0", "head.weight", "head.bias"]
+    {
         let missing = load(&edited(name, |_, _| false), &config).unwrap_err();
         assert!(matches!(&missing, TemporalError::MissingTensor { name: n, .. } if n == name), "{missing}");
         let longer = edited(name, |shape, values| {

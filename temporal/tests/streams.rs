@@ -34,7 +34,11 @@ fn many_streams_equal_single_ones_on_any_number_of_threads() {
                 for frame in 0..frames {
                     let refused = single.step(features.slice(s![frame, stream, ..])).is_err();
                     assert_eq!(refused, (frame, stream) == (7, count - 1));
-                    assert_eq!(outputs.slice(s![frame, stream, ..]), single.output(), "{count} streams, {threads} threads");
+                    assert_eq!(
+                        outputs.slice(s![frame, stream, ..]),
+                        single.output(),
+                        "{count} streams, {threads} threads"
+                    );
                 }
                 assert_eq!(streams.streams()[stream].totals(), single.totals());
                 assert_eq!(single.totals().refused, u64::from(stream == count - 1));

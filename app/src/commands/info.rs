@@ -71,12 +71,12 @@ fn print_model(model: &Model) -> anyhow::Result<()> {
     println!("{}: model {}", model.folder().display(), model.name());
     println!("CNN        {} weights, {} MACs a frame", perception.weight_count(), perception.macs_per_frame());
     println!("  {}", serde_json::to_string(&config.perception)?);
-    let macs = rnn.packed.dense_count().macs;
+    let macs = rnn.dense_count().macs;
     println!(
         "RNN        {} features -> GRU {} -> angle: {} weights, {macs} MACs a dense step",
-        rnn.config.inputs,
-        rnn.config.hidden,
-        macs + rnn.config.hidden as u64,
+        rnn.config.input_size,
+        rnn.config.hidden_size,
+        macs + rnn.config.hidden_size as u64,
     );
     let thresholds = model.thresholds();
     println!("thresholds theta_x {} theta_h {}", thresholds.theta_x, thresholds.theta_h);

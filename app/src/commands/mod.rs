@@ -1,6 +1,6 @@
 //! The subcommands, one file each.
 
-mod bench;
+pub mod bench;
 mod demo;
 mod eval;
 mod info;

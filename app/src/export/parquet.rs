@@ -59,7 +59,7 @@ impl Parquet {
             writer: SerializedFileWriter::new(file, schema, Arc::new(properties))?,
             drive: info.name.clone(),
             model: model.folder().display().to_string(),
-            macs_dense: model.rnn().packed.dense_count().macs,
+            macs_dense: model.rnn().dense_count().macs,
             rows: Vec::new(),
         })
     }

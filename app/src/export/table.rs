@@ -21,7 +21,7 @@ impl Table {
     pub fn create(path: &Path, model: &Model) -> anyhow::Result<Self> {
         let mut writer = csv::Writer::from_writer(OutputFile::create(path)?);
         writer.write_record(Numbers::NAMES)?;
-        Ok(Self { writer, macs_dense: model.rnn().packed.dense_count().macs })
+        Ok(Self { writer, macs_dense: model.rnn().dense_count().macs })
     }
 }
 

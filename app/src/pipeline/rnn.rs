@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 use deltasteer_data::SkipReport;
-use deltasteer_temporal::{DenseSteeringRnn, SteeringRnn, StepCount, TemporalError, Thresholds};
+use deltasteer_temporal::{DeltaRnn, DenseRnn, StepCount, TemporalError, Thresholds};
+use ndarray::ArrayView1;
 
 use super::decode::micros;
 use super::item::{Control, Item};
@@ -16,8 +17,8 @@ use crate::model::Model;
 /// The stage's state between two frames.
 pub(super) struct Rnn {
     model: Arc<Model>,
-    delta: SteeringRnn,
-    dense: DenseSteeringRnn,
+    delta: DeltaRnn,
+    dense: DenseRnn,
     shadow_dense: bool,
     refused: SkipReport,
     input: Receiver<Item<SeenFrame>>,
@@ -43,8 +44,8 @@ impl Rnn {
     ) -> anyhow::Result<Self> {
         let thresholds = thresholds.unwrap_or(model.thresholds());
         Ok(Self {
-            delta: SteeringRnn::new(model.rnn(), thresholds)?,
-            dense: DenseSteeringRnn::new(model.rnn())?,
+            delta: DeltaRnn::new(model.rnn(), &[thresholds])?,
+            dense: DenseRnn::new(model.rnn())?,
             model: model.clone(),
             shadow_dense,
             refused: SkipReport::default(),
@@ -82,12 +83,14 @@ impl Rnn {
 
     fn step(&mut self, features: &[f32]) -> Result<Stepped, TemporalError> {
         let start = Instant::now();
-        let (steering_rad, count) = self.delta.step(features)?;
+        let features = ArrayView1::from(features);
+        let count = self.delta.step(features)?;
+        let steering_rad = self.delta.output()[0];
         let step_us_delta = micros(start);
         let dense = if self.shadow_dense {
             let start = Instant::now();
-            let (steering_rad, _) = self.dense.step(features)?;
-            Some((steering_rad, micros(start)))
+            self.dense.step(features)?;
+            Some((self.dense.output()[0], micros(start)))
         } else {
             None
         };
@@ -95,7 +98,7 @@ impl Rnn {
     }
 
     fn snapshot(&self, frame: SeenFrame, stepped: Stepped) -> FrameResult {
-        let cell = self.delta.cell();
+        let cell = &self.delta.cells()[0];
         FrameResult {
             index: frame.index,
             time_s: frame.time_s,
@@ -106,8 +109,8 @@ impl Rnn {
             steering_single_frame_rad: frame.steering_single_frame_rad,
             thresholds: cell.thresholds(),
             count: stepped.count,
-            sent_x: cell.sent_x().iter().collect(),
-            sent_h: cell.sent_h().iter().collect(),
+            sent_x: cell.delta_x().iter().collect(),
+            sent_h: cell.delta_h().iter().collect(),
             features: frame.features,
             hidden: cell.hidden().to_vec(),
             cnn_work: frame.cnn_work,
@@ -134,8 +137,8 @@ impl Rnn {
                 self.events.send(Event::Opened(info))?;
             }
             Control::UseModel(model) => {
-                self.delta = SteeringRnn::new(model.rnn(), model.thresholds())?;
-                self.dense = DenseSteeringRnn::new(model.rnn())?;
+                self.delta = DeltaRnn::new(model.rnn(), &[model.thresholds()])?;
+                self.dense = DenseRnn::new(model.rnn())?;
                 self.model = model;
                 self.events.send(Event::ModelReady(self.model.clone()))?;
             }

@@ -56,8 +56,8 @@ impl View {
         if let Some(dense) = frame.steering_dense_rad {
             lines.push(wheel("dense GRU", dense, gauge, "\x1b[90m"));
         }
-        lines.push(columns_sent("features", frame.sent_x.len(), totals.inputs, gauge));
-        lines.push(columns_sent("hidden", frame.sent_h.len(), totals.hidden, gauge));
+        lines.push(columns_sent("features", frame.sent_x.len(), totals.columns_x_dense / totals.steps.max(1), gauge));
+        lines.push(columns_sent("hidden", frame.sent_h.len(), totals.columns_h_dense / totals.steps.max(1), gauge));
         lines.push(format!(
             "\x1b[1;33m{:6.1}x fewer RNN multiplications\x1b[0m since the start, {} in the last second",
             totals.savings(),

@@ -31,10 +31,10 @@ impl ModelFacts {
         let rnn = model.rnn();
         Self {
             name: model.name(),
-            inputs: rnn.config.inputs,
-            hidden: rnn.config.hidden,
+            inputs: rnn.config.input_size,
+            hidden: rnn.config.hidden_size,
             thresholds: model.thresholds(),
-            dense: *rnn.packed.dense_count(),
+            dense: rnn.dense_count(),
         }
     }
 

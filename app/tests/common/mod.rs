@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use deltasteer::model::{ModelConfig, ModelParts};
 use deltasteer_perception::{NamedTensor, PerceptionConfig, Storage, from_safetensors, to_safetensors};
-use deltasteer_temporal::{GruWeights, Head, TemporalConfig, Thresholds, weights};
+use deltasteer_temporal::{Gru, Head, Linear, RnnConfig, Thresholds, weights};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -65,7 +65,7 @@ pub fn config() -> ModelConfig {
     let thresholds = Thresholds { theta_x: 0.3, theta_h: 0.1 };
     ModelConfig {
         perception: PerceptionConfig { feature_count: SIZE, ..PerceptionConfig::default() },
-        temporal: Some(TemporalConfig { thresholds, ..TemporalConfig::new(SIZE, SIZE) }),
+        temporal: Some(RnnConfig { thresholds: vec![thresholds], ..RnnConfig::new(SIZE, SIZE) }),
         training: serde_json::Value::Null,
     }
 }
@@ -76,9 +76,11 @@ pub fn write_model(folder: &Path, change: impl FnOnce(&mut Vec<NamedTensor>)) {
     change(&mut tensors);
     let config = config();
     let mut model = ModelParts { tensors: to_safetensors(&tensors, Storage::F32).unwrap(), config: config.clone() };
-    let gru = GruWeights::random(SIZE, SIZE, &mut StdRng::seed_from_u64(3)).unwrap();
-    let head = Head { weight: vec![0.3; SIZE], bias: 0.01 };
-    let rnn = weights::to_safetensors(&gru, &head, &config.temporal.unwrap(), &[]).unwrap();
+    let gru = Gru::random(SIZE, SIZE, 1, false, &mut StdRng::seed_from_u64(3)).unwrap();
+    let mut output = Linear::zeros(SIZE, 1);
+    output.weight.fill(0.3);
+    output.bias.fill(0.01);
+    let rnn = weights::to_safetensors(&gru, Some(&Head::linear(output)), &config.temporal.unwrap()).unwrap();
     model.merge(&rnn).unwrap();
     model.save(folder).unwrap();
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use deltasteer::model::{ModelConfig, ModelParts};
 use deltasteer_perception::{NamedTensor, PerceptionConfig, Storage, from_safetensors, to_safetensors};
 use deltasteer_temporal::weights::to_safetensors as rnn_to_safetensors;
-use deltasteer_temporal::{GruWeights, Head, TemporalConfig, Thresholds};
+use deltasteer_temporal::{Gru, Head, Linear, RnnConfig, Thresholds};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -22,8 +22,8 @@ pub fn write(folder: &Path) {
 /// The same CNN before an RNN that `seed` drew.
 pub fn write_with(folder: &Path, seed: u64) {
     let perception = PerceptionConfig { feature_count: INPUTS, ..PerceptionConfig::default() };
-    let mut temporal = TemporalConfig::new(INPUTS, HIDDEN);
-    temporal.thresholds = Thresholds { theta_x: 0.4, theta_h: 0.1 };
+    let mut temporal = RnnConfig::new(INPUTS, HIDDEN);
+    temporal.thresholds = vec![Thresholds { theta_x: 0.4, theta_h: 0.1 }];
     let trunk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/trunk/efficientnet-lite0.safetensors");
     let mut tensors = from_safetensors(&std::fs::read(trunk).expect("the trunk's weights")).expect("a trunk");
     let mut rng = StdRng::seed_from_u64(5);
@@ -42,8 +42,10 @@ pub fn write_with(folder: &Path, seed: u64) {
         config: ModelConfig { perception, temporal: Some(temporal.clone()), training: serde_json::Value::Null },
         tensors: to_safetensors(&tensors, Storage::F32).expect("tensors"),
     };
-    let gru = GruWeights::random(INPUTS, HIDDEN, &mut StdRng::seed_from_u64(seed)).expect("a GRU");
-    let head = Head { weight: random(HIDDEN, 0.5), bias: 0.0 };
-    parts.merge(&rnn_to_safetensors(&gru, &head, &temporal, &[]).expect("the RNN's tensors")).expect("one file");
+    let gru = Gru::random(INPUTS, HIDDEN, 1, false, &mut StdRng::seed_from_u64(seed)).expect("a GRU");
+    let mut output = Linear::zeros(HIDDEN, 1);
+    output.weight.iter_mut().zip(random(HIDDEN, 0.5)).for_each(|(to, from)| *to = from);
+    let head = Head::linear(output);
+    parts.merge(&rnn_to_safetensors(&gru, Some(&head), &temporal).expect("the RNN's tensors")).expect("one file");
     parts.save(folder).expect("a model folder");
 }

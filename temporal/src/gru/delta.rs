@@ -54,6 +54,7 @@ impl DeltaGru {
     ///
     /// # Errors
     /// [`TemporalError::Shape`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
+    #[inline]
     pub fn step(&mut self, x: ArrayView1<'_, f32>) -> Result<StepCount, TemporalError> {
         let count = with_input(x, self.weights.input_size(), |x| self.step_slice(x, LinearHead::none()))?;
         Ok(count.unwrap_or(*self.weights.idle_count()))
@@ -159,9 +160,10 @@ impl Cell for DeltaGru {
         fill(&mut self.state.x_ref, &state.x_ref);
         fill(&mut self.state.h_ref, &state.h_ref);
         for ((gate, i), value) in state.preactivations.indexed_iter() {
-            self.state.pre[gate * padded + i] = *value;
+            let pre = &mut self.state.pre[gate * padded + i];
+            self.state.gates_known &= *pre == *value;
+            *pre = *value;
         }
-        self.state.gates_known = false;
         Ok(())
     }
 

@@ -39,6 +39,7 @@ impl DenseGru {
     ///
     /// # Errors
     /// [`TemporalError::Shape`] or [`TemporalError::InputNotFinite`]; the state stays as it was.
+    #[inline]
     pub fn step(&mut self, x: ArrayView1<'_, f32>) -> Result<StepCount, TemporalError> {
         with_input(x, self.weights.input_size(), |x| self.step_slice(x, LinearHead::none()))?;
         Ok(*self.weights.dense_count())

@@ -47,6 +47,7 @@ pub trait Cell: Clone {
 }
 
 /// Runs `f` on a vector of `input_size` values in one piece.
+#[inline]
 pub(crate) fn with_input<T>(
     x: ArrayView1<'_, f32>,
     input_size: usize,

@@ -54,18 +54,21 @@ impl PackedGru {
             .collect();
         let all = (0..input_size.max(hidden_size) as u32).collect();
         let (bias, none) = (initial_preactivations(weights, padded), StepCount::default());
-        let mut packed = Self { input_size, hidden_size, storage, columns, bias, all, nonzero, dense: none, idle: none };
+        let mut packed =
+            Self { input_size, hidden_size, storage, columns, bias, all, nonzero, dense: none, idle: none };
         packed.dense = packed.count_dense();
         packed.idle = packed.count(&[], &[]);
         Ok(packed)
     }
 
     /// Number of inputs.
+    #[inline]
     pub fn input_size(&self) -> usize {
         self.input_size
     }
 
     /// Number of hidden units.
+    #[inline]
     pub fn hidden_size(&self) -> usize {
         self.hidden_size
     }
@@ -80,7 +83,8 @@ impl PackedGru {
         let (hidden, padded) = (self.hidden_size, self.padded());
         let columns = self.columns.decoded(3 * padded);
         let matrix = |first: usize, count: usize| {
-            let at = |(row, j): (usize, usize)| columns[(first + j) * 3 * padded + row / hidden * padded + row % hidden];
+            let at =
+                |(row, j): (usize, usize)| columns[(first + j) * 3 * padded + row / hidden * padded + row % hidden];
             Array2::from_shape_fn((3 * hidden, count), at)
         };
         GruWeights {
@@ -90,17 +94,20 @@ impl PackedGru {
         }
     }
 
+    #[inline]
     pub(crate) fn matrices(&self) -> Matrices<'_> {
         let Self { input_size, hidden_size, columns, bias, all, .. } = self;
         Matrices { columns, input_size: *input_size, hidden_size: *hidden_size, bias, all }
     }
 
     /// The work of one step of the dense GRU with these weights.
+    #[inline]
     pub fn dense_count(&self) -> &StepCount {
         &self.dense
     }
 
     /// The work of an idle delta step.
+    #[inline]
     pub fn idle_count(&self) -> &StepCount {
         &self.idle
     }

@@ -14,10 +14,10 @@ mod neon;
 mod portable;
 mod scan;
 mod simd;
+mod spmv;
 mod step;
 #[cfg(test)]
 mod tests;
-mod spmv;
 
 pub(crate) use aligned::{Aligned, LANES};
 pub(crate) use columns::Columns;

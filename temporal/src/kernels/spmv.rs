@@ -74,7 +74,13 @@ fn spmv_inline<S: Simd>(simd: S, columns: &Columns, vector: SparseVector<'_>, pr
 
 /// All rows of each column; `scales` is empty or holds one factor for each column of the matrix.
 #[inline(always)]
-fn full_columns<S: Simd, E: Element>(simd: S, matrix: &[[E; LANES]], scales: &[f32], vector: SparseVector<'_>, pre: &mut PreActivations<'_>) {
+fn full_columns<S: Simd, E: Element>(
+    simd: S,
+    matrix: &[[E; LANES]],
+    scales: &[f32],
+    vector: SparseVector<'_>,
+    pre: &mut PreActivations<'_>,
+) {
     let mut at = 0;
     let count = vector.indices.len();
     while at + GROUP <= count {

@@ -231,8 +231,7 @@ impl Op for DenseStep<'_> {
         let values = &state.hidden[..hidden_size];
         let vector = SparseVector { first: input_size, indices: &all[..hidden_size], values };
         spmv(simd, columns, vector, PreActivations::of(pre, 3));
-        let gates =
-            Gates { hidden: state.hidden.vectors_mut(), z: state.z.vectors_mut(), zn: state.zn.vectors_mut() };
+        let gates = Gates { hidden: state.hidden.vectors_mut(), z: state.z.vectors_mut(), zn: state.zn.vectors_mut() };
         gates::update(simd, pre, gates);
         head.compute(simd, state.hidden.vectors());
         true

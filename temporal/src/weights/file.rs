@@ -64,7 +64,8 @@ pub fn from_pytorch(bytes: &[u8], prefix: &str) -> Result<Gru, TemporalError> {
         return Err(TemporalError::MissingTensor { name: first, expected });
     };
     let name = format!("{prefix}weight_hh_l0");
-    let weight_hh = shape(&name).ok_or_else(|| missing(&name, "F32, F16 or BF16 of shape [3 * hidden_size, hidden_size]"))?;
+    let weight_hh =
+        shape(&name).ok_or_else(|| missing(&name, "F32, F16 or BF16 of shape [3 * hidden_size, hidden_size]"))?;
     let (&[rows, input_size], &[_, hidden_size]) = (&weight_ih[..], &weight_hh[..]) else {
         return Err(TemporalError::TensorShape { name: first, expected: vec![0, 0], found: weight_ih });
     };

@@ -37,14 +37,21 @@ impl GruWeights {
         let rows = 3 * hidden_size;
         let matrix = |columns: usize| {
             let mut values = Vec::new();
-            values
-                .try_reserve_exact(rows * columns)
-                .map_err(|e| TemporalError::Size { input_size, hidden_size, reason: e.to_string() })?;
+            values.try_reserve_exact(rows * columns).map_err(|e| TemporalError::Size {
+                input_size,
+                hidden_size,
+                reason: e.to_string(),
+            })?;
             values.resize(rows * columns, 0.0);
             Ok(Array2::from_shape_vec((rows, columns), values).unwrap_or_default())
         };
         let bias = Array1::zeros(rows);
-        Ok(Self { weight_ih: matrix(input_size)?, weight_hh: matrix(hidden_size)?, bias_ih: bias.clone(), bias_hh: bias })
+        Ok(Self {
+            weight_ih: matrix(input_size)?,
+            weight_hh: matrix(hidden_size)?,
+            bias_ih: bias.clone(),
+            bias_hh: bias,
+        })
     }
 
     /// Weights drawn uniformly from +-1/sqrt(hidden_size), PyTorch's default initialisation.
@@ -194,9 +201,10 @@ impl Gru {
             let suffix = Self::suffix(index, self.bidirectional);
             cell.check(&suffix)?;
             let input_size = if index < self.directions() { self.input_size() } else { self.output_size() };
-            for (name, found, columns) in
-                [("weight_ih", cell.weight_ih.dim(), input_size), ("weight_hh", cell.weight_hh.dim(), self.hidden_size())]
-            {
+            for (name, found, columns) in [
+                ("weight_ih", cell.weight_ih.dim(), input_size),
+                ("weight_hh", cell.weight_hh.dim(), self.hidden_size()),
+            ] {
                 let expected = vec![3 * self.hidden_size(), columns];
                 if [found.0, found.1] != expected[..] {
                     let found = vec![found.0, found.1];
@@ -209,20 +217,19 @@ impl Gru {
 }
 
 /// Names the first NaN or infinity of a tensor.
-pub(crate) fn check_finite<'a>(
-    name: &str,
-    values: impl IntoIterator<Item = &'a f32>,
-) -> Result<(), TemporalError> {
+pub(crate) fn check_finite<'a>(name: &str, values: impl IntoIterator<Item = &'a f32>) -> Result<(), TemporalError> {
     match values.into_iter().enumerate().find(|(_, v)| !v.is_finite()) {
-        Some((index, value)) => {
-            Err(TemporalError::WeightNotFinite { name: name.to_string(), index, value: *value })
-        }
+        Some((index, value)) => Err(TemporalError::WeightNotFinite { name: name.to_string(), index, value: *value }),
         None => Ok(()),
     }
 }
 
 /// Refuses a vector of another length.
-pub(crate) fn check_length(what: &'static str, expected: usize, found: ArrayView1<'_, f32>) -> Result<(), TemporalError> {
+pub(crate) fn check_length(
+    what: &'static str,
+    expected: usize,
+    found: ArrayView1<'_, f32>,
+) -> Result<(), TemporalError> {
     if found.len() == expected {
         return Ok(());
     }

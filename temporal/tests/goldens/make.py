@@ -1,38 +1,31 @@
-"""Makes gru.json: PyTorch's own GRU on small random weights, for temporal/tests/goldens.rs.
+"""Makes gru_*.safetensors for temporal/tests/pytorch.rs: PyTorch's own GRUs with small random weights, an input sequence
+`x[frames, inputs]` and PyTorch's output for it, `y[frames, directions * hidden]`.
 
-Run with any Python that has torch: python temporal/tests/goldens/make.py
-The matrices are written column by column ([inputs][3 * hidden]), as deltasteer keeps them.
+Run with any Python that has torch and safetensors: python temporal/tests/goldens/make.py
 """
 
-import json
 import pathlib
 
 import torch
+from safetensors.torch import save_file
 
+CASES = {
+    "single": dict(input_size=3, hidden_size=5),
+    "wide": dict(input_size=1, hidden_size=17),
+    "no_bias": dict(input_size=8, hidden_size=4, bias=False),
+    "two_layers": dict(input_size=6, hidden_size=7, num_layers=2),
+    "bidirectional": dict(input_size=4, hidden_size=6, num_layers=2, bidirectional=True),
+}
 
-def case(inputs, hidden, steps, seed):
-    torch.manual_seed(seed)
-    gru = torch.nn.GRU(inputs, hidden)
+torch.manual_seed(1)
+for name, sizes in CASES.items():
+    gru = torch.nn.GRU(**sizes)
+    x = torch.randn(20, sizes["input_size"])
     with torch.no_grad():
         for parameter in gru.parameters():
             parameter.mul_(1.5)
-        x = torch.randn(steps, inputs)
-        h, _ = gru(x)
-    flat = lambda tensor: [round(value, 9) for value in tensor.detach().flatten().tolist()]
-    return {
-        "inputs": inputs,
-        "hidden": hidden,
-        "steps": steps,
-        "w_x": flat(gru.weight_ih_l0.T),
-        "w_h": flat(gru.weight_hh_l0.T),
-        "b_x": flat(gru.bias_ih_l0),
-        "b_h": flat(gru.bias_hh_l0),
-        "x": flat(x),
-        "h": flat(h),
-    }
-
-
-cases = [case(3, 5, 12, 1), case(8, 4, 12, 2), case(1, 17, 6, 3)]
-path = pathlib.Path(__file__).with_name("gru.json")
-path.write_text(json.dumps({"torch": torch.__version__, "cases": cases}) + "\n")
-print(path, path.stat().st_size, "bytes")
+        y, _ = gru(x)
+    state = {f"gru.{key}": value.contiguous() for key, value in gru.state_dict().items()}
+    path = pathlib.Path(__file__).with_name(f"gru_{name}.safetensors")
+    save_file(state | {"x": x, "y": y.contiguous()}, path, metadata={"torch": torch.__version__})
+    print(path, path.stat().st_size, "bytes")

@@ -1,15 +1,16 @@
 //! `bench`: what this machine does.
 
 mod layers;
+pub mod rnn;
 mod what_if;
 
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use deltasteer_data::rgb_bytes;
-use deltasteer_temporal::bench::{BenchRow, BenchSettings};
 use serde::Serialize;
 
+use self::rnn::{BenchRow, BenchSettings};
 use crate::cli::{BenchArgs, BenchCnnArgs, BenchCommand, BenchPipelineArgs};
 use crate::drive::{self, interrupted, progress_bar};
 use crate::model::{CnnMode, Model, shipped};
@@ -24,7 +25,7 @@ const CNN_ROUNDS: usize = 200;
 /// In words for the user.
 pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
     match command {
-        BenchCommand::Rnn(args) => rnn(args),
+        BenchCommand::Rnn(args) => table(args),
         BenchCommand::Cnn(args) => match &args.source {
             Some(source) => layers::run(args, source),
             None => cnn(args),
@@ -34,9 +35,9 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
     }
 }
 
-fn rnn(args: &BenchArgs) -> anyhow::Result<()> {
+fn table(args: &BenchArgs) -> anyhow::Result<()> {
     let bar = progress_bar(None);
-    let rows = deltasteer_temporal::bench::run(&BenchSettings::default(), &mut |done, of| {
+    let rows = rnn::run(&BenchSettings::default(), &mut |done, of| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
         !interrupted().load(std::sync::atomic::Ordering::Relaxed)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use deltasteer_temporal::weights::to_safetensors;
-use deltasteer_temporal::{GruWeights, Head, TemporalConfig, Thresholds};
+use deltasteer_temporal::{Gru, Head, Linear, RnnConfig, Thresholds};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::Serialize;
@@ -52,7 +52,7 @@ pub fn run(args: &BenchWhatIfArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     let config = &model.rnn().config;
-    println!("{} frames of {}, {} inputs, {} units", args.frames, args.source, config.inputs, config.hidden);
+    println!("{} frames of {}, {} inputs, {} units", args.frames, args.source, config.input_size, config.hidden_size);
     println!("theta_x theta_h   savings  fastest ms  median ms");
     for (place, row) in rows.iter().enumerate() {
         let Row { theta_x, theta_h, savings, fastest_ms, median_ms } = row;
@@ -78,7 +78,7 @@ fn features(source: &str, model: &Arc<Model>, frames: usize) -> anyhow::Result<F
     if seen.is_empty() {
         bail!("{source}: not one frame could be read");
     }
-    let mut store = FeatureStore::new(model.rnn().config.inputs, LIMIT_BYTES);
+    let mut store = FeatureStore::new(model.rnn().config.input_size, LIMIT_BYTES);
     let there_and_back: Vec<_> = seen.iter().chain(seen.iter().rev()).collect();
     for index in 0..frames {
         let mut frame = (**there_and_back[index % there_and_back.len()]).clone();
@@ -92,12 +92,13 @@ fn features(source: &str, model: &Arc<Model>, frames: usize) -> anyhow::Result<F
 
 /// `model` with an RNN of `hidden` units that nobody trained.
 fn with_random_rnn(model: &Model, hidden: usize) -> anyhow::Result<ModelParts> {
-    let inputs = model.rnn().config.inputs;
-    let config = TemporalConfig { thresholds: model.thresholds(), ..TemporalConfig::new(inputs, hidden) };
-    let gru = GruWeights::random(inputs, hidden, &mut StdRng::seed_from_u64(1))?;
-    let head = Head { weight: vec![0.01; hidden], bias: 0.0 };
+    let inputs = model.rnn().config.input_size;
+    let config = RnnConfig { thresholds: vec![model.thresholds()], ..RnnConfig::new(inputs, hidden) };
+    let gru = Gru::random(inputs, hidden, 1, false, &mut StdRng::seed_from_u64(1))?;
+    let mut output = Linear::zeros(hidden, 1);
+    output.weight.fill(0.01);
     let mut parts = ModelParts { config: model.config().clone(), tensors: model.tensors().to_vec() };
-    parts.merge(&to_safetensors(&gru, &head, &config, &[])?)?;
+    parts.merge(&to_safetensors(&gru, Some(&Head::linear(output)), &config)?)?;
     parts.config.temporal = Some(config);
     Ok(parts)
 }

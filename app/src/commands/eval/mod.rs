@@ -2,6 +2,7 @@
 //!
 //! - `report`: what is known of one evaluated drive, as JSON tells it
 //! - `total`: many drives in one line
+//! - `time`: the time of the RNN stage
 //! - `fleet`: many drives at once; `results`: the folder that keeps those that are finished
 
 mod fleet;
@@ -9,15 +10,17 @@ mod report;
 mod results;
 #[cfg(test)]
 mod tests;
+mod time;
 mod total;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
-use deltasteer_temporal::bench::time_drive;
+use ndarray::ArrayView2;
 
 use self::report::Report;
+use self::time::time_drive;
 use crate::cli::{DriveArgs, EvalArgs};
 use crate::commands::summary;
 use crate::drive;
@@ -44,7 +47,8 @@ fn one(args: &EvalArgs, source: &str) -> anyhow::Result<()> {
     let (info, model, thresholds) = (session.info.clone(), session.model.clone(), session.thresholds);
     let drive = drive::run(session, |_| Ok(()))?;
     let features: Vec<f32> = drive.rows.iter().flat_map(|row| row.features.iter().copied()).collect();
-    let times = time_drive(&model.rnn(), thresholds, &features, TIMING)?;
+    let features = ArrayView2::from_shape((drive.rows.len(), model.rnn().config.input_size), &features)?;
+    let times = time_drive(&model.rnn(), thresholds, features, TIMING)?;
     if args.json {
         let figures = Report::of(&info, &args.run, &model, &drive)?.figures.with_times(&times);
         println!("{}", serde_json::to_string(&figures)?);

@@ -3,9 +3,9 @@
 use anyhow::Context;
 use deltasteer_data::{SourceInfo, SteeringUnit};
 use deltasteer_temporal::Totals;
-use deltasteer_temporal::bench::DriveTimes;
 use serde::{Deserialize, Serialize};
 
+use super::time::DriveTimes;
 use crate::cli::RunArgs;
 use crate::drive::Drive;
 use crate::metrics::{BandError, median};

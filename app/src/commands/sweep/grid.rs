@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use deltasteer_temporal::{DenseSteeringRnn, SteeringRnn, Thresholds};
+use deltasteer_temporal::{DeltaRnn, DenseRnn, Thresholds};
+use ndarray::ArrayView2;
 
 use super::features::{Features, Seen};
 use super::plan::{Candidate, Part, Plan};
@@ -73,25 +74,17 @@ fn rows_of(
     stop: &AtomicBool,
 ) -> anyhow::Result<Vec<Row>> {
     let rnn = candidate.model.rnn();
-    let inputs = rnn.config.inputs;
-    let mut dense = DenseSteeringRnn::new(rnn.clone())?;
-    let dense: Vec<f32> = seen
-        .features
-        .chunks_exact(inputs)
-        .map(|features| Ok(dense.step(features)?.0))
-        .collect::<anyhow::Result<_>>()?;
+    let inputs = rnn.config.input_size;
+    let features = ArrayView2::from_shape((seen.features.len() / inputs, inputs), &seen.features)?;
+    let dense = DenseRnn::new(rnn.clone())?.run(features)?.into_raw_vec_and_offset().0;
     let (dense, single) = (errors(&dense, all)?, errors(&seen.single_frame_rad, all)?);
     let mut rows = Vec::with_capacity(candidate.settings.len());
     for &thresholds in &candidate.settings {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let mut delta = SteeringRnn::new(rnn.clone(), thresholds)?;
-        let angles: Vec<f32> = seen
-            .features
-            .chunks_exact(inputs)
-            .map(|features| Ok(delta.step(features)?.0))
-            .collect::<anyhow::Result<_>>()?;
+        let mut delta = DeltaRnn::new(rnn.clone(), &[thresholds])?;
+        let angles = delta.run(features)?.into_raw_vec_and_offset().0;
         let errors = errors(&angles, all)?;
         let references = [&dense, &single];
         rows.push(row(candidate, part, thresholds, &delta, &errors, references, seen.cnn_macs_per_frame as f64));
@@ -109,7 +102,7 @@ fn row(
     candidate: &Candidate,
     part: &Part,
     thresholds: Thresholds,
-    delta: &SteeringRnn,
+    delta: &DeltaRnn,
     errors: &ErrorFigures,
     [dense, single]: [&ErrorFigures; 2],
     cnn_macs_per_frame: f64,
@@ -125,8 +118,8 @@ fn row(
         source: part.source.clone(),
         from_s: part.from_s,
         to_s: part.to_s,
-        inputs: totals.inputs as usize,
-        hidden: totals.hidden as usize,
+        inputs: delta.weights().config.input_size,
+        hidden: delta.weights().config.hidden_size,
         own_theta_x: own.theta_x,
         own_theta_h: own.theta_h,
         theta_x: thresholds.theta_x,

@@ -7,7 +7,7 @@ use crate::model::ModelConfig;
 
 /// The techniques of the last phase, joined by plus signs; `dense-trained` where there was none.
 pub fn technique(config: &ModelConfig) -> String {
-    let Some(technique) = config.temporal.as_ref().map(|temporal| temporal.technique) else {
+    let Some(technique) = config.temporal.as_ref().map(|temporal| &temporal.technique) else {
         return "unknown".to_owned();
     };
     let phase = last_phase(&config.training);
@@ -19,7 +19,7 @@ pub fn technique(config: &ModelConfig) -> String {
     if technique.noise_std > 0.0 {
         words.push("noise".into());
     }
-    if technique.delta_thresholds.is_some() {
+    if !technique.delta_thresholds.is_empty() {
         words.push("delta".into());
         if technique.l1_x > 0.0 || technique.l1_h > 0.0 {
             words.push("L1".into());
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn config(training: Value) -> ModelConfig {
-        let temporal = json!({ "inputs": 4, "hidden": 4, "thresholds": { "theta_x": 0.0, "theta_h": 0.0 } });
+        let temporal = json!({ "input_size": 4, "hidden_size": 4, "thresholds": [{ "theta_x": 0.0, "theta_h": 0.0 }] });
         ModelConfig {
             perception: deltasteer_perception::PerceptionConfig::default(),
             temporal: Some(serde_json::from_value(temporal).unwrap()),
@@ -92,7 +92,7 @@ mod tests {
         let quiet = json!([{ "recipe": { "phases": [{ "layer": { "quiet_cost": 0.1 } }, { "rnn": { "seed": 3 } }] } }]);
         assert_eq!(technique(&ModelConfig { training: quiet, ..config.clone() }), "quiet features");
         let temporal = config.temporal.as_mut().unwrap();
-        temporal.technique.delta_thresholds = Some(Thresholds { theta_x: 1.0, theta_h: 0.3 });
+        temporal.technique.delta_thresholds = vec![Thresholds { theta_x: 1.0, theta_h: 0.3 }];
         temporal.technique.l1_x = 0.001;
         temporal.technique.weight_sparsity = 0.5;
         assert_eq!(technique(&config), "delta + L1 + budget 100x + 50% zero weights");

@@ -171,7 +171,7 @@ fn save(
     let (trained, phase) =
         trained.zip(recipe.phases.last()).context("the recipe has no phase; expected at least one")?;
     let (gru, head, config) = trained.to_model(&phase.rnn)?;
-    model.merge(&weights::to_safetensors(&gru, &head, &config, &[])?)?;
+    model.merge(&weights::to_safetensors(&gru, Some(&head), &config)?)?;
     let figures = trained.best.as_ref().map_or(
         Value::Null,
         |best| json!({ "validation_rmse_rad": best.rmse_rad, "validation_savings": best.savings, "step": best.step }),

@@ -53,7 +53,7 @@ struct Run {
 impl Run {
     fn new(setting: Setting, pacing: Pacing) -> Result<Self, TemporalError> {
         let (weights, thresholds) = (setting.model.rnn(), setting.thresholds.unwrap_or(Thresholds::ZERO));
-        let track = Track::new(thresholds, *weights.packed.dense_count(), pacing.gap_s);
+        let track = Track::new(thresholds, weights.dense_count(), pacing.gap_s);
         let cell = match setting.thresholds {
             Some(thresholds) => Cell::delta(weights, thresholds)?,
             None => Cell::dense(weights)?,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deltasteer_temporal::{DenseSteeringRnn, RnnWeights, SteeringRnn, StepCount, TemporalError, Thresholds};
+use deltasteer_temporal::{DeltaRnn, DenseRnn, RnnWeights, StepCount, TemporalError, Thresholds};
+use ndarray::ArrayView1;
 
 use super::store::{FeatureStore, Kept};
 use super::track::{Mark, Point};
@@ -18,9 +19,9 @@ const STATES: usize = 2048;
 #[derive(Debug, Clone)]
 pub enum Cell {
     /// At thresholds.
-    Delta(Box<SteeringRnn>),
+    Delta(Box<DeltaRnn>),
     /// Every column, every frame.
-    Dense(DenseSteeringRnn),
+    Dense(DenseRnn),
 }
 
 impl Cell {
@@ -29,7 +30,7 @@ impl Cell {
     /// # Errors
     /// A threshold that is negative or not finite.
     pub fn delta(weights: Arc<RnnWeights>, thresholds: Thresholds) -> Result<Self, TemporalError> {
-        Ok(Self::Delta(Box::new(SteeringRnn::new(weights, thresholds)?)))
+        Ok(Self::Delta(Box::new(DeltaRnn::new(weights, &[thresholds])?)))
     }
 
     /// The dense RNN in its state before the first frame.
@@ -37,7 +38,7 @@ impl Cell {
     /// # Errors
     /// A kernel that this machine does not have.
     pub fn dense(weights: Arc<RnnWeights>) -> Result<Self, TemporalError> {
-        Ok(Self::Dense(DenseSteeringRnn::new(weights)?))
+        Ok(Self::Dense(DenseRnn::new(weights)?))
     }
 
     /// One frame's features to its angle and work.
@@ -45,10 +46,17 @@ impl Cell {
     /// # Errors
     /// Features that are not finite or too few; the state stays as it was.
     pub fn step(&mut self, features: &[f32]) -> Result<(f32, StepCount), TemporalError> {
-        match self {
-            Self::Delta(rnn) => rnn.step(features),
-            Self::Dense(rnn) => rnn.step(features),
-        }
+        let features = ArrayView1::from(features);
+        Ok(match self {
+            Self::Delta(rnn) => {
+                let count = rnn.step(features)?;
+                (rnn.output()[0], count)
+            }
+            Self::Dense(rnn) => {
+                let count = rnn.step(features)?;
+                (rnn.output()[0], count)
+            }
+        })
     }
 
     fn reset(&mut self) {
@@ -62,9 +70,9 @@ impl Cell {
         marks.clear();
         // The dense RNN sends everything, always: nothing to see.
         if let Self::Delta(rnn) = self {
-            let (cell, inputs) = (rnn.cell(), rnn.weights().config.inputs);
-            marks.extend(cell.sent_x().iter().map(|(unit, delta)| Mark::new(unit as usize, delta > 0.0)));
-            marks.extend(cell.sent_h().iter().map(|(unit, delta)| Mark::new(inputs + unit as usize, delta > 0.0)));
+            let (cell, inputs) = (&rnn.cells()[0], rnn.weights().config.input_size);
+            marks.extend(cell.delta_x().iter().map(|(unit, delta)| Mark::new(unit as usize, delta > 0.0)));
+            marks.extend(cell.delta_h().iter().map(|(unit, delta)| Mark::new(inputs + unit as usize, delta > 0.0)));
         }
     }
 }

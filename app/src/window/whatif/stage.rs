@@ -363,7 +363,7 @@ impl Drive {
         limit_bytes: usize,
     ) -> std::result::Result<(), TemporalError> {
         let setting = |thresholds| Setting { model: model.clone(), thresholds };
-        self.store = FeatureStore::new(model.rnn().config.inputs, limit_bytes);
+        self.store = FeatureStore::new(model.rnn().config.input_size, limit_bytes);
         self.lanes[0] = Some(LaneRun::new(setting(Some(thresholds)), self.pacing, false)?);
         self.lanes[2] = Some(LaneRun::new(setting(None), self.pacing, false)?);
         self.ladder = Some(Ladder::new(&model.rnn(), model.thresholds())?);
@@ -524,7 +524,7 @@ impl Drive {
                 self.second_eye = None;
                 if !same {
                     let perception = model.perception(CnnMode::Dense)?;
-                    let store = FeatureStore::new(model.rnn().config.inputs, limit_bytes);
+                    let store = FeatureStore::new(model.rnn().config.input_size, limit_bytes);
                     self.second_eye = Some(Eye { perception, store });
                 }
                 self.lanes[1] = Some(LaneRun::new(setting, self.pacing, same)?);

@@ -73,10 +73,10 @@ impl Ladder {
             rungs: rungs.collect::<Result<_, TemporalError>>()?,
             dense: Figures::default(),
             rung: 0,
-            dense_step: *weights.packed.dense_count(),
+            dense_step: weights.dense_count(),
             target: None,
             done: None,
-            features: vec![0.0; weights.config.inputs],
+            features: vec![0.0; weights.config.input_size],
         })
     }
 

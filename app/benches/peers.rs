@@ -2,7 +2,7 @@
 //! standard input and reads one JSON object a line from standard output; so all peers take turns in one run.
 //!
 //! Commands: `check` (final hidden states over the input sequence), `dense`, `delta OCCUPANCY`, `candle` (each one
-//! round: mean seconds of a step). Argument: a safetensors file with `rnn.*` and the input sequence `x[frames][inputs]`.
+//! round: mean seconds of a step). Argument: a safetensors file with `rnn.*_l0` and the input sequence `x[frames, inputs]`.
 
 use std::{
     error::Error,
@@ -13,7 +13,9 @@ use std::{
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{GRU, RNN, VarBuilder, rnn::GRUState};
-use deltasteer_temporal::{DeltaGru, DenseGru, GruWeights, Kernel, PackedGru, Storage, Thresholds, bench::Driven};
+use deltasteer::commands::bench::rnn::Driven;
+use deltasteer_temporal::{DeltaGru, DenseGru, GruWeights, Kernel, PackedGru, Storage, Thresholds};
+use ndarray::{Array2, ArrayView1};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
@@ -62,19 +64,13 @@ fn main() -> Outcome<()> {
 impl Peers {
     fn new(bytes: &[u8]) -> Outcome<Self> {
         let file = SafeTensors::deserialize(bytes)?;
-        let read = |name: &str| -> Outcome<(Vec<usize>, Vec<f32>)> {
-            let view = file.tensor(name)?;
-            let values = view.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-            Ok((view.shape().to_vec(), values))
-        };
-        let (shape, w_x) = read("rnn.w_x")?;
-        let (inputs, hidden) = (shape[0], shape[1] / 3);
-        let [w_h, b_x, b_h] = [read("rnn.w_h")?.1, read("rnn.b_x")?.1, read("rnn.b_h")?.1];
-        let weights = GruWeights { inputs, hidden, w_x, w_h, b_x, b_h };
-        let x = read("x")?.1;
-        let packed = Arc::new(PackedGru::new(&weights, Storage::F32)?);
+        let gru = deltasteer_temporal::weights::from_pytorch(bytes, "rnn.")?;
+        let (weights, inputs) = (&gru.cells[0], gru.input_size());
+        let view = file.tensor("x")?;
+        let x: Vec<f32> = view.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        let packed = Arc::new(PackedGru::new(weights, Storage::F32)?);
         let kernel = Kernel::choose()?;
-        let candle = candle_gru(&weights)?;
+        let candle = candle_gru(weights)?;
         let candle_x = x.chunks(inputs).map(|x| Tensor::from_slice(x, (1, inputs), &Device::Cpu));
         Ok(Self {
             dense: DenseGru::with_kernel(packed.clone(), kernel),
@@ -94,13 +90,13 @@ impl Peers {
         let mut delta = DeltaGru::with_kernel(self.packed.clone(), Thresholds::ZERO, self.kernel)?;
         let mut dense = DenseGru::with_kernel(self.packed.clone(), self.kernel);
         let mut state = self.candle.zero_state(1)?;
-        for (x, candle_x) in self.x.chunks(self.packed.inputs()).zip(&self.candle_x) {
-            delta.step(x)?;
-            dense.step(x)?;
+        for (x, candle_x) in self.x.chunks(self.packed.input_size()).zip(&self.candle_x) {
+            delta.step(ArrayView1::from(x))?;
+            dense.step(ArrayView1::from(x))?;
             state = self.candle.step(candle_x, &state)?;
         }
         let candle: Vec<f32> = state.h().flatten_all()?.to_vec1()?;
-        Ok(json!({ "delta": delta.hidden(), "dense": dense.hidden(), "candle": candle }))
+        Ok(json!({ "delta": delta.hidden().to_vec(), "dense": dense.hidden().to_vec(), "candle": candle }))
     }
 
     /// The place in the sequence, one further each time.
@@ -111,8 +107,8 @@ impl Peers {
 
     fn dense(&mut self) -> Outcome<f64> {
         self.round(|peers, at| {
-            let inputs = peers.packed.inputs();
-            peers.dense.step(&peers.x[at * inputs..][..inputs])?;
+            let inputs = peers.packed.input_size();
+            peers.dense.step(ArrayView1::from(&peers.x[at * inputs..][..inputs]))?;
             Ok(())
         })
     }
@@ -154,18 +150,16 @@ impl Peers {
     }
 }
 
-/// The same weights as candle's GRU, whose matrices are transposed.
+/// The same weights as candle's GRU.
 fn candle_gru(weights: &GruWeights) -> Outcome<GRU> {
-    let (inputs, hidden) = (weights.inputs, weights.hidden);
-    let matrix = |values: &[f32], columns: usize| -> candle_core::Result<Tensor> {
-        Tensor::from_slice(values, (columns, 3 * hidden), &Device::Cpu)?.t()?.contiguous()
-    };
-    let bias = |values: &[f32]| Tensor::from_slice(values, 3 * hidden, &Device::Cpu);
+    let (inputs, hidden) = (weights.input_size(), weights.hidden_size());
+    let matrix = |values: &Array2<f32>| Tensor::from_iter(values.iter().copied(), &Device::Cpu)?.reshape(values.dim());
+    let bias = |values: &ndarray::Array1<f32>| Tensor::from_iter(values.iter().copied(), &Device::Cpu);
     let tensors = [
-        ("weight_ih_l0", matrix(&weights.w_x, inputs)?),
-        ("weight_hh_l0", matrix(&weights.w_h, hidden)?),
-        ("bias_ih_l0", bias(&weights.b_x)?),
-        ("bias_hh_l0", bias(&weights.b_h)?),
+        ("weight_ih_l0", matrix(&weights.weight_ih)?),
+        ("weight_hh_l0", matrix(&weights.weight_hh)?),
+        ("bias_ih_l0", bias(&weights.bias_ih)?),
+        ("bias_hh_l0", bias(&weights.bias_hh)?),
     ];
     let tensors = tensors.into_iter().map(|(name, tensor)| (name.to_string(), tensor)).collect();
     let builder = VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
