@@ -194,7 +194,9 @@ impl RnnConfig {
     /// What the weights' file records of their training, as safetensors metadata under `temporal`: everything but the choices
     /// of run time.
     pub(crate) fn fingerprint(&self) -> String {
-        let mut record = serde_json::to_value(self).unwrap_or_default();
+        // Through text, where an f32 has its shortest digits: as f64 it would have others than the file.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let mut record: Value = serde_json::from_str(&text).unwrap_or_default();
         if let Value::Object(fields) = &mut record {
             fields.remove("thresholds");
             fields.remove("storage");

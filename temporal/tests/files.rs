@@ -16,7 +16,7 @@ fn made() -> (Gru, Head, RnnConfig) {
     let weight = Array2::from_shape_fn((1, 3), |_| rng.random());
     let head = Head::linear(Linear { weight, bias: array![0.25] });
     let mut config = RnnConfig::new(5, 3);
-    config.technique.l1_x = 0.5;
+    config.technique.l1_x = 0.2;
     (gru, head, config)
 }
 
@@ -90,7 +90,7 @@ fn another_technique_is_named() {
     let mut other = config.clone();
     other.technique.l1_x = 0.0;
     let error = load(&bytes, &other).unwrap_err().to_string();
-    assert!(error.contains("technique.l1_x") && error.contains("0.5"), "{error}");
+    assert!(error.contains("technique.l1_x") && error.contains("0.2"), "{error}");
     let mut other = config.clone();
     other.technique.delta_thresholds = vec![Thresholds::new(0.5, 0.2).unwrap()];
     assert!(load(&bytes, &other).unwrap_err().to_string().contains("technique.delta_thresholds"));
