@@ -44,7 +44,7 @@ fn small(ui: &mut Ui, panel: &mut Panel) {
             egui::ScrollArea::vertical().show(ui, |ui| {
                 savings::show(ui, panel, 0.0);
                 ui.add_space(GAP);
-                thresholds::show(ui, panel);
+                thresholds::show(ui, panel, 120.0);
             });
         });
     }
@@ -64,9 +64,9 @@ fn large(ui: &mut Ui, panel: &mut Panel) {
     let right = Rect::from_min_max(egui::pos2(split, room.top()), room.max);
     place(ui, right, |ui| {
         ui.spacing_mut().item_spacing.y = 4.0;
-        savings::show(ui, panel, (0.16 * room.height()).clamp(56.0, 190.0));
+        savings::show(ui, panel, (0.13 * room.height()).clamp(50.0, 160.0));
         ui.add_space(GAP - 4.0);
-        thresholds::show(ui, panel);
+        thresholds::show(ui, panel, (0.24 * room.height()).clamp(90.0, 300.0));
         ui.add_space(GAP - 4.0);
         if ui.available_height() > 60.0 {
             neurons::show(ui, panel);

@@ -159,3 +159,26 @@ fn a_jump_behind_the_frames_kept_starts_from_a_saved_state() {
     let points = bench.view().main.track.points();
     assert!(!points.is_empty() && points.iter().all(|point| point.index > 400 && !point.exact));
 }
+
+#[test]
+fn the_trade_off_curve_speaks_of_the_same_frames_and_its_dot_sets_both_thresholds() {
+    let mut bench = Bench::played();
+    let last = bench.view().frame_count().unwrap() - 1;
+    bench.until("the whole curve", |view| view.trade_off.as_ref().is_some_and(|curve| curve.through == last));
+    let (view, curve) = (bench.view(), bench.view().trade_off.clone().unwrap());
+    let own = view.main.thresholds;
+    let rung = curve.rungs.iter().find(|rung| rung.thresholds == own).unwrap();
+    let figures = view.main.track.figures();
+    assert_eq!((rung.savings, Some(rung.rmse_rad)), (figures.work.savings(), figures.rmse_rad()));
+    assert_eq!(Some(curve.dense_rmse_rad), view.dense.track.figures().rmse_rad());
+    assert_eq!(curve.frames, figures.work.steps);
+    assert!(curve.rungs.is_sorted_by(|a, b| a.thresholds.theta_x < b.thresholds.theta_x));
+    bench.drag("Trade-off curve", [0.5, 0.5], [0.99, 0.5]);
+    let dragged = bench.view().main.thresholds;
+    assert!(dragged.theta_x > own.theta_x && dragged.theta_h > own.theta_h, "{dragged:?}");
+    assert!((dragged.theta_x / dragged.theta_h - own.theta_x / own.theta_h).abs() < 1e-3, "along the curve");
+    bench.until("the new answers", |view| view.main.track.thresholds == dragged);
+    let rung_savings = bench.view().trade_off.as_ref().unwrap().rungs.iter().map(|rung| rung.savings);
+    let savings = bench.view().main.track.figures().work.savings();
+    assert!(rung_savings.clone().any(|rung| rung <= savings) && rung_savings.clone().any(|rung| rung >= savings));
+}

@@ -9,6 +9,7 @@ pub mod savings;
 pub mod thresholds;
 pub mod timeline;
 pub mod top;
+pub mod trade_off;
 pub mod transport;
 pub mod wheel;
 

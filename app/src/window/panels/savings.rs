@@ -19,7 +19,9 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, chart_height: f32) {
         if chart_height > 40.0 {
             chart(ui, panel, chart_height);
         }
-        table(ui, panel);
+        egui::CollapsingHeader::new(RichText::new("Work, bytes and time").small())
+            .default_open(ui.ctx().content_rect().height() > 880.0)
+            .show(ui, |ui| table(ui, panel));
         whole_network(ui, panel);
     });
 }

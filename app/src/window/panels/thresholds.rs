@@ -1,9 +1,9 @@
-//! The thresholds, live: what they do to the savings and to the angle shows on the next frame.
+//! The thresholds, live, below the curve that shows what they trade.
 
 use deltasteer_temporal::Thresholds;
 use egui::{DragValue, RichText, Slider, Ui};
 
-use super::Panel;
+use super::{Panel, trade_off};
 use crate::window::command::{Command, Lane};
 use crate::window::theme::{self, Palette};
 
@@ -11,9 +11,12 @@ use crate::window::theme::{self, Palette};
 const MOST: Thresholds = Thresholds { theta_x: 4.0, theta_h: 1.0 };
 
 /// Sliders for the setting shown and, in a comparison, for the second one.
-pub fn show(ui: &mut Ui, panel: &mut Panel) {
+pub fn show(ui: &mut Ui, panel: &mut Panel, curve_height: f32) {
     theme::card(ui).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
+        if curve_height > 40.0 {
+            trade_off::show(ui, panel, curve_height);
+        }
         lane(ui, panel, Lane::Main);
         if panel.view.second.is_some() {
             lane(ui, panel, Lane::Second);
