@@ -20,8 +20,11 @@ lint:
 bench: setup
 	$(CARGO) bench --workspace
 
+# The frozen CNN's weights from where they were published: NAME is efficientnet-lite0, -lite1 or -lite2.
+NAME ?= efficientnet-lite0
+BLOCKS ?= 8
 backbone:
-	sh app/scripts/backbone.sh
+	CARGO="$(CARGO)" sh app/scripts/backbone.sh $(NAME) $(BLOCKS)
 
 # Our cells beside PyTorch, ONNX Runtime and candle, in a throw-away Python environment (or PEERS_PYTHON=some/python).
 bench-peers: setup

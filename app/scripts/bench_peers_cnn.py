@@ -1,7 +1,7 @@
 """One frame through the frozen trunk: deltasteer, ONNX Runtime and PyTorch in turns, with the same weights and picture.
 
 usage: python app/scripts/bench_peers_cnn.py [TENSORS.safetensors] [--rounds N]     (needs torch, onnxruntime, onnx, safetensors, numpy)
-Prints, for one and two threads, the fastest and the median time a frame of each runtime and our share of theirs: once as
+Prints, on one thread, the fastest and the median time a frame of each runtime and our share of theirs: once as
 the ratio of the fastest frames, once as the median of the ratios of single turns, which a busy machine disturbs least.
 """
 import argparse
@@ -29,7 +29,9 @@ class Trunk(torch.nn.Module):
         self.layers = torch.nn.ModuleDict()
         for name in sorted({name.rsplit(".", 1)[0] for name in tensors}):
             weight, bias = tensors[name + ".weight"], tensors[name + ".bias"]
-            index = int(name[len("trunk.block")]) if "block" in name else -1
+            index = int(name.split(".")[1][len("block"):]) if "block" in name else -1
+            if index >= len(STRIDES):
+                continue
             depthwise, stride = name.endswith("depthwise"), 1
             if depthwise or index < 0:
                 stride = 2 if index < 0 else STRIDES[index]
@@ -72,15 +74,15 @@ def timed(run, frames):
 
 def ours(path):
     cargo = os.environ.get("CARGO", "cargo")
-    command = [cargo, "run", "--release", "--quiet", "-p", "deltasteer-perception", "--example", "cnn_turns", "--", path]
+    command = [cargo, "run", "--release", "--quiet", "-p", "deltasteer-perception", "--example", "peers", "--", path]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def ask(process, threads, frames):
-    process.stdin.write(f"{threads} {frames}\n")
+def ask(process, frames):
+    process.stdin.write(f"{frames}\n")
     process.stdin.flush()
     reply = json.loads(process.stdout.readline())
-    return reply["ms"], np.array(reply["pooled"])
+    return reply["ms"], np.array(reply["cells"])
 
 
 def main():
@@ -93,34 +95,33 @@ def main():
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
         onnx = os.path.join(folder, "trunk.onnx")
         torch.onnx.export(model, (tensor,), onnx, input_names=["x"], output_names=["y"], dynamo=False)
-        for threads in (1, 2):
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-            session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-            torch.set_num_threads(threads)
-            runtimes = {
-                "deltasteer": lambda frames: ask(process, threads, frames),
-                "onnxruntime": lambda frames: timed(lambda: session.run(None, {"x": image})[0], frames),
-                "pytorch": lambda frames: timed(lambda: model(tensor).numpy(), frames),
-            }
-            outputs = {name: run(3)[1] for name, run in runtimes.items()}
-            for name, output in outputs.items():
-                error = np.abs(output - outputs["pytorch"]).max() / np.abs(outputs["pytorch"]).max()
-                assert error < 1e-4, f"{name} computes something else: {error}"
-            times = {name: [] for name in runtimes}
-            for _ in range(arguments.rounds):
-                for name, run in runtimes.items():
-                    times[name].append(run(TURN if name != "pytorch" else TURN // 2)[0][2:])  # the first two frames of a turn warm the caches
-            fastest = {name: min(map(min, turns)) for name, turns in times.items()}
-            medians = {name: [float(np.median(turn)) for turn in turns] for name, turns in times.items()}
-            for name in runtimes:
-                ratios = np.array(medians["deltasteer"]) / np.array(medians[name])
-                row = {"runtime": name, "threads": threads, "fastest_ms": round(fastest[name], 4),
-                       "median_ms": round(float(np.median(medians[name])), 4),
-                       "ours_of_fastest": round(fastest["deltasteer"] / fastest[name], 3),
-                       "ours_of_turn": round(float(np.median(ratios)), 3)}
-                report.append(row)
-                print(json.dumps(row), flush=True)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = 1, 1
+        session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        torch.set_num_threads(1)
+        runtimes = {
+            "deltasteer": lambda frames: ask(process, frames),
+            "onnxruntime": lambda frames: timed(lambda: session.run(None, {"x": image})[0], frames),
+            "pytorch": lambda frames: timed(lambda: model(tensor).numpy(), frames),
+        }
+        outputs = {name: run(3)[1] for name, run in runtimes.items()}
+        for name, output in outputs.items():
+            error = np.abs(output - outputs["pytorch"]).max() / np.abs(outputs["pytorch"]).max()
+            assert error < 1e-4, f"{name} computes something else: {error}"
+        times = {name: [] for name in runtimes}
+        for _ in range(arguments.rounds):
+            for name, run in runtimes.items():
+                times[name].append(run(TURN if name != "pytorch" else TURN // 2)[0][2:])  # the first two frames of a turn warm the caches
+        fastest = {name: min(map(min, turns)) for name, turns in times.items()}
+        medians = {name: [float(np.median(turn)) for turn in turns] for name, turns in times.items()}
+        for name in runtimes:
+            ratios = np.array(medians["deltasteer"]) / np.array(medians[name])
+            row = {"runtime": name, "threads": 1, "fastest_ms": round(fastest[name], 4),
+                   "median_ms": round(float(np.median(medians[name])), 4),
+                   "ours_of_fastest": round(fastest["deltasteer"] / fastest[name], 3),
+                   "ours_of_turn": round(float(np.median(ratios)), 3)}
+            report.append(row)
+            print(json.dumps(row), flush=True)
     process.stdin.close()
     return process.wait()
 

@@ -80,7 +80,7 @@ pub fn run_quietly(
 ) -> anyhow::Result<Drive> {
     let settings = Settings {
         thresholds: Some(session.thresholds),
-        cnn: session.cnn,
+        device: session.device,
         shadow_dense: true,
         range: session.range,
         playing: true,

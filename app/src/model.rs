@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use deltasteer_perception::{Perception, PerceptionConfig};
+use deltasteer_perception::{Device, FeatureExtractor, PerceptionConfig};
 use deltasteer_temporal::{RnnConfig, RnnWeights, Thresholds};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -32,17 +32,6 @@ pub struct ModelConfig {
     /// How it was made: one entry per training command, in the order in which they ran.
     #[serde(default)]
     pub training: serde_json::Value,
-}
-
-/// How the frozen CNN runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CnnMode {
-    /// Every multiplication, every frame.
-    #[default]
-    Dense,
-    /// On changes between frames, at the thresholds stored with the model.
-    Delta,
 }
 
 /// A loaded model: checked, and shared between threads.
@@ -89,21 +78,17 @@ impl Model {
         let rnn = RnnWeights::load(&parts.tensors, temporal).with_context(|| weights.display().to_string())?;
         let thresholds = temporal.thresholds[0];
         let model = Self { folder: folder.to_owned(), thresholds, rnn, config: parts.config, tensors: parts.tensors };
-        model.perception(CnnMode::Dense)?;
+        model.extractor(Device::Cpu)?;
         Ok(model)
     }
 
-    /// A CNN of one's own: it keeps buffers, so each thread builds one.
+    /// A front end of one's own on `device`: it keeps buffers, so each thread builds one.
     ///
     /// # Errors
-    /// Name the tensor that is missing, mis-shaped or not finite; a model without thresholds for [`CnnMode::Delta`].
-    pub fn perception(&self, mode: CnnMode) -> anyhow::Result<Perception> {
-        let (tensors, config) = (&self.tensors, &self.config.perception);
-        match mode {
-            CnnMode::Dense => Perception::load(tensors, config),
-            CnnMode::Delta => Perception::load_delta(tensors, config),
-        }
-        .with_context(|| self.folder.join(WEIGHTS).display().to_string())
+    /// Name the tensor that is missing, mis-shaped or not finite, or a device that cannot be used.
+    pub fn extractor(&self, device: Device) -> anyhow::Result<FeatureExtractor> {
+        FeatureExtractor::load(&self.tensors, &self.config.perception, device)
+            .with_context(|| self.folder.join(WEIGHTS).display().to_string())
     }
 
     /// The bytes of `model.safetensors`.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use deltasteer_data::{Source, SourceInfo};
+use deltasteer_perception::Device;
 use deltasteer_temporal::Thresholds;
 
 use crate::cli::{DriveArgs, RunArgs};
-use crate::model::{self, CnnMode, Model};
+use crate::model::{self, Model};
 use crate::pipeline::FrameRange;
 
 /// A drive ready to run.
@@ -21,8 +22,8 @@ pub struct Session {
     pub model: Arc<Model>,
     /// The thresholds to run with.
     pub thresholds: Thresholds,
-    /// How the CNN runs.
-    pub cnn: CnnMode,
+    /// Where the CNN runs.
+    pub device: Device,
     /// The frames to run; `None`: all.
     pub range: Option<FrameRange>,
 }
@@ -61,7 +62,7 @@ impl Session {
         model: Arc<Model>,
     ) -> anyhow::Result<Self> {
         let thresholds = thresholds(run, &model)?;
-        Ok(Self { info: source.info().clone(), source, model, thresholds, cnn: run.cnn, range })
+        Ok(Self { info: source.info().clone(), source, model, thresholds, device: run.device, range })
     }
 }
 

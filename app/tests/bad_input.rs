@@ -87,20 +87,19 @@ fn spoilt_weights_name_the_tensor() {
     let model = folder.path().join("model");
     let eval = |model: &std::path::Path| error_of(&["eval", "road:1,seconds=1", "--model", &text(model)]);
 
-    write_model(&model, |tensors| tensors.retain(|tensor| tensor.name != "feature.bias"));
+    write_model(&model, |tensors| drop(tensors.remove("feature.bias")));
     let message = eval(&model);
     assert!(message.contains("feature.bias") && message.contains("missing"), "{message}");
 
     write_model(&model, |tensors| {
-        let tensor = tensors.iter_mut().find(|tensor| tensor.name == "feature.weight").unwrap();
-        tensor.shape.reverse();
+        let tensor = tensors.get_mut("feature.weight").unwrap();
+        *tensor = tensor.clone().reversed_axes().as_standard_layout().into_owned();
     });
     let message = eval(&model);
     assert!(message.contains("feature.weight") && message.contains("shape"), "{message}");
 
     write_model(&model, |tensors| {
-        let tensor = tensors.iter_mut().find(|tensor| tensor.name == "trunk.stem.weight").unwrap();
-        tensor.values[5] = f32::NAN;
+        tensors.get_mut("trunk.stem.weight").unwrap().as_slice_mut().unwrap()[5] = f32::NAN;
     });
     let message = eval(&model);
     assert!(message.contains("trunk.stem.weight") && message.contains("NaN"), "{message}");

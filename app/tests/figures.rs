@@ -60,22 +60,16 @@ fn eval_prints_one_object_with_exactly_the_promised_fields() {
 }
 
 #[test]
-fn the_cnn_on_changes_is_told_layer_by_layer_and_adds_up() {
+fn the_cnns_blocks_add_up_to_its_work() {
     let folder = tempfile::tempdir().unwrap();
     let model = model_in(folder.path());
-    let drive = ["road:5,seconds=1", "--model", &model];
-    let json = |words: &[&str]| -> serde_json::Value {
-        serde_json::from_str(&stdout_of(&[words, &drive[..], &["--json"]].concat())).unwrap()
-    };
-    let found = json(&["bench", "cnn"]);
-    let layers = found["layers"].as_array().unwrap();
-    let sum = |field: &str| layers.iter().map(|layer| layer[field].as_f64().unwrap()).sum::<f64>() * 20.0;
-    let eval = json(&["eval", "--cnn", "delta"]);
-    let whole = |field: &str| eval["network"][field].as_f64().unwrap() - eval["rnn"][field].as_f64().unwrap();
-    assert_eq!((found["frames"].as_u64(), layers.len()), (Some(20), 16));
-    assert!((sum("macs_dense") - whole("macs_dense")).abs() < 1.0, "{} {}", sum("macs_dense"), whole("macs_dense"));
-    assert!((sum("macs_delta") - whole("macs_delta")).abs() < 1.0, "{} {}", sum("macs_delta"), whole("macs_delta"));
-    assert!(layers.iter().all(|layer| layer["us_delta"].as_f64().unwrap() > 0.0), "{found}");
+    let json = |words: &[&str]| -> serde_json::Value { serde_json::from_str(&stdout_of(words)).unwrap() };
+    let found = json(&["bench", "cnn", "--model", &model, "--json"]);
+    let blocks = found["blocks"].as_array().unwrap();
+    let sum: u64 = blocks.iter().map(|block| block["macs"].as_u64().unwrap()).sum();
+    let eval = json(&["eval", "road:5,seconds=1", "--model", &model, "--json"]);
+    assert_eq!((blocks.len(), Some(sum + 2560 * SIZE as u64)), (5, eval["cnn"]["macs_per_frame"].as_u64()));
+    assert!(blocks.iter().all(|block| block["median_us"].as_f64().unwrap() > 0.0), "{found}");
 }
 
 #[test]

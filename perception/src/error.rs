@@ -67,28 +67,41 @@ pub enum PerceptionError {
         /// In words.
         expected: String,
     },
-    /// An image whose bytes do not fit its size, or one too small to look at.
-    #[error("an image of {width}x{height} with {bytes} bytes, expected {expected}")]
+    /// An image that is too small to look at, or not RGB.
+    #[error("an image of shape {shape:?}, expected {expected}")]
     Image {
-        /// Columns.
-        width: usize,
-        /// Rows.
-        height: usize,
-        /// Length of the pixel slice.
-        bytes: usize,
+        /// `[height, width, channels]`.
+        shape: Vec<usize>,
         /// In words.
         expected: String,
     },
-    /// A slice of another length than its documented shape.
-    #[error("{what} holds {found} values, expected {expected}")]
-    Length {
+    /// An array of another shape than documented.
+    #[error("{what} has shape {found:?}, expected {expected:?}")]
+    Shape {
         /// Which argument.
         what: &'static str,
-        /// Its length.
-        found: usize,
-        /// The length it must have.
-        expected: usize,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape it must have.
+        expected: Vec<usize>,
     },
+    /// A device whose name is not known.
+    #[error("device is \"{name}\", expected cpu, cuda:N or metal")]
+    UnknownDevice {
+        /// As given.
+        name: String,
+    },
+    /// A device that cannot be used here.
+    #[error("device {name} cannot be used: {reason}")]
+    Device {
+        /// `cpu`, `cuda:N` or `metal`.
+        name: String,
+        /// candle's reason, such as a build without its cargo feature.
+        reason: String,
+    },
+    /// An operation of candle failed.
+    #[error("the CNN cannot be computed: {0}")]
+    Candle(#[from] candle_core::Error),
     /// A file that cannot be read or written.
     #[error("{path}: {reason}")]
     File {
@@ -107,14 +120,6 @@ pub enum PerceptionError {
         /// In words.
         expected: &'static str,
     },
-    /// The training loss became NaN or infinite.
-    #[error("training diverged at step {step} (loss {loss}); the last good checkpoint is kept")]
-    Diverged {
-        /// Optimiser step, counted from 0.
-        step: u64,
-        /// The loss of that step.
-        loss: f32,
-    },
 }
 
 impl PerceptionError {
@@ -124,7 +129,10 @@ impl PerceptionError {
     }
 }
 
-/// Checks a slice against its documented length.
-pub(crate) fn check_length(what: &'static str, found: usize, expected: usize) -> Result<(), PerceptionError> {
-    if found == expected { Ok(()) } else { Err(PerceptionError::Length { what, found, expected }) }
+/// Checks an array's shape.
+pub(crate) fn check_shape(what: &'static str, found: &[usize], expected: &[usize]) -> Result<(), PerceptionError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(PerceptionError::Shape { what, found: found.to_vec(), expected: expected.to_vec() })
 }

@@ -1,31 +1,30 @@
-//! Frames to features: a frozen, pre-trained CNN trunk and one trained feature layer.
+//! Frames to features: a frozen CNN and one trained feature layer, as candle modules.
 //!
-//! Reading order: [`config`] (what the network sees), `preprocess`, [`trunk`] with `kernels`, `feature`,
-//! [`perception`] (all of it behind one door), [`convert`] (where the trunk's weights come from), [`augment`] and
-//! [`train`] (how the feature layer is learned).
+//! Reading order: [`config`] (what the network sees), `preprocess`, `backbone` (the networks, in candle's own operations and as
+//! fused operations on `kernels`), `feature_layer`, [`extractor`] (all of it behind one door), [`device`], [`motion`] (how the picture moves), [`convert`] (where
+//! the backbones' weights come from), [`augment`] and [`train`] (how the feature layer is learned).
 //!
-//! Only plain arrays cross this crate's border; angles are radians of the steering wheel, positive to the left.
+//! ndarray arrays cross this crate's border; angles are radians of the steering wheel, positive to the left.
 
 pub mod augment;
-pub mod bench;
+mod backbone;
 pub mod config;
 pub mod convert;
-pub mod delta;
+pub mod device;
 mod error;
-mod feature;
+pub mod extractor;
+mod feature_layer;
 mod files;
 mod kernels;
 pub mod motion;
-pub mod perception;
 mod preprocess;
-mod team;
 pub mod train;
-pub mod trunk;
 mod weights;
 
+pub use backbone::BackboneName;
 pub use config::PerceptionConfig;
-pub use delta::LayerWork;
+pub use device::Device;
 pub use error::PerceptionError;
+pub use extractor::{CellExtractor, CnnWork, FeatureExtractor};
 pub use kernels::InstructionSet;
-pub use perception::{CnnWork, Front, Perception};
-pub use weights::{NamedTensor, Storage, from_safetensors, to_safetensors};
+pub use weights::{NamedTensors, Storage, from_safetensors, to_safetensors};

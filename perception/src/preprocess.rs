@@ -6,6 +6,7 @@
 use crate::config::PerceptionConfig;
 use crate::error::PerceptionError;
 use crate::kernels::{self, InstructionSet};
+use ndarray::ArrayView3;
 use std::ops::Range;
 
 /// Pre-processing for one picture size at a time; the tables are made again when the size changes.
@@ -25,72 +26,60 @@ impl Preprocessor {
         Self { config: config.clone(), set, size: (0, 0), rows, columns, blended: Vec::new() }
     }
 
-    /// Fills `picture`, rows of `stride` values of which the first `input_width * 3` are written (`[row][column][RGB]`).
+    /// The picture `[input_height][input_width][3]`, normalised, of a frame `[height, width, 3]`.
     ///
     /// # Errors
-    /// [`PerceptionError::Image`] where `rgb` is not `width * height * 3` bytes or nothing is left after the crop.
-    pub fn run(
-        &mut self,
-        rgb: &[u8],
-        width: usize,
-        height: usize,
-        picture: &mut [f32],
-        stride: usize,
-    ) -> Result<(), PerceptionError> {
-        let [x, y, crop_width, crop_height] = self.checked_crop(rgb, width, height)?;
+    /// [`PerceptionError::Image`] where the frame is not RGB or nothing is left after the crop.
+    pub fn run(&mut self, frame: ArrayView3<'_, u8>) -> Result<Vec<f32>, PerceptionError> {
+        let [x, y, crop_width, crop_height] = self.checked_crop(frame)?;
+        let (height, width, _) = frame.dim();
         let PerceptionConfig { input_width, input_height, pixel_mean, pixel_scale, .. } = self.config;
         if self.size != (width, height) {
             self.rows = Taps::new(y..y + crop_height, 0..input_height as isize, y..y + crop_height, 1.0);
             self.columns = Taps::new(x..x + crop_width, 0..input_width as isize, x..x + crop_width, 1.0 / pixel_scale);
             self.size = (width, height);
         }
-        self.resize(rgb, width, pixel_mean / pixel_scale, picture, stride);
-        Ok(())
+        Ok(self.resize(frame, pixel_mean / pixel_scale))
     }
 
     /// As [`Preprocessor::run`], but not normalised (values stay 0 to 255), and with `margin` more rows above and below
-    /// the crop, as far as the image has them; `picture` is `[input_height + 2 * margin][input_width][3]`.
-    pub fn run_wide(
-        &mut self,
-        rgb: &[u8],
-        width: usize,
-        height: usize,
-        margin: usize,
-        picture: &mut [f32],
-    ) -> Result<(), PerceptionError> {
-        let [x, y, crop_width, crop_height] = self.checked_crop(rgb, width, height)?;
+    /// the crop, as far as the frame has them: `[input_height + 2 * margin][input_width][3]`.
+    pub fn run_wide(&mut self, frame: ArrayView3<'_, u8>, margin: usize) -> Result<Vec<f32>, PerceptionError> {
+        let [x, y, crop_width, crop_height] = self.checked_crop(frame)?;
         let PerceptionConfig { input_width, input_height, .. } = self.config;
         let margin = margin as isize;
-        self.rows = Taps::new(y..y + crop_height, -margin..input_height as isize + margin, 0..height, 1.0);
+        self.rows = Taps::new(y..y + crop_height, -margin..input_height as isize + margin, 0..frame.dim().0, 1.0);
         self.columns = Taps::new(x..x + crop_width, 0..input_width as isize, x..x + crop_width, 1.0);
         self.size = (0, 0); // the tables are no longer those of `run`
-        self.resize(rgb, width, 0.0, picture, input_width * 3);
-        Ok(())
+        Ok(self.resize(frame, 0.0))
     }
 
-    fn resize(&mut self, rgb: &[u8], width: usize, mean: f32, picture: &mut [f32], stride: usize) {
+    fn resize(&mut self, frame: ArrayView3<'_, u8>, mean: f32) -> Vec<f32> {
+        let frame = frame.as_standard_layout();
+        let (height, width, _) = frame.dim();
+        let (rgb, outputs) = (frame.as_slice().unwrap_or_default(), self.config.input_width * 3);
+        let mut picture = vec![0.0; self.rows.starts.len() * outputs];
         // Taps past the last column have weight zero but are read: the row is padded for them.
         self.blended.resize((width + self.columns.count) * 3, 0.0);
         let mut lines: Vec<&[u8]> = Vec::with_capacity(self.rows.count);
-        let last = rgb.len() / (width * 3) - 1;
-        for (row, output) in picture.chunks_mut(stride).take(self.rows.starts.len()).enumerate() {
+        for (row, output) in picture.chunks_exact_mut(outputs).enumerate() {
             let (start, weights) = self.rows.of(row);
             lines.clear();
             lines.extend((0..weights.len()).map(|t| {
-                let line = (start + t).min(last);
+                let line = (start + t).min(height - 1);
                 &rgb[line * width * 3..(line + 1) * width * 3]
             }));
             kernels::blend_rows(self.set, &lines, weights, &mut self.blended[..width * 3]);
-            let columns = &mut output[..self.config.input_width * 3];
-            kernels::blend_columns(self.set, &self.blended, &self.columns.starts, &self.columns.weights, mean, columns);
+            kernels::blend_columns(self.set, &self.blended, &self.columns.starts, &self.columns.weights, mean, output);
         }
+        picture
     }
 
-    fn checked_crop(&self, rgb: &[u8], width: usize, height: usize) -> Result<[usize; 4], PerceptionError> {
-        let bad = |expected: String| PerceptionError::Image { width, height, bytes: rgb.len(), expected };
-        let bytes = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(3));
-        if width == 0 || height == 0 || bytes != Some(rgb.len()) {
-            return Err(bad("at least 1x1 pixels of three bytes each".into()));
+    fn checked_crop(&self, frame: ArrayView3<'_, u8>) -> Result<[usize; 4], PerceptionError> {
+        let bad = |expected: String| PerceptionError::Image { shape: frame.shape().to_vec(), expected };
+        let (height, width, colours) = frame.dim();
+        if width == 0 || height == 0 || colours != 3 {
+            return Err(bad("[height, width, 3] with at least one pixel".into()));
         }
         let crop = self.config.crop_rect(width, height);
         if crop[3] == 0 {
@@ -156,10 +145,8 @@ mod tests {
     use super::*;
 
     fn run(rgb: &[u8], width: usize, height: usize, set: InstructionSet) -> Result<Vec<f32>, PerceptionError> {
-        let config = PerceptionConfig::default();
-        let mut picture = vec![0.0; config.input_width * config.input_height * 3];
-        Preprocessor::new(&config, set).run(rgb, width, height, &mut picture, config.input_width * 3)?;
-        Ok(picture)
+        let frame = ArrayView3::from_shape((height, width, 3), rgb).unwrap();
+        Preprocessor::new(&PerceptionConfig::default(), set).run(frame)
     }
 
     #[test]
@@ -201,10 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn wrong_sizes_are_errors() {
-        for (width, height, bytes) in [(0, 0, 0), (4, 4, 47), (usize::MAX, 2, 6)] {
-            let error = run(&vec![0; bytes], width, height, InstructionSet::Portable).unwrap_err();
-            assert!(error.to_string().contains("three bytes"), "{error}");
+    fn frames_that_cannot_be_looked_at_are_errors() {
+        for (shape, expected) in [((0, 0, 3), "at least one pixel"), ((4, 4, 4), "[height, width, 3]")] {
+            let mut preprocessor = Preprocessor::new(&PerceptionConfig::default(), InstructionSet::Portable);
+            let error = preprocessor.run(ndarray::Array3::zeros(shape).view()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

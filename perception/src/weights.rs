@@ -1,79 +1,81 @@
-//! Reading named tensors out of safetensors bytes, with every shape and value checked.
+//! Named tensors in safetensors bytes: read into a candle [`VarBuilder`] with every value checked, and written.
 
 use crate::error::PerceptionError;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use half::{bf16, f16};
+use ndarray::{ArrayD, ArrayViewD};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use std::collections::{BTreeMap, HashMap};
 
-/// A view of a safetensors file that hands out checked `f32` arrays.
-pub(crate) struct Weights<'a>(SafeTensors<'a>);
+/// Tensors by their full name, for example `trunk.stem.weight`.
+pub type NamedTensors = BTreeMap<String, ArrayD<f32>>;
 
-impl<'a> Weights<'a> {
-    /// Parses the header of `bytes`.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, PerceptionError> {
-        SafeTensors::deserialize(bytes).map(Self).map_err(|error| PerceptionError::NotSafetensors(error.to_string()))
-    }
+/// First parts of the names of this crate's tensors; a model file also holds those of the RNN.
+const PREFIXES: [&str; 3] = ["trunk.", "feature.", "single_frame."];
 
-    /// The tensor `name` as `f32`, row-major; all values are finite.
-    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, PerceptionError> {
-        let tensor = self
-            .0
-            .tensor(name)
-            .map_err(|_| PerceptionError::MissingTensor { name: name.into(), expected: shape.to_vec() })?;
-        if tensor.shape() != shape {
-            return Err(PerceptionError::WrongShape {
-                name: name.into(),
-                found: tensor.shape().to_vec(),
-                expected: shape.to_vec(),
-            });
-        }
-        let data = tensor.data();
-        let halves = || data.chunks_exact(2).map(|b| [b[0], b[1]]);
-        let values: Vec<f32> = match tensor.dtype() {
-            Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-            Dtype::F16 => halves().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
-            Dtype::BF16 => halves().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
-            other => return Err(PerceptionError::WrongType { name: name.into(), found: format!("{other:?}") }),
-        };
-        match values.iter().position(|value| !value.is_finite()) {
-            Some(index) => Err(PerceptionError::NotFinite { name: name.into(), index, value: values[index] }),
-            None => Ok(values),
-        }
-    }
-}
-
-/// One tensor to be written: name, shape and values.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NamedTensor {
-    /// Full name, for example `trunk.stem.weight`.
-    pub name: String,
-    /// Row-major shape.
-    pub shape: Vec<usize>,
-    /// As many values as the shape asks for.
-    pub values: Vec<f32>,
-}
-
-impl NamedTensor {
-    /// A tensor from its parts.
-    pub fn new(name: impl Into<String>, shape: &[usize], values: Vec<f32>) -> Self {
-        debug_assert_eq!(shape.iter().product::<usize>(), values.len());
-        Self { name: name.into(), shape: shape.to_vec(), values }
-    }
-}
-
-/// All tensors of a safetensors file, in the order of their names; every value is finite.
+/// The tensors of this crate in `bytes` as `f32` on `device`.
 ///
 /// # Errors
-/// Bytes that are not safetensors, a number format other than F32, F16 or BF16, or a value that is not finite.
-pub fn from_safetensors(bytes: &[u8]) -> Result<Vec<NamedTensor>, PerceptionError> {
-    let weights = Weights::parse(bytes)?;
-    let mut names: Vec<(String, Vec<usize>)> =
-        weights.0.iter().map(|(name, tensor)| (name.to_owned(), tensor.shape().to_vec())).collect();
-    names.sort();
-    let read = |(name, shape): (String, Vec<usize>)| {
-        let values = weights.get(&name, &shape)?;
-        Ok(NamedTensor { name, shape, values })
-    };
-    names.into_iter().map(read).collect()
+/// [`PerceptionError::NotSafetensors`], [`PerceptionError::WrongType`] or [`PerceptionError::NotFinite`].
+pub(crate) fn var_builder(bytes: &[u8], device: &Device) -> Result<VarBuilder<'static>, PerceptionError> {
+    let mut tensors = HashMap::new();
+    for (name, array) in read(bytes, |name| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))? {
+        let shape = array.shape().to_vec();
+        tensors.insert(name, Tensor::from_vec(array.into_raw_vec_and_offset().0, shape, device)?);
+    }
+    Ok(VarBuilder::from_tensors(tensors, DType::F32, device))
+}
+
+/// The tensor `name` below `vb`, with its full path in every error.
+///
+/// # Errors
+/// [`PerceptionError::MissingTensor`] or [`PerceptionError::WrongShape`].
+pub(crate) fn get(vb: &VarBuilder<'_>, name: &str, shape: &[usize]) -> Result<Tensor, PerceptionError> {
+    let path = if vb.prefix().is_empty() { name.to_owned() } else { format!("{}.{name}", vb.prefix()) };
+    let expected = shape.to_vec();
+    if !vb.contains_tensor(name) {
+        return Err(PerceptionError::MissingTensor { name: path, expected });
+    }
+    let tensor = vb.get_unchecked(name)?;
+    if tensor.dims() != shape {
+        return Err(PerceptionError::WrongShape { name: path, found: tensor.dims().to_vec(), expected });
+    }
+    Ok(tensor)
+}
+
+/// All tensors of a safetensors file.
+///
+/// # Errors
+/// [`PerceptionError::NotSafetensors`], [`PerceptionError::WrongType`] or [`PerceptionError::NotFinite`].
+pub fn from_safetensors(bytes: &[u8]) -> Result<NamedTensors, PerceptionError> {
+    read(bytes, |_| true)
+}
+
+fn read(bytes: &[u8], wanted: impl Fn(&str) -> bool) -> Result<NamedTensors, PerceptionError> {
+    let bad = |error: &dyn std::fmt::Display| PerceptionError::NotSafetensors(error.to_string());
+    let file = SafeTensors::deserialize(bytes).map_err(|error| bad(&error))?;
+    let mut tensors = NamedTensors::new();
+    for (name, view) in file.iter().filter(|(name, _)| wanted(name)) {
+        let values = decode(name, &view)?;
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            return Err(PerceptionError::NotFinite { name: name.into(), index, value: values[index] });
+        }
+        let array = ArrayD::from_shape_vec(view.shape(), values).map_err(|error| bad(&error))?;
+        tensors.insert(name.to_owned(), array);
+    }
+    Ok(tensors)
+}
+
+fn decode(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, PerceptionError> {
+    let halves = || view.data().chunks_exact(2).map(|b| [b[0], b[1]]);
+    Ok(match view.dtype() {
+        Dtype::F32 => view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        Dtype::F16 => halves().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
+        Dtype::BF16 => halves().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
+        other => return Err(PerceptionError::WrongType { name: name.into(), found: format!("{other:?}") }),
+    })
 }
 
 /// How tensors are stored in a file.
@@ -99,27 +101,22 @@ impl Storage {
     }
 }
 
-/// Writes tensors as safetensors bytes, the form that `Perception::load` reads.
+/// Writes tensors as safetensors bytes, the form that `FeatureExtractor::load` reads.
 ///
 /// # Errors
-/// [`PerceptionError::NotSafetensors`] where names repeat or shapes do not fit their values.
-pub fn to_safetensors(tensors: &[NamedTensor], storage: Storage) -> Result<Vec<u8>, PerceptionError> {
+/// [`PerceptionError::NotSafetensors`] where the library refuses them.
+pub fn to_safetensors(tensors: &NamedTensors, storage: Storage) -> Result<Vec<u8>, PerceptionError> {
     let bad = |error: safetensors::SafeTensorError| PerceptionError::NotSafetensors(error.to_string());
-    let dtypes: Vec<Dtype> = tensors.iter().map(|tensor| storage.dtype(&tensor.shape)).collect();
-    let bytes: Vec<Vec<u8>> =
-        tensors.iter().zip(&dtypes).map(|(tensor, dtype)| encode(&tensor.values, *dtype)).collect();
-    let views = tensors
-        .iter()
-        .zip(dtypes.into_iter().zip(&bytes))
-        .map(|(tensor, (dtype, bytes))| {
-            let view = safetensors::tensor::TensorView::new(dtype, tensor.shape.clone(), bytes).map_err(bad)?;
-            Ok((tensor.name.as_str(), view))
-        })
-        .collect::<Result<Vec<_>, PerceptionError>>()?;
+    let encoded: Vec<_> = tensors.values().map(|array| encode(array.view(), storage.dtype(array.shape()))).collect();
+    let mut views = Vec::with_capacity(encoded.len());
+    for ((name, array), bytes) in tensors.iter().zip(&encoded) {
+        let view = TensorView::new(storage.dtype(array.shape()), array.shape().to_vec(), bytes).map_err(bad)?;
+        views.push((name.as_str(), view));
+    }
     safetensors::serialize(views, None).map_err(bad)
 }
 
-fn encode(values: &[f32], dtype: Dtype) -> Vec<u8> {
+fn encode(values: ArrayViewD<'_, f32>, dtype: Dtype) -> Vec<u8> {
     match dtype {
         Dtype::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
         _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),

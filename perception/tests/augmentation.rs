@@ -3,18 +3,19 @@
 #![allow(clippy::unwrap_used)] // a failing helper is a failing test
 
 use deltasteer_perception::augment::{DriveAugmentation, View};
-use deltasteer_perception::{Front, PerceptionConfig};
+use deltasteer_perception::{CellExtractor, Device, PerceptionConfig};
+use ndarray::Array3;
 
 const TRUNK: &[u8] = include_bytes!("../../models/trunk/efficientnet-lite0.safetensors");
 
-fn front() -> Front {
-    Front::load(TRUNK, &PerceptionConfig::default()).unwrap()
+fn extractor() -> CellExtractor {
+    CellExtractor::load(TRUNK, &PerceptionConfig::default(), Device::Cpu).unwrap()
 }
 
 /// Bright columns at a third, so that a shift or a mirror shows.
-fn frame(width: usize, height: usize) -> Vec<u8> {
-    let pixel = |i: usize| if (i % width).abs_diff(width / 3) < width / 32 { [250, 200, 150] } else { [40, 60, 80] };
-    (0..width * height).flat_map(pixel).collect()
+fn frame(width: usize, height: usize) -> Array3<u8> {
+    let bar = |x: usize| if x.abs_diff(width / 3) < width / 32 { [250, 200, 150] } else { [40, 60, 80] };
+    Array3::from_shape_fn((height, width, 3), |(_, x, colour)| bar(x)[colour])
 }
 
 /// Mean column of the light in the picture's red.
@@ -30,22 +31,17 @@ fn centre(picture: &[f32], width: usize) -> f32 {
 
 #[test]
 fn the_unaltered_view_is_the_frame() {
-    let (mut front, rgb) = (front(), frame(640, 480));
-    let (mut plain, mut viewed) = (vec![0.0; 2560], vec![0.0; 2560]);
-    front.pooled(&rgb, 640, 480, &mut plain).unwrap();
-    let wide = front.wide_picture(&rgb, 640, 480).unwrap();
-    front.pooled_altered(&wide, &View::default(), &mut viewed).unwrap();
-    let worst = plain.iter().zip(&viewed).fold(0.0f32, |worst, (a, b)| worst.max((a - b).abs()));
-    assert!(worst < 1e-3, "{worst}");
-    let mut again = vec![0.0; 2560];
-    front.pooled(&rgb, 640, 480, &mut again).unwrap();
-    assert_eq!(plain, again, "a wide picture in between changes nothing");
+    let (mut extractor, frame) = (extractor(), frame(640, 480));
+    let plain = extractor.cells(frame.view()).unwrap();
+    let wide = extractor.wide_picture(frame.view()).unwrap();
+    let viewed = extractor.cells_altered(&wide, &View::default()).unwrap();
+    assert!((&plain - &viewed).iter().all(|difference| difference.abs() < 1e-3));
+    assert_eq!(plain, extractor.cells(frame.view()).unwrap(), "a wide picture in between changes nothing");
 }
 
 #[test]
 fn geometry_moves_the_picture_the_way_it_says() {
-    let rgb = frame(512, 480);
-    let wide = front().wide_picture(&rgb, 512, 480).unwrap();
+    let wide = extractor().wide_picture(frame(512, 480).view()).unwrap();
     let middle = |view: View| centre(&wide.render(&view), 256);
     let plain = middle(View::default());
     assert!((plain - 85.0).abs() < 1.0, "{plain}");
@@ -60,7 +56,7 @@ fn geometry_moves_the_picture_the_way_it_says() {
 
 #[test]
 fn light_shadow_blur_and_noise_do_what_they_say() {
-    let wide = front().wide_picture(&vec![100; 320 * 240 * 3], 320, 240).unwrap();
+    let wide = extractor().wide_picture(Array3::from_elem((240, 320, 3), 100).view()).unwrap();
     let mean = |view: &View| wide.render(view).iter().sum::<f32>() / (256.0 * 96.0 * 3.0);
     assert!((mean(&View { gain: 1.2, lift: 5.0, ..View::default() }) - 125.0).abs() < 0.1);
     assert!((mean(&View { gamma: 2.0, ..View::default() }) - 100.0 * 100.0 / 255.0).abs() < 0.1);

@@ -1,10 +1,12 @@
 //! Whole training runs: repeatable, resumable to the bit, stopped by bad input with one clear error.
 
+#![allow(clippy::unwrap_used)] // a failing helper is a failing test
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use deltasteer_temporal::train::*;
 use deltasteer_temporal::{DeltaRnn, RnnConfig, RnnWeights, Thresholds};
-use ndarray::ArrayView1;
+use ndarray::{ArcArray2, Array2, Array3, ArrayView3};
 
 const INPUTS: usize = 6;
 
@@ -18,7 +20,8 @@ fn drive(name: &str, frames: usize, phase: f32) -> FeatureDrive {
     }
     let labels = Labels { steering_rad: (0..frames).map(angle).collect(), teacher_rad: None };
     let labels = DriveLabels { name: name.into(), gaps_after: vec![frames / 3], versions: vec![labels] };
-    FeatureDrive { labels, features: vec![features.into()] }
+    let features = Array2::from_shape_vec((frames, INPUTS), features).unwrap();
+    FeatureDrive { labels, features: vec![features.into_shared()] }
 }
 
 fn settings() -> TrainSettings {
@@ -157,12 +160,12 @@ fn validation_counts_as_the_streaming_cell_does() {
     let settings = TrainSettings { learned: None, ..settings() };
     let trained = train(&settings, Control::default(), &mut |_| {}).unwrap();
     let validation = drive("v", 100, 0.5);
-    let (steering, count) = stream(&trained.parameters, &trained.thresholds, &validation.features[0]);
+    let (steering, count) = stream(&trained.parameters, &trained.thresholds, validation.features[0].view());
     let (gru, head) = trained.parameters.to_weights();
     let weights = RnnWeights::new(gru, Some(head), &RnnConfig::new(INPUTS, settings.hidden)).unwrap();
     let mut rnn = DeltaRnn::new(weights, &[Thresholds::new(settings.theta_x, settings.theta_h).unwrap()]).unwrap();
-    for (x, expected) in validation.features[0].chunks(INPUTS).zip(&steering) {
-        rnn.step(ArrayView1::from(x)).unwrap();
+    for (x, expected) in validation.features[0].rows().into_iter().zip(&steering) {
+        rnn.step(x).unwrap();
         let found = rnn.output()[0];
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
     }
@@ -172,11 +175,12 @@ fn validation_counts_as_the_streaming_cell_does() {
     assert_eq!(trained.best.unwrap().count, count);
 }
 
-/// A front end with one trainable number: the gain on all features.
+/// A front end with one trainable number: the gain on all features. Plain gradient descent, no average.
 struct Gain {
     gain: f32,
+    slope: f32,
     raw: FixedFeatures,
-    last: Vec<f32>,
+    last: Array3<f32>,
 }
 
 impl SequenceInputs for Gain {
@@ -184,50 +188,80 @@ impl SequenceInputs for Gain {
         INPUTS
     }
 
-    fn gather(&mut self, step: u64, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String> {
-        self.raw.gather(step, windows, frames, x)?;
-        self.last = x.to_vec();
-        x.iter_mut().for_each(|x| *x *= self.gain);
+    fn fingerprint(&self) -> u64 {
+        self.raw.fingerprint()
+    }
+
+    fn gather(&mut self, step: u64, windows: &[Window], frames: usize) -> Result<Array3<f32>, String> {
+        self.last = self.raw.gather(step, windows, frames)?;
+        Ok(&self.last * self.gain)
+    }
+
+    fn validation(&mut self, drive: usize) -> Result<ArcArray2<f32>, String> {
+        Ok((&self.raw.validation(drive)? * self.gain).into_shared())
+    }
+
+    fn learns(&self) -> bool {
+        true
+    }
+
+    fn backward(&mut self, dx: ArrayView3<'_, f32>) -> Result<f64, String> {
+        self.slope = (&dx * &self.last).sum();
+        Ok(f64::from(self.slope).powi(2))
+    }
+
+    fn update(&mut self, step: InputsStep) -> Result<(), String> {
+        self.gain -= step.rate * step.scale * self.slope;
         Ok(())
     }
 
-    fn validation(&mut self, drive: usize) -> Result<std::sync::Arc<[f32]>, String> {
-        Ok(self.raw.validation(drive)?.iter().map(|x| x * self.gain).collect())
+    fn save(&mut self) -> Result<Vec<u8>, String> {
+        Ok(self.gain.to_le_bytes().to_vec())
     }
 
-    fn parameters(&self) -> Vec<f32> {
-        vec![self.gain]
-    }
-
-    fn set_parameters(&mut self, values: &[f32]) {
-        self.gain = values[0];
-    }
-
-    fn backward(&mut self, dx: &[f32], gradient: &mut [f32]) -> Result<(), String> {
-        gradient[0] += dx.iter().zip(&self.last).map(|(d, x)| d * x).sum::<f32>();
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.gain = f32::from_le_bytes(bytes.try_into().map_err(|_| "no gain".to_string())?);
         Ok(())
     }
+}
+
+fn train_gain(rate: f32, control: Control, progress: &mut dyn FnMut(&Progress)) -> (Trained, f32) {
+    let (training, validation) = (vec![drive("a", 120, 0.0)], vec![drive("v", 100, 0.5)]);
+    let raw = FixedFeatures::new(INPUTS, &training, &validation).unwrap();
+    let mut front = Gain { gain: 0.05, slope: 0.0, raw, last: Array3::zeros((0, 0, 0)) };
+    let optimiser = OptimiserSettings { inputs_rate: rate, average: 0.0, ..OptimiserSettings::default() };
+    let settings = TrainSettings { steps: 200, optimiser, sparsity: None, learned: None, ..settings() };
+    let data = TrainingData {
+        training: training.into_iter().map(|d| d.labels).collect(),
+        validation: validation.into_iter().map(|d| d.labels).collect(),
+        inputs: &mut front,
+    };
+    let trained = train_rnn(data, &settings, None, control, progress).unwrap();
+    (trained, front.gain)
 }
 
 /// From a gain that is far too small, the front end learns together with the RNN; with rate 0 it stays as it is.
 #[test]
 fn a_front_end_is_trained_with_the_rnn() {
-    for (rate, learns) in [(10.0, true), (0.0, false)] {
-        let (training, validation) = (vec![drive("a", 120, 0.0)], vec![drive("v", 100, 0.5)]);
-        let mut front =
-            Gain { gain: 0.05, raw: FixedFeatures::new(INPUTS, &training, &validation).unwrap(), last: vec![] };
-        let optimiser =
-            OptimiserSettings { inputs_rate: rate, inputs_decay: 0.0, average: 0.0, ..OptimiserSettings::default() };
-        let settings = TrainSettings { steps: 200, optimiser, sparsity: None, learned: None, ..settings() };
-        let data = TrainingData {
-            training: training.into_iter().map(|d| d.labels).collect(),
-            validation: validation.into_iter().map(|d| d.labels).collect(),
-            inputs: &mut front,
-        };
-        let trained = train_rnn(data, &settings, None, Control::default(), &mut |_| {}).unwrap();
-        assert_eq!(trained.inputs_parameters.len(), 1);
-        assert_eq!(trained.inputs_parameters[0] > 0.3, learns, "{:?}", trained.inputs_parameters);
+    for (rate, learns) in [(30.0, true), (0.0, false)] {
+        let (_, gain) = train_gain(rate, Control::default(), &mut |_| {});
+        assert_eq!(gain > 0.1, learns, "{gain}");
     }
+}
+
+/// An interrupted run with inputs that learn goes on from its last checkpoint to the same numbers.
+#[test]
+fn a_front_end_is_resumed_with_the_rnn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let (whole, gain) = train_gain(30.0, Control::default(), &mut |_| {});
+    let stop = AtomicBool::new(false);
+    let control = Control { checkpoint: Some(&path), interrupt: Some(&stop) };
+    let (half, _) = train_gain(30.0, control, &mut |progress| stop.store(progress.step == 130, Ordering::Relaxed));
+    assert!(!half.finished);
+    stop.store(false, Ordering::Relaxed);
+    let (resumed, resumed_gain) = train_gain(30.0, control, &mut |_| {});
+    assert_eq!((resumed.parameters, resumed_gain), (whole.parameters, gain));
 }
 
 /// What is handed to the app loads as a model and steers as the training said.
@@ -241,9 +275,9 @@ fn a_trained_model_is_saved_with_its_technique_and_loads() {
     let bytes = deltasteer_temporal::weights::to_safetensors(&gru, Some(&head), &config).unwrap();
     let mut rnn = DeltaRnn::new(RnnWeights::load(&bytes, &config).unwrap(), &config.thresholds).unwrap();
     let validation = drive("v", 100, 0.5);
-    let (steering, _) = stream(&trained.parameters, &trained.thresholds, &validation.features[0]);
-    for (x, expected) in validation.features[0].chunks(INPUTS).zip(&steering) {
-        rnn.step(ArrayView1::from(x)).unwrap();
+    let (steering, _) = stream(&trained.parameters, &trained.thresholds, validation.features[0].view());
+    for (x, expected) in validation.features[0].rows().into_iter().zip(&steering) {
+        rnn.step(x).unwrap();
         assert!((rnn.output()[0] - expected).abs() < 1e-5);
     }
     let per_column = TrainSettings { learned: Some(LearnedThresholds { per_column: true, ..per_layer }), ..settings };

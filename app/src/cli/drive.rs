@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use deltasteer_data::Framing;
-
-use crate::model::CnnMode;
+use deltasteer_perception::Device;
 
 /// One drive and how to run it.
 #[derive(Debug, Clone, Args)]
@@ -29,9 +28,9 @@ pub struct RunArgs {
     /// Threshold of the hidden state, instead of the model's own
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub theta_h: Option<f32>,
-    /// How the CNN runs; delta computes only what changed since the frame before
-    #[arg(long, value_enum, default_value_t)]
-    pub cnn: CnnMode,
+    /// Where the CNN runs: cpu, cuda:N or metal (the last two in builds with that cargo feature)
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
     /// Start here, in seconds from the first frame; the RNN starts cold
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub from: Option<f64>,

@@ -235,8 +235,6 @@ pub struct FiguresArgs {
 /// `train`.
 #[derive(Debug, Subcommand)]
 pub enum TrainCommand {
-    /// The feature layer and its single-frame steering output, on cached trunk outputs
-    Features(TrainFeaturesArgs),
     /// A whole CNN from scratch on single frames, for comparison: the front end of the delta network paper
     Cnn(TrainArgs),
     /// The (delta) GRU and its steering head, on sequences of the frozen features
@@ -255,7 +253,7 @@ pub struct TrainArgs {
     /// Settings that differ from the defaults, as JSON
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
-    /// One setting, such as phases.0.optimiser.learning_rate=0.001; may be given more than once
+    /// One setting, such as phases.0.rnn.optimiser.learning_rate=0.001; may be given more than once
     #[arg(long, value_name = "FIELD=VALUE")]
     pub set: Vec<String>,
     /// Seeds everything that is random, instead of the recipe's seeds
@@ -270,17 +268,6 @@ pub struct TrainArgs {
     /// Where trunk outputs are kept between runs
     #[arg(long, value_name = "DIR", default_value = ".cache")]
     pub cache: PathBuf,
-}
-
-/// `train features`.
-#[derive(Debug, Args)]
-pub struct TrainFeaturesArgs {
-    /// Drives, seed, settings, output.
-    #[command(flatten)]
-    pub common: TrainArgs,
-    /// The converted trunk (models/trunk), or a model folder to take it from
-    #[arg(long, value_name = "FILE|DIR")]
-    pub trunk: PathBuf,
 }
 
 /// `train rnn`.
@@ -321,14 +308,6 @@ pub struct BenchArgs {
 /// `bench cnn`.
 #[derive(Debug, Args)]
 pub struct BenchCnnArgs {
-    /// A drive: the CNN is run on changes between its frames, too
-    pub source: Option<String>,
-    /// Start here, in seconds from the first frame
-    #[arg(long, value_name = "S", allow_negative_numbers = true, requires = "source")]
-    pub from: Option<f64>,
-    /// End here, in seconds from the first frame
-    #[arg(long, value_name = "S", allow_negative_numbers = true, requires = "source")]
-    pub to: Option<f64>,
     /// One JSON object on standard output and nothing else
     #[arg(long)]
     pub json: bool,

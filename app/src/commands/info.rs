@@ -5,7 +5,7 @@ use std::path::Path;
 use deltasteer_data::{SourceInfo, SteeringUnit};
 
 use crate::cli::InfoArgs;
-use crate::model::{CnnMode, Model};
+use crate::model::Model;
 
 /// Runs `info`.
 ///
@@ -67,7 +67,7 @@ fn print_labels(info: &SourceInfo) {
 
 fn print_model(model: &Model) -> anyhow::Result<()> {
     let (config, rnn) = (model.config(), model.rnn());
-    let perception = model.perception(CnnMode::Dense)?;
+    let perception = model.extractor(deltasteer_perception::Device::Cpu)?;
     println!("{}: model {}", model.folder().display(), model.name());
     println!("CNN        {} weights, {} MACs a frame", perception.weight_count(), perception.macs_per_frame());
     println!("  {}", serde_json::to_string(&config.perception)?);

@@ -9,7 +9,7 @@ use super::Exports;
 use super::messages::{CompressedImage, Steering, Work};
 use crate::cli::ExportArgs;
 use crate::drive::{self, Drive};
-use crate::model::{CnnMode, Model};
+use crate::model::Model;
 use crate::pipeline::FrameRange;
 use crate::session::{Session, load_model};
 
@@ -25,7 +25,7 @@ fn run(args: &ExportArgs) -> anyhow::Result<Drive> {
         info: info.clone(),
         model: model.clone(),
         thresholds: model.thresholds(),
-        cnn: CnnMode::Dense,
+        device: deltasteer_perception::Device::Cpu,
         range: Some(FrameRange { first: 0, end: FRAMES }),
     };
     let mut exports = Exports::open(args, &info, &model)?;

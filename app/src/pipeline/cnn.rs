@@ -4,19 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
-use deltasteer_data::rgb_bytes;
-use deltasteer_perception::Perception;
+use deltasteer_perception::{CnnWork, Device, FeatureExtractor};
 
 use super::decode::micros;
 use super::item::{Control, DecodedFrame, Item};
 use super::snapshot::SeenFrame;
 use super::stage::{Events, StageResult, Stop, pass};
-use crate::model::{CnnMode, Model};
+use crate::model::Model;
 
 /// The stage's state between two frames.
 pub(super) struct Cnn {
-    perception: Perception,
-    mode: CnnMode,
+    extractor: FeatureExtractor,
+    device: Device,
     input: Receiver<Item<DecodedFrame>>,
     out: Sender<Item<SeenFrame>>,
     events: Events,
@@ -31,13 +30,13 @@ pub(super) struct Cnn {
 impl Cnn {
     pub fn new(
         model: &Model,
-        mode: CnnMode,
+        device: Device,
         input: Receiver<Item<DecodedFrame>>,
         out: Sender<Item<SeenFrame>>,
         events: Events,
     ) -> anyhow::Result<Self> {
-        let perception = model.perception(mode)?;
-        Ok(Self { perception, mode, input, out, events, live: false, dropped: 0, held: None })
+        let extractor = model.extractor(device)?;
+        Ok(Self { extractor, device, input, out, events, live: false, dropped: 0, held: None })
     }
 
     /// Runs until a neighbour has gone or a frame cannot be computed.
@@ -74,20 +73,18 @@ impl Cnn {
 
     fn see(&mut self, decoded: DecodedFrame) -> StageResult {
         let image = decoded.frame.image;
-        let mut features = vec![0.0; self.perception.feature_count()];
         let start = Instant::now();
-        let (height, width, _) = image.dim();
-        let cnn_work = self.perception.features(rgb_bytes(&image), width, height, &mut features)?;
-        let cnn_us = micros(start);
+        let features = self.extractor.features(image.view())?;
+        let (cnn_us, macs) = (micros(start), self.extractor.macs_per_frame());
         let seen = SeenFrame {
             index: decoded.frame.index,
             time_s: decoded.frame.time_s,
             before: decoded.before,
             image: Arc::new(image),
             steering_true_rad: decoded.frame.steering_true_rad,
-            steering_single_frame_rad: self.perception.single_frame_steering_rad(&features),
-            features,
-            cnn_work,
+            steering_single_frame_rad: self.extractor.single_frame_steering_rad(features.view()),
+            features: features.to_vec(),
+            cnn_work: CnnWork { macs_dense: macs, macs },
             warm_up: decoded.warm_up,
             decode_us: decoded.decode_us,
             cnn_us,
@@ -104,21 +101,17 @@ impl Cnn {
             Control::Opened(info) => {
                 self.live = info.live;
                 self.dropped = 0;
-                self.perception.reset();
                 Control::Opened(info)
             }
-            Control::ColdStart => {
-                self.perception.reset();
-                Control::ColdStart
-            }
             Control::End { skipped, .. } => Control::End { skipped, dropped: self.dropped },
-            Control::UseModel(model) => match model.perception(self.mode) {
-                Ok(perception) => {
-                    self.perception = perception;
+            Control::UseModel(model) => match model.extractor(self.device) {
+                Ok(extractor) => {
+                    self.extractor = extractor;
                     Control::UseModel(model)
                 }
                 Err(error) => return self.events.refuse(format!("use model {}", model.folder().display()), error),
             },
+            Control::ColdStart => Control::ColdStart,
         };
         pass(&self.out, Item::Control(control))
     }

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use deltasteer_data::Source;
+use deltasteer_perception::Device;
 use deltasteer_temporal::Thresholds;
 
 use super::cnn::Cnn;
@@ -15,7 +16,7 @@ use super::decode::{Decode, Run};
 use super::rnn::{Rnn, hand_out};
 use super::snapshot::Event;
 use super::stage::{Events, Wake, spawn};
-use crate::model::{CnnMode, Model};
+use crate::model::Model;
 
 /// Items that may wait between two stages.
 const QUEUE: usize = 4;
@@ -29,8 +30,8 @@ const COMMANDS: usize = 256;
 pub struct Settings {
     /// `None`: as stored with the model.
     pub thresholds: Option<Thresholds>,
-    /// How the CNN runs.
-    pub cnn: CnnMode,
+    /// Where the CNN runs.
+    pub device: Device,
     /// Dense GRU beside the delta GRU.
     pub shadow_dense: bool,
     /// No RNN: [`Event::Seen`] instead of [`Event::Frame`].
@@ -64,7 +65,7 @@ impl Pipeline {
         let (event_tx, event_rx) = bounded(EVENTS);
         let events = Events { sender: event_tx, wake: settings.wake };
         let range = settings.range.unwrap_or(FrameRange { first: 0, end: usize::MAX });
-        let cnn = Cnn::new(&model, settings.cnn, frames_rx, features_tx, events.clone())?;
+        let cnn = Cnn::new(&model, settings.device, frames_rx, features_tx, events.clone())?;
         let decode = Decode {
             source,
             commands: command_rx,

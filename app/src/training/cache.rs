@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
 use deltasteer_perception::augment::DriveAugmentation;
-use deltasteer_perception::{Front, PerceptionConfig};
+use deltasteer_perception::{CellExtractor, Device, PerceptionConfig};
 use half::f16;
 use indicatif::ProgressBar;
+use ndarray::Array2;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
@@ -26,7 +27,10 @@ pub struct Cache {
     folder: PathBuf,
     tensors: Vec<u8>,
     config: PerceptionConfig,
-    /// Hash of trunk and pre-processing.
+    device: Device,
+    /// Values of a row.
+    cells: usize,
+    /// Hash of trunk, pre-processing and device.
     trunk: Vec<u8>,
     /// Seeds the alterations.
     seed: u64,
@@ -37,11 +41,19 @@ impl Cache {
     ///
     /// # Errors
     /// A trunk that cannot be loaded, or a folder that cannot be made.
-    pub fn open(folder: &Path, tensors: &[u8], config: &PerceptionConfig, seed: u64) -> anyhow::Result<Self> {
-        Front::load(tensors, config)?;
+    pub fn open(
+        folder: &Path,
+        tensors: &[u8],
+        config: &PerceptionConfig,
+        device: Device,
+        seed: u64,
+    ) -> anyhow::Result<Self> {
+        let cells = CellExtractor::load(tensors, config, device)?.cell_count();
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        let trunk = trunk_hash(tensors, config)?;
-        Ok(Self { folder: folder.to_owned(), tensors: tensors.to_owned(), config: config.clone(), trunk, seed })
+        let mut trunk = trunk_hash(tensors, config)?;
+        trunk.extend(device.to_string().bytes());
+        let (folder, tensors, config) = (folder.to_owned(), tensors.to_owned(), config.clone());
+        Ok(Self { folder, tensors, config, device, cells, trunk, seed })
     }
 
     /// The alterations of version `version` of a drive.
@@ -60,12 +72,12 @@ impl Cache {
     pub fn fill(&self, part: &mut Part, versions: usize, stop: &AtomicBool, bar: &ProgressBar) -> anyhow::Result<()> {
         let missing: Vec<usize> = (0..versions).filter(|&version| !self.path(part, version).is_file()).collect();
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut fronts =
-            (0..workers).map(|_| Front::load(&self.tensors, &self.config)).collect::<Result<Vec<_>, _>>()?;
+        let load = |_| CellExtractor::load(&self.tensors, &self.config, self.device);
+        let mut extractors = (0..workers).map(load).collect::<Result<Vec<_>, _>>()?;
         bar.inc((part.frames() * (versions - missing.len())) as u64);
         for group in missing.chunks(GROUP) {
             let alterations: Vec<_> = group.iter().map(|&version| self.augmentation(part, version)).collect();
-            let pooled = pool(part.source.as_mut(), part.range, &mut fronts, &alterations, stop, bar)
+            let pooled = pool(part.source.as_mut(), part.range, &mut extractors, &alterations, stop, bar)
                 .with_context(|| part.name.clone())?;
             if pooled.iter().all(|version| version.index.is_empty()) {
                 bail!("{}: not one frame could be read", part.name);
@@ -83,8 +95,7 @@ impl Cache {
     /// A file that is missing or damaged, by name.
     pub fn read(&self, part: &Part, version: usize) -> anyhow::Result<Pooled> {
         let path = self.path(part, version);
-        read(&path, self.config.pooled_count())
-            .with_context(|| format!("{}: damaged; delete it and it is made anew", path.display()))
+        read(&path, self.cells).with_context(|| format!("{}: damaged; delete it and it is made anew", path.display()))
     }
 
     fn path(&self, part: &Part, version: usize) -> PathBuf {
@@ -113,10 +124,11 @@ impl Cache {
     }
 
     fn write(&self, path: &Path, pooled: &Pooled) -> anyhow::Result<()> {
-        let (rows, columns) = (pooled.index.len(), self.config.pooled_count());
+        let (rows, columns) = pooled.values.dim();
+        let values = pooled.values.as_slice().unwrap_or_default();
         let views = [
             ("index", TensorView::new(Dtype::U32, vec![rows], bytemuck::cast_slice(&pooled.index))?),
-            ("pooled", TensorView::new(Dtype::F16, vec![rows, columns], bytemuck::cast_slice(&pooled.values))?),
+            ("pooled", TensorView::new(Dtype::F16, vec![rows, columns], bytemuck::cast_slice(values))?),
         ];
         output::write_whole(path, &safetensors::serialize(views, None)?)
     }
@@ -130,9 +142,10 @@ fn read(path: &Path, columns: usize) -> anyhow::Result<Pooled> {
     if index.dtype() != Dtype::U32 || values.dtype() != Dtype::F16 || values.shape() != [rows, columns] {
         bail!("holds {:?} {:?}, expected F16 [{rows}, {columns}]", values.dtype(), values.shape());
     }
+    let values = values.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect();
     Ok(Pooled {
         index: index.data().chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        values: values.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect(),
+        values: Array2::from_shape_vec((rows, columns), values)?,
     })
 }
 
@@ -151,6 +164,6 @@ pub fn trunk_hash(tensors: &[u8], config: &PerceptionConfig) -> anyhow::Result<V
     let PerceptionConfig { crop_rows_of_480, input_width, input_height, pixel_mean, pixel_scale, .. } = config;
     let PerceptionConfig { trunk, trunk_blocks, cells_across, cells_down, .. } = config;
     hash.update(format!("{crop_rows_of_480:?} {input_width}x{input_height} {pixel_mean} {pixel_scale}"));
-    hash.update(format!("{trunk} {trunk_blocks} {cells_across}x{cells_down}"));
+    hash.update(format!("{} {trunk_blocks} {cells_across}x{cells_down}", serde_json::to_value(trunk)?));
     Ok(hash.finalize().to_vec())
 }

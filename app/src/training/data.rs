@@ -1,12 +1,11 @@
 //! From cached trunk outputs to what the two trainers take.
 
-use std::sync::Arc;
-
 use anyhow::Context;
-use deltasteer_perception::train::{Basis, Drive, Version};
-use deltasteer_perception::{Perception, PerceptionConfig};
+use deltasteer_perception::FeatureExtractor;
+use deltasteer_perception::train::Pca;
 use deltasteer_temporal::train::{DriveLabels, FeatureDrive, Labels};
 use half::f16;
+use ndarray::{Array2, ArrayView2, s};
 
 use super::cache::Cache;
 use super::part::Part;
@@ -16,6 +15,26 @@ use crate::drive::{interrupted, progress_bar};
 
 /// Every n-th frame is enough to find the principal components: neighbours are alike.
 const BASIS_STRIDE: usize = 7;
+
+/// One version of a drive: as recorded, or altered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VersionCoordinates {
+    /// `[frames, components]` of the [`Pca`].
+    pub coordinates: Array2<f16>,
+    /// One angle a frame, radians, positive to the left, corrected for the alteration; NaN where there is none.
+    pub steering_rad: Vec<f32>,
+}
+
+/// All versions of one drive; all have the same number of frames.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriveCoordinates {
+    /// For messages.
+    pub name: String,
+    /// Rows after which time jumps.
+    pub gaps_after: Vec<usize>,
+    /// Version 0 is the drive as recorded.
+    pub versions: Vec<VersionCoordinates>,
+}
 
 /// Training and validation drives, their trunk outputs cached.
 pub struct Parts {
@@ -65,38 +84,37 @@ impl Parts {
     ///
     /// # Errors
     /// A cache file that is damaged, or too few frames.
-    pub fn basis(&self, config: &PerceptionConfig, seed: u64) -> anyhow::Result<Basis> {
-        let inputs = config.pooled_count();
+    pub fn pca(&self, seed: u64) -> anyhow::Result<Pca> {
         let (mut plain, mut varied) = (Vec::new(), Vec::new());
         for part in &self.training {
             for version in 0..self.versions() {
-                let rows = thinned(&self.cache.read(part, version)?, inputs);
+                let cells = self.cache.read(part, version)?.values;
+                let rows = cells.slice(s![..;BASIS_STRIDE, ..]).to_owned();
                 if version == 0 {
                     plain.push(rows.clone());
                 }
                 varied.push(rows);
             }
         }
-        let plain: Vec<&[f16]> = plain.iter().map(Vec::as_slice).collect();
-        let varied: Vec<&[f16]> = varied.iter().map(Vec::as_slice).collect();
-        Basis::fit(&plain, &varied, inputs, self.settings.components, seed).context("principal components")
+        let plain: Vec<ArrayView2<f16>> = plain.iter().map(|rows| rows.view()).collect();
+        let varied: Vec<ArrayView2<f16>> = varied.iter().map(|rows| rows.view()).collect();
+        Pca::fit(&plain, &varied, self.settings.components, seed).context("principal components")
     }
 
-    /// Coordinates and angles of the training and validation drives, each with the rows after which time jumps.
+    /// Coordinates and angles of the training and validation drives.
     ///
     /// # Errors
     /// A cache file that is damaged.
-    #[allow(clippy::type_complexity)] // two lists of the same kind need no name
-    pub fn coordinates(&self, basis: &Basis) -> anyhow::Result<(Vec<(Drive, Vec<usize>)>, Vec<(Drive, Vec<usize>)>)> {
-        let drive = |part: &Part, versions: usize| -> anyhow::Result<(Drive, Vec<usize>)> {
-            let (mut all, mut gaps_after) = (Vec::new(), Vec::new());
-            for version in 0..versions {
+    pub fn coordinates(&self, pca: &Pca) -> anyhow::Result<(Vec<DriveCoordinates>, Vec<DriveCoordinates>)> {
+        let drive = |part: &Part, count: usize| -> anyhow::Result<DriveCoordinates> {
+            let (mut versions, mut gaps_after) = (Vec::new(), Vec::new());
+            for version in 0..count {
                 let pooled = self.cache.read(part, version)?;
-                let coordinates = basis.project(&pooled.values)?;
-                all.push(Version { coordinates, steering_rad: self.angles(part, version, &pooled) });
+                let coordinates = pca.project(pooled.values.view())?;
+                versions.push(VersionCoordinates { coordinates, steering_rad: self.angles(part, version, &pooled) });
                 gaps_after = gaps(part, &pooled);
             }
-            Ok((Drive { name: part.name.clone(), versions: all }, gaps_after))
+            Ok(DriveCoordinates { name: part.name.clone(), gaps_after, versions })
         };
         let training = self.training.iter().map(|part| drive(part, self.versions())).collect::<anyhow::Result<_>>()?;
         let validation = self.validation.iter().map(|part| drive(part, 1)).collect::<anyhow::Result<_>>()?;
@@ -109,41 +127,21 @@ impl Parts {
     /// A cache file that is damaged.
     pub fn feature_sequences(
         &self,
-        perception: &mut Perception,
+        extractor: &FeatureExtractor,
     ) -> anyhow::Result<(Vec<FeatureDrive>, Vec<FeatureDrive>)> {
-        let (inputs, outputs) = (perception.pooled_count(), perception.feature_count());
-        self.sequences(|pooled| {
-            let mut features = vec![0.0; pooled.index.len() * outputs];
-            for (row, features) in pooled.values.chunks_exact(inputs).zip(features.chunks_exact_mut(outputs)) {
-                let row: Vec<f32> = row.iter().map(|value| value.to_f32()).collect();
-                perception.features_from_pooled(&row, features)?;
-            }
-            Ok(features)
-        })
-    }
-
-    fn sequences(
-        &self,
-        mut rows_of: impl FnMut(&Pooled) -> anyhow::Result<Vec<f32>>,
-    ) -> anyhow::Result<(Vec<FeatureDrive>, Vec<FeatureDrive>)> {
-        let mut drive = |part: &Part, versions: usize| -> anyhow::Result<FeatureDrive> {
-            let (mut labels, mut features, mut gaps_after) = (Vec::new(), Vec::<Arc<[f32]>>::new(), Vec::new());
+        let drive = |part: &Part, versions: usize| -> anyhow::Result<FeatureDrive> {
+            let (mut labels, mut features, mut gaps_after) = (Vec::new(), Vec::new(), Vec::new());
             for version in 0..versions {
                 let pooled = self.cache.read(part, version)?;
                 labels.push(Labels { steering_rad: self.angles(part, version, &pooled).into(), teacher_rad: None });
-                features.push(rows_of(&pooled)?.into());
+                let cells = pooled.values.mapv(f16::to_f32);
+                features.push(extractor.features_from_cells(cells.view())?.into_shared());
                 gaps_after = gaps(part, &pooled);
             }
             Ok(FeatureDrive { labels: DriveLabels { name: part.name.clone(), gaps_after, versions: labels }, features })
         };
-        let mut training = Vec::new();
-        for part in &self.training {
-            training.push(drive(part, self.versions())?);
-        }
-        let mut validation = Vec::new();
-        for part in &self.validation {
-            validation.push(drive(part, 1)?);
-        }
+        let training = self.training.iter().map(|part| drive(part, self.versions())).collect::<anyhow::Result<_>>()?;
+        let validation = self.validation.iter().map(|part| drive(part, 1)).collect::<anyhow::Result<_>>()?;
         Ok((training, validation))
     }
 
@@ -163,11 +161,6 @@ impl Parts {
     }
 }
 
-/// Rows of every n-th frame.
-fn thinned(pooled: &Pooled, inputs: usize) -> Vec<f16> {
-    pooled.values.chunks_exact(inputs).step_by(BASIS_STRIDE).flatten().copied().collect()
-}
-
 /// Rows after which time jumps: unreadable frames, and the recording's own gaps.
 fn gaps(part: &Part, pooled: &Pooled) -> Vec<usize> {
     let jump =
@@ -182,7 +175,7 @@ mod tests {
     #[test]
     fn a_missing_frame_is_a_gap() {
         let part = Part::open("road:1,seconds=2").unwrap();
-        let pooled = Pooled { index: vec![0, 1, 2, 5, 6], values: Vec::new() };
+        let pooled = Pooled { index: vec![0, 1, 2, 5, 6], values: Array2::zeros((5, 0)) };
         assert_eq!(gaps(&part, &pooled), [2]);
     }
 }

@@ -1,108 +1,168 @@
 //! The feature layer as an input of the RNN's training, so that both learn together.
 
-use std::sync::Arc;
-
 use deltasteer_perception::PerceptionError;
-use deltasteer_perception::train::{Drive, FrameRef, JointFeatures, JointSettings, TrainableLayer};
-use deltasteer_temporal::train::{DriveLabels, Labels, Parameters, SequenceInputs, Window};
+use deltasteer_perception::train::{OptimiserStep, TrainableLayer};
+use deltasteer_temporal::train::{
+    DriveLabels, InputsStep, Labels, Parameters, SequenceInputs, Window, add_noise, stream_of,
+};
+use half::f16;
+use ndarray::{ArcArray2, Array2, Array3, ArrayView3, s};
+use serde::{Deserialize, Serialize};
+
+use super::data::DriveCoordinates;
+
+/// How the feature layer is held back from memorising while it trains with the RNN.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LayerSettings {
+    /// Seed of the start and of the noise.
+    pub seed: u64,
+    /// Deviation of normal noise on the coordinates, drawn for each frame.
+    pub input_noise: f32,
+    /// Cost of the mean absolute change of a feature from one frame to the next.
+    pub smoothness_l1: f32,
+}
+
+impl Default for LayerSettings {
+    fn default() -> Self {
+        Self { seed: 1, input_noise: 0.5, smoothness_l1: 0.0 }
+    }
+}
 
 /// Perception's layer behind temporal's trait; the two crates do not know each other.
 pub struct JointInputs<'a> {
-    features: JointFeatures,
-    validation: &'a [Drive],
+    layer: &'a mut TrainableLayer,
+    settings: LayerSettings,
+    training: &'a [DriveCoordinates],
+    validation: &'a [DriveCoordinates],
 }
 
 impl<'a> JointInputs<'a> {
     /// `layer` over the coordinates of `training`; `validation` drives are seen whole, without noise.
     ///
     /// # Errors
-    /// A setting out of range, or drives that do not fit the layer.
+    /// [`PerceptionError::Option`] for a setting out of range.
     pub fn new(
-        layer: TrainableLayer,
-        training: &[Drive],
-        validation: &'a [Drive],
-        settings: JointSettings,
+        layer: &'a mut TrainableLayer,
+        training: &'a [DriveCoordinates],
+        validation: &'a [DriveCoordinates],
+        settings: LayerSettings,
     ) -> Result<Self, PerceptionError> {
-        Ok(Self { features: JointFeatures::new(layer, training.to_vec(), settings)?, validation })
-    }
-
-    /// The layer with the parameters last set.
-    pub fn layer(&self) -> &TrainableLayer {
-        self.features.layer()
+        for (field, value) in [("input_noise", settings.input_noise), ("smoothness_l1", settings.smoothness_l1)] {
+            if !(value.is_finite() && value >= 0.0) {
+                let expected = "a finite number, 0 or more";
+                return Err(PerceptionError::Option { field, found: value.to_string(), expected });
+            }
+        }
+        Ok(Self { layer, settings, training, validation })
     }
 }
 
 impl SequenceInputs for JointInputs<'_> {
     fn inputs(&self) -> usize {
-        self.features.layer().features()
+        self.layer.features()
     }
 
-    fn gather(&mut self, step: u64, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String> {
-        let frame = |window: usize, t: usize| {
-            let window = &windows[window];
-            FrameRef { drive: window.drive, version: window.version, frame: window.frame(t) }
-        };
-        self.features.gather(step, windows.len(), frames, frame, x);
-        Ok(())
+    fn fingerprint(&self) -> u64 {
+        let versions = self.training.iter().chain(self.validation).flat_map(|drive| &drive.versions);
+        let values = versions.flat_map(|version| version.coordinates.iter().map(|value| u64::from(value.to_bits())));
+        let start = [self.settings.seed, self.layer.components() as u64, self.layer.features() as u64];
+        // FNV-1a: enough to notice other data.
+        let hash = |hash: u64, value: u64| (hash ^ value).wrapping_mul(0x0100_0000_01b3);
+        start.into_iter().chain(values).fold(0xcbf2_9ce4_8422_2325, hash)
     }
 
-    fn validation(&mut self, drive: usize) -> Result<Arc<[f32]>, String> {
-        Ok(self.features.whole(&self.validation[drive], 0).into())
+    fn gather(&mut self, step: u64, windows: &[Window], frames: usize) -> Result<Array3<f32>, String> {
+        let components = self.layer.components();
+        let mut coordinates = Array3::zeros((frames, windows.len(), components));
+        let mut noise = vec![0.0; components];
+        for (w, window) in windows.iter().enumerate() {
+            let mut rng = stream_of(self.settings.seed, step.wrapping_shl(16) ^ w as u64);
+            let recorded = &self.training[window.drive].versions[window.version].coordinates;
+            for t in 0..frames {
+                noise.fill(0.0);
+                if self.settings.input_noise > 0.0 {
+                    add_noise(&mut rng, self.settings.input_noise, &mut noise);
+                }
+                let row = recorded.row(window.frame(t));
+                let mut to = coordinates.slice_mut(s![t, w, ..]);
+                to.iter_mut().zip(row).zip(&noise).for_each(|((to, value), noise)| *to = value.to_f32() + noise);
+            }
+        }
+        self.layer.forward(coordinates).map_err(|error| error.to_string())
     }
 
-    fn parameters(&self) -> Vec<f32> {
-        self.features.layer().parameters().to_vec()
+    fn validation(&mut self, drive: usize) -> Result<ArcArray2<f32>, String> {
+        let features = features(self.layer, &self.validation[drive], 0).map_err(|error| error.to_string())?;
+        Ok(features.into_shared())
     }
 
-    fn set_parameters(&mut self, values: &[f32]) {
-        self.features.layer_mut().parameters_mut().copy_from_slice(values);
+    fn learns(&self) -> bool {
+        true
     }
 
-    fn backward(&mut self, dx: &[f32], gradient: &mut [f32]) -> Result<(), String> {
-        self.features.backward(dx, gradient);
-        Ok(())
+    fn backward(&mut self, dx: ArrayView3<'_, f32>) -> Result<f64, String> {
+        self.layer.backward(dx, self.settings.smoothness_l1).map_err(|error| error.to_string())
+    }
+
+    fn update(&mut self, step: InputsStep) -> Result<(), String> {
+        let InputsStep { rate, decay, scale, keep } = step;
+        self.layer.update(OptimiserStep { rate, decay, scale, keep }).map_err(|error| error.to_string())
+    }
+
+    fn save(&mut self) -> Result<Vec<u8>, String> {
+        self.layer.save().map_err(|error| error.to_string())
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.layer.restore(bytes).map_err(|error| error.to_string())
     }
 }
 
 /// Name, gaps and angles of `drives` as the RNN's training wants them.
-pub fn labels(drives: &[(Drive, Vec<usize>)]) -> Vec<DriveLabels> {
+pub fn labels(drives: &[DriveCoordinates]) -> Vec<DriveLabels> {
     let version = |steering_rad: &[f32]| Labels { steering_rad: steering_rad.into(), teacher_rad: None };
-    drives
-        .iter()
-        .map(|(drive, gaps_after)| DriveLabels {
-            name: drive.name.clone(),
-            gaps_after: gaps_after.clone(),
-            versions: drive.versions.iter().map(|one| version(&one.steering_rad)).collect(),
-        })
-        .collect()
+    let drive = |drive: &DriveCoordinates| DriveLabels {
+        name: drive.name.clone(),
+        gaps_after: drive.gaps_after.clone(),
+        versions: drive.versions.iter().map(|one| version(&one.steering_rad)).collect(),
+    };
+    drives.iter().map(drive).collect()
 }
 
-/// Divides all features by one number, so that their common standard deviation over the drives as recorded is 1, and
-/// multiplies the RNN's input weights by it, so that no angle changes: a threshold of 1 then means one deviation. Features
-/// keep their sizes beside each other, because a small one matters little.
-pub fn to_unit_deviation(layer: &mut TrainableLayer, training: &[Drive], rnn: &mut Parameters) {
+/// Goes on from the averaged layer with all features divided by one number, so that their common standard deviation over the
+/// drives as recorded is 1, and multiplies the RNN's input weights by it, so that no angle changes: a threshold of 1 then means
+/// one deviation. Features keep their sizes beside each other, because a small one matters little.
+///
+/// # Errors
+/// [`PerceptionError::Candle`].
+pub fn to_unit_deviation(
+    layer: &mut TrainableLayer,
+    training: &[DriveCoordinates],
+    rnn: &mut Parameters,
+) -> Result<(), PerceptionError> {
     let (mut sum, mut squares, mut count) = (0.0f64, 0.0f64, 0.0f64);
     for drive in training {
-        for &feature in &as_recorded(layer, drive) {
+        for &feature in &features(layer, drive, 0)? {
             sum += f64::from(feature);
             squares += f64::from(feature) * f64::from(feature);
             count += 1.0;
         }
     }
     let deviation = (squares / count - (sum / count).powi(2)).max(1e-12).sqrt() as f32;
-    layer.parameters_mut().iter_mut().for_each(|value| *value /= deviation);
+    layer.continue_from_average(deviation)?;
     rnn.scale_inputs(deviation);
+    Ok(())
 }
 
-/// Features `[frames][features]` of a drive as it was recorded.
-pub fn as_recorded(layer: &TrainableLayer, drive: &Drive) -> Vec<f32> {
-    version(layer, drive, 0)
-}
-
-/// Features `[frames][features]` of one version of a drive.
-pub fn version(layer: &TrainableLayer, drive: &Drive, version: usize) -> Vec<f32> {
-    let rows: Vec<f32> = drive.versions[version].coordinates.iter().map(|value| value.to_f32()).collect();
-    let mut features = vec![0.0; rows.len() / layer.components() * layer.features()];
-    layer.forward(&rows, &mut features);
-    features
+/// Features `[frames, features]` of one version of a drive, with the averaged layer.
+///
+/// # Errors
+/// [`PerceptionError::Candle`].
+pub fn features(
+    layer: &TrainableLayer,
+    drive: &DriveCoordinates,
+    version: usize,
+) -> Result<Array2<f32>, PerceptionError> {
+    layer.evaluate(drive.versions[version].coordinates.mapv(f16::to_f32).view())
 }

@@ -5,9 +5,11 @@
 //! - [`cache`]: those outputs on disk, by what they were made from
 //! - [`recipe`]: the settings of a training, from a file and from `--set`
 //! - [`joint`]: the feature layer as an input of the RNN's training
-//! - [`data`]: from cached outputs to what the two trainers take
+//! - [`data`]: from cached outputs to what the RNN's trainer takes
+//! - [`cnn`]: a CNN from scratch on single frames
 
 pub mod cache;
+pub mod cnn;
 pub mod data;
 pub mod joint;
 pub mod part;

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use deltasteer_data::{Frame, Source, rgb_bytes};
-use deltasteer_perception::Front;
+use deltasteer_data::{Frame, Source};
+use deltasteer_perception::CellExtractor;
 use deltasteer_perception::augment::{DriveAugmentation, View};
 use half::f16;
 use indicatif::ProgressBar;
+use ndarray::{Array1, Array2};
 
 use crate::pipeline::FrameRange;
 
@@ -17,14 +18,14 @@ use crate::pipeline::FrameRange;
 pub struct Pooled {
     /// Place of each row's frame in the source.
     pub index: Vec<u32>,
-    /// `[frames][pooled]`.
-    pub values: Vec<f16>,
+    /// `[frames, cells]`.
+    pub values: Array2<f16>,
 }
 
 /// One frame's rows, one a version.
-type Rows = (u32, Vec<Vec<f16>>);
+type Rows = (u32, Vec<Array1<f16>>);
 
-/// Runs the frames of `range` through the trunk in each of the `versions`, each of `fronts` on a thread of its own; `bar`
+/// Runs the frames of `range` through the trunk in each of the `versions`, each of `extractors` on a thread of its own; `bar`
 /// counts frames times versions.
 ///
 /// # Errors
@@ -32,13 +33,13 @@ type Rows = (u32, Vec<Vec<f16>>);
 pub fn pool(
     source: &mut dyn Source,
     range: FrameRange,
-    fronts: &mut [Front],
+    extractors: &mut [CellExtractor],
     versions: &[DriveAugmentation],
     stop: &AtomicBool,
     bar: &ProgressBar,
 ) -> anyhow::Result<Vec<Pooled>> {
     source.seek(range.first)?;
-    let workers = fronts.len();
+    let (workers, cells) = (extractors.len(), extractors.first().map_or(0, CellExtractor::cell_count));
     let (frame_tx, frame_rx) = bounded::<Frame>(2 * workers);
     let (row_tx, row_rx) = bounded::<anyhow::Result<Rows>>(2 * workers);
     let mut rows = std::thread::scope(|scope| -> anyhow::Result<Vec<Rows>> {
@@ -46,11 +47,11 @@ pub fn pool(
             .name("read".into())
             .spawn_scoped(scope, move || read(source, range, stop, &frame_tx))
             .context("thread read")?;
-        for front in fronts {
+        for extractor in extractors {
             let (frames, rows) = (frame_rx.clone(), row_tx.clone());
             std::thread::Builder::new()
                 .name("trunk".into())
-                .spawn_scoped(scope, move || work(front, versions, &frames, &rows))
+                .spawn_scoped(scope, move || work(extractor, versions, &frames, &rows))
                 .context("thread trunk")?;
         }
         drop((frame_rx, row_tx));
@@ -63,12 +64,12 @@ pub fn pool(
         Ok(all)
     })?;
     rows.sort_by_key(|row| row.0);
-    Ok((0..versions.len())
-        .map(|version| Pooled {
-            index: rows.iter().map(|row| row.0).collect(),
-            values: rows.iter().flat_map(|row| row.1[version].iter().copied()).collect(),
-        })
-        .collect())
+    let pooled = |version: usize| {
+        let mut values = Array2::zeros((rows.len(), cells));
+        values.rows_mut().into_iter().zip(&rows).for_each(|(mut to, (_, from))| to.assign(&from[version]));
+        Pooled { index: rows.iter().map(|row| row.0).collect(), values }
+    };
+    Ok((0..versions.len()).map(pooled).collect())
 }
 
 /// Hands out the frames of `range` until the end or an interruption.
@@ -90,13 +91,13 @@ fn read(source: &mut dyn Source, range: FrameRange, stop: &AtomicBool, out: &Sen
 
 /// Computes all versions of each frame that it gets.
 fn work(
-    front: &mut Front,
+    extractor: &mut CellExtractor,
     versions: &[DriveAugmentation],
     frames: &Receiver<Frame>,
     rows: &Sender<anyhow::Result<Rows>>,
 ) {
     for frame in frames {
-        let result = versions_of(front, versions, &frame);
+        let result = versions_of(extractor, versions, &frame);
         let failed = result.is_err();
         if rows.send(result).is_err() || failed {
             return;
@@ -104,19 +105,16 @@ fn work(
     }
 }
 
-fn versions_of(front: &mut Front, versions: &[DriveAugmentation], frame: &Frame) -> anyhow::Result<Rows> {
-    let ((height, width, _), mut pooled) = (frame.image.dim(), vec![0.0; front.config().pooled_count()]);
-    let pixels = rgb_bytes(&frame.image);
-    let wide = front.wide_picture(pixels, width, height)?;
+fn versions_of(extractor: &mut CellExtractor, versions: &[DriveAugmentation], frame: &Frame) -> anyhow::Result<Rows> {
+    let wide = extractor.wide_picture(frame.image.view())?;
     let mut rows = Vec::with_capacity(versions.len());
     for version in versions {
         let view = version.view(frame.index);
-        if view == View::default() {
-            front.pooled(pixels, width, height, &mut pooled)?;
-        } else {
-            front.pooled_altered(&wide, &view, &mut pooled)?;
-        }
-        rows.push(pooled.iter().map(|&value| f16::from_f32(value)).collect());
+        let cells = match view == View::default() {
+            true => extractor.cells(frame.image.view())?,
+            false => extractor.cells_altered(&wide, &view)?,
+        };
+        rows.push(cells.mapv(f16::from_f32));
     }
     Ok((frame.index as u32, rows))
 }

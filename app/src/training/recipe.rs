@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use deltasteer_perception::train::{FeatureSettings, JointSettings};
+use deltasteer_perception::{BackboneName, PerceptionConfig};
 use deltasteer_temporal::train::TrainSettings;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How drives become coordinates; the same for both trainings.
+use super::joint::LayerSettings;
+
+/// How drives become coordinates.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DriveSettings {
@@ -29,14 +31,33 @@ impl Default for DriveSettings {
     }
 }
 
-/// Settings of `train features`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+/// Which frozen network, how much of it, and the cells that its output is averaged to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct FeatureRecipe {
-    /// Drives to coordinates.
-    pub drives: DriveSettings,
-    /// The training itself.
-    pub features: FeatureSettings,
+pub struct BackboneSettings {
+    /// Its name.
+    pub name: BackboneName,
+    /// How many of its blocks are used.
+    pub blocks: usize,
+    /// Cells from left to right.
+    pub cells_across: usize,
+    /// Cells from top to bottom.
+    pub cells_down: usize,
+}
+
+impl Default for BackboneSettings {
+    fn default() -> Self {
+        let PerceptionConfig { trunk, trunk_blocks, cells_across, cells_down, .. } = PerceptionConfig::default();
+        Self { name: trunk, blocks: trunk_blocks, cells_across, cells_down }
+    }
+}
+
+impl BackboneSettings {
+    /// The usual pre-processing in front of this network.
+    pub fn config(&self) -> PerceptionConfig {
+        let Self { name, blocks, cells_across, cells_down } = *self;
+        PerceptionConfig { trunk: name, trunk_blocks: blocks, cells_across, cells_down, ..PerceptionConfig::default() }
+    }
 }
 
 /// Settings of `train rnn`: one or more phases, each of which starts from what the one before it has learned.
@@ -45,6 +66,8 @@ pub struct FeatureRecipe {
 pub struct RnnRecipe {
     /// Drives to coordinates.
     pub drives: DriveSettings,
+    /// The frozen network; not used with frozen features or the trunk of a model folder.
+    pub backbone: BackboneSettings,
     /// Features of a layer that is trained together with the RNN; not used with frozen features.
     pub features: usize,
     /// The phases in their order.
@@ -58,12 +81,13 @@ pub struct Phase {
     /// The RNN's training.
     pub rnn: TrainSettings,
     /// How the feature layer is held back from memorising; not used with frozen features.
-    pub layer: JointSettings,
+    pub layer: LayerSettings,
 }
 
 impl Default for RnnRecipe {
     fn default() -> Self {
-        Self { drives: DriveSettings::default(), features: 32, phases: vec![Phase::default()] }
+        let (drives, backbone) = (DriveSettings::default(), BackboneSettings::default());
+        Self { drives, backbone, features: 32, phases: vec![Phase::default()] }
     }
 }
 

@@ -102,7 +102,7 @@ fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Resul
     let mut table = csv::Writer::from_path(beside.path().join("angles.csv"))?;
     table.write_record(COLUMNS)?;
     let settings = Settings {
-        cnn: crate::model::CnnMode::Dense,
+        device: deltasteer_perception::Device::Cpu,
         thresholds: Some(request.thresholds),
         shadow_dense: true,
         // From the drive's start: what is exported is what the full run gives.

@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
-use deltasteer_data::rgb_bytes;
-use deltasteer_perception::Perception;
+use deltasteer_perception::{Device, FeatureExtractor};
 use ndarray::{Array3, s};
 
 use super::whatif::Wake;
@@ -59,7 +58,7 @@ impl Saliency {
         let hurried = Arc::new(AtomicBool::new(false));
         let (work, busy) = (waiting.clone(), hurried.clone());
         std::thread::Builder::new().name("saliency".to_owned()).spawn(move || {
-            let mut perception = match model.perception(crate::model::CnnMode::Dense) {
+            let mut perception = match model.extractor(Device::Cpu) {
                 Ok(perception) => perception,
                 Err(error) => {
                     let _ = done.send(Err(format!("{error:#}")));
@@ -103,13 +102,12 @@ impl Saliency {
     }
 }
 
-fn map(perception: &mut Perception, job: &Job, hurried: &AtomicBool) -> anyhow::Result<SaliencyMap> {
+fn map(perception: &mut FeatureExtractor, job: &Job, hurried: &AtomicBool) -> anyhow::Result<SaliencyMap> {
     let (height, width, _) = job.image.dim();
     let crop = perception.crop_rect(width, height);
-    let mut features = vec![0.0; perception.feature_count()];
     let mut angle = |image: &Array3<u8>| -> anyhow::Result<f32> {
-        perception.features(rgb_bytes(image), width, height, &mut features)?;
-        Ok(perception.single_frame_steering_rad(&features))
+        let features = perception.features(image.view())?;
+        Ok(perception.single_frame_steering_rad(features.view()))
     };
     let whole = angle(&job.image)?;
     let grey = ndarray::arr1(&mean_colour(&job.image, crop));

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use deltasteer::model::{ModelConfig, ModelParts};
-use deltasteer_perception::{NamedTensor, PerceptionConfig, Storage, from_safetensors, to_safetensors};
+use deltasteer_perception::{NamedTensors, PerceptionConfig, Storage, from_safetensors, to_safetensors};
 use deltasteer_temporal::{Gru, Head, Linear, RnnConfig, Thresholds, weights};
+use ndarray::ArrayD;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -47,16 +48,17 @@ pub fn trunk() -> PathBuf {
 pub const SIZE: usize = 8;
 
 /// The tensors of a model with random weights above the real trunk.
-pub fn random_tensors() -> Vec<NamedTensor> {
-    let config = config().perception;
+pub fn random_tensors() -> NamedTensors {
     let mut tensors = from_safetensors(&std::fs::read(trunk()).unwrap()).unwrap();
-    let pooled = config.pooled_count();
-    let wave = |count: usize, size: f32| (0..count).map(|i| size * (i as f32 * 1.7).sin()).collect::<Vec<f32>>();
-    tensors.push(NamedTensor::new("feature.weight", &[SIZE, pooled], wave(SIZE * pooled, 0.05)));
-    tensors.push(NamedTensor::new("feature.bias", &[SIZE], wave(SIZE, 0.5)));
-    tensors.push(NamedTensor::new("feature.std", &[SIZE], vec![1.0; SIZE]));
-    tensors.push(NamedTensor::new("single_frame.weight", &[1, SIZE], wave(SIZE, 0.1)));
-    tensors.push(NamedTensor::new("single_frame.bias", &[1], vec![0.0]));
+    let mut wave = |name: &str, shape: &[usize], size: f32| {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|i: usize| size * (i as f32 * 1.7).sin()).collect();
+        tensors.insert(name.into(), ArrayD::from_shape_vec(shape, values).unwrap());
+    };
+    wave("feature.weight", &[SIZE, 2560], 0.05);
+    wave("feature.bias", &[SIZE], 0.5);
+    wave("single_frame.weight", &[1, SIZE], 0.1);
+    wave("single_frame.bias", &[1], 0.0);
+    tensors.insert("feature.std".into(), ArrayD::ones(vec![SIZE]));
     tensors
 }
 
@@ -71,7 +73,7 @@ pub fn config() -> ModelConfig {
 }
 
 /// Writes a model folder with random weights; `change` may spoil its perception tensors first.
-pub fn write_model(folder: &Path, change: impl FnOnce(&mut Vec<NamedTensor>)) {
+pub fn write_model(folder: &Path, change: impl FnOnce(&mut NamedTensors)) {
     let mut tensors = random_tensors();
     change(&mut tensors);
     let config = config();

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use deltasteer::model::{ModelConfig, ModelParts};
-use deltasteer_perception::{NamedTensor, PerceptionConfig, Storage, from_safetensors, to_safetensors};
+use deltasteer_perception::{PerceptionConfig, Storage, from_safetensors, to_safetensors};
 use deltasteer_temporal::weights::to_safetensors as rnn_to_safetensors;
 use deltasteer_temporal::{Gru, Head, Linear, RnnConfig, Thresholds};
+use ndarray::ArrayD;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -27,17 +28,21 @@ pub fn write_with(folder: &Path, seed: u64) {
     let trunk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/trunk/efficientnet-lite0.safetensors");
     let mut tensors = from_safetensors(&std::fs::read(trunk).expect("the trunk's weights")).expect("a trunk");
     let mut rng = StdRng::seed_from_u64(5);
-    let pooled = perception.pooled_count();
+    let pooled = 2560;
     let mut random = |count: usize, scale: f32| -> Vec<f32> {
         (0..count).map(|_| scale * rng.random_range(-1.0..1.0_f32)).collect()
     };
-    tensors.extend([
-        NamedTensor::new("feature.weight", &[INPUTS, pooled], random(INPUTS * pooled, 0.05)),
-        NamedTensor::new("feature.bias", &[INPUTS], random(INPUTS, 0.1)),
-        NamedTensor::new("feature.std", &[INPUTS], vec![0.6; INPUTS]),
-        NamedTensor::new("single_frame.weight", &[1, INPUTS], random(INPUTS, 0.05)),
-        NamedTensor::new("single_frame.bias", &[1], vec![0.0]),
-    ]);
+    let array =
+        |shape: &[usize], values: Vec<f32>| ArrayD::from_shape_vec(shape, values).expect("as many as its shape");
+    for (name, values) in [
+        ("feature.weight", array(&[INPUTS, pooled], random(INPUTS * pooled, 0.05))),
+        ("feature.bias", array(&[INPUTS], random(INPUTS, 0.1))),
+        ("feature.std", array(&[INPUTS], vec![0.6; INPUTS])),
+        ("single_frame.weight", array(&[1, INPUTS], random(INPUTS, 0.05))),
+        ("single_frame.bias", array(&[1], vec![0.0])),
+    ] {
+        tensors.insert(name.into(), values);
+    }
     let mut parts = ModelParts {
         config: ModelConfig { perception, temporal: Some(temporal.clone()), training: serde_json::Value::Null },
         tensors: to_safetensors(&tensors, Storage::F32).expect("tensors"),

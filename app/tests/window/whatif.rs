@@ -11,16 +11,13 @@ use crate::bench::Bench;
 /// Every angle and the work of a plain run over the drive, with the features in the 16 bits that the window keeps.
 fn full_run(bench: &Bench, thresholds: Thresholds) -> (Vec<f32>, Totals) {
     let model = deltasteer::model::Model::load(&bench.folder.path().join("model")).unwrap();
-    let mut perception = model.perception(deltasteer::model::CnnMode::Dense).unwrap();
+    let mut extractor = model.extractor(deltasteer_perception::Device::Cpu).unwrap();
     let mut rnn = DeltaRnn::new(model.rnn(), &[thresholds]).unwrap();
     let mut source = deltasteer_data::open(&bench.view().drive.as_ref().unwrap().name).unwrap();
-    let mut features = vec![0.0; perception.feature_count()];
     let mut angles = Vec::new();
     while let Some(frame) = source.next_frame().unwrap() {
-        let (height, width, _) = frame.image.dim();
-        perception.features(deltasteer_data::rgb_bytes(&frame.image), width, height, &mut features).unwrap();
-        features.iter_mut().for_each(|value| *value = f16::from_f32(*value).to_f32());
-        rnn.step(ndarray::ArrayView1::from(&features)).unwrap();
+        let features = extractor.features(frame.image.view()).unwrap();
+        rnn.step(features.mapv(|value| f16::from_f32(value).to_f32()).view()).unwrap();
         angles.push(rnn.output()[0]);
     }
     (angles, rnn.totals())

@@ -12,7 +12,7 @@ pub use render::WidePicture;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use wander::Wander;
-pub(crate) use wander::{normal, uniform};
+pub(crate) use wander::normal;
 
 /// How one frame is altered, in pixels of the trunk's picture (256 x 96) and 8-bit colour values.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,10 @@
 //! Rendering a [`View`] of a frame: geometry, blur, tone, shadow, noise.
 
 use super::View;
+use crate::config::PerceptionConfig;
+use crate::error::PerceptionError;
+use crate::preprocess::Preprocessor;
+use ndarray::ArrayView3;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -16,9 +20,15 @@ pub struct WidePicture {
 }
 
 impl WidePicture {
-    pub(crate) fn new(width: usize, height: usize) -> Self {
+    /// Resizes a frame `[height, width, 3]` as `config` says.
+    pub(crate) fn of(
+        preprocessor: &mut Preprocessor,
+        config: &PerceptionConfig,
+        frame: ArrayView3<'_, u8>,
+    ) -> Result<Self, PerceptionError> {
+        let (width, height) = (config.input_width, config.input_height);
         let margin = height / 8;
-        Self { width, height, margin, pixels: vec![0.0; width * (height + 2 * margin) * 3] }
+        Ok(Self { width, height, margin, pixels: preprocessor.run_wide(frame, margin)? })
     }
 
     /// The altered picture, `[height][width][3]`, values 0 to 255.

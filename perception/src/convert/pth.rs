@@ -2,28 +2,27 @@
 //! in which EfficientNet-Lite0 was published, is a row of five pickles followed by the raw storages.
 
 use crate::error::PerceptionError;
+use crate::weights::NamedTensors;
 use candle_core::pickle::{Object, PthTensors, Stack};
 use candle_core::{DType, Device, Tensor};
+use ndarray::ArrayD;
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::Path;
-
-/// Name to shape and values.
-type Tensors = HashMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// The first pickle of the older format: protocol 2, the number 0x1950a86a20f9469cfc6c, stop.
 const MAGIC: [u8; 15] = [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
 
 /// All floating-point tensors of a checkpoint.
-pub(super) fn read(path: &Path) -> Result<Tensors, PerceptionError> {
+pub(super) fn read(path: &Path) -> Result<NamedTensors, PerceptionError> {
     let bytes = std::fs::read(path).map_err(|error| PerceptionError::file(path, error))?;
     let tensors = if bytes.starts_with(b"PK") { read_zip(path) } else { read_legacy(&bytes) };
     tensors.map_err(|error| PerceptionError::file(path, format!("not a PyTorch checkpoint of plain tensors: {error}")))
 }
 
-fn read_zip(path: &Path) -> candle_core::Result<Tensors> {
+fn read_zip(path: &Path) -> candle_core::Result<NamedTensors> {
     let file = PthTensors::new(path, None)?;
-    let mut tensors = Tensors::new();
+    let mut tensors = NamedTensors::new();
     for name in file.tensor_infos().keys() {
         if let Some(tensor) = file.get(name)? {
             tensors.insert(name.clone(), plain(&tensor)?);
@@ -32,11 +31,15 @@ fn read_zip(path: &Path) -> candle_core::Result<Tensors> {
     Ok(tensors)
 }
 
-fn plain(tensor: &Tensor) -> candle_core::Result<(Vec<usize>, Vec<f32>)> {
-    Ok((tensor.dims().to_vec(), tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?))
+fn plain(tensor: &Tensor) -> candle_core::Result<ArrayD<f32>> {
+    array(tensor.dims(), tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
 }
 
-fn read_legacy(bytes: &[u8]) -> candle_core::Result<Tensors> {
+fn array(shape: &[usize], values: Vec<f32>) -> candle_core::Result<ArrayD<f32>> {
+    ArrayD::from_shape_vec(shape, values).map_err(candle_core::Error::wrap)
+}
+
+fn read_legacy(bytes: &[u8]) -> candle_core::Result<NamedTensors> {
     let Some(rest) = bytes.strip_prefix(&MAGIC) else { candle_core::bail!("unknown first bytes") };
     let mut reader = Cursor::new(rest);
     let mut next = || -> candle_core::Result<Object> {
@@ -64,7 +67,7 @@ fn read_legacy(bytes: &[u8]) -> candle_core::Result<Tensors> {
         storages.insert(key, data);
         rest = after;
     }
-    let mut tensors = Tensors::new();
+    let mut tensors = NamedTensors::new();
     for info in infos {
         let (shape, start) = (info.layout.shape(), info.layout.start_offset());
         let Some(data) = storages.get(&info.path) else { candle_core::bail!("storage {} is missing", info.path) };
@@ -79,7 +82,7 @@ fn read_legacy(bytes: &[u8]) -> candle_core::Result<Tensors> {
         let places = strided_places(shape.dims(), info.layout.stride());
         let values: Option<Vec<f32>> = places.map(|place| stored.get(place).copied()).collect();
         let Some(values) = values else { candle_core::bail!("tensor {} reaches past its storage", info.name) };
-        tensors.insert(info.name, (shape.dims().to_vec(), values));
+        tensors.insert(info.name, array(shape.dims(), values)?);
     }
     Ok(tensors)
 }

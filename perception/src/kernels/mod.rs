@@ -5,14 +5,12 @@
 #![allow(unsafe_code)] // vector intrinsics and unchecked offsets; every entry point asserts its bounds first
 
 mod depthwise;
-mod events;
 mod matmul;
 mod resize;
 mod simd;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use events::{EventCount, EventShape};
 pub(crate) use matmul::{Finish, Gather, PackedMatrix};
 
 /// An instruction set that this CPU has.
@@ -154,20 +152,4 @@ pub(crate) fn depthwise_row(
         (5, 2) => k5s2(set, row),
         _ => unreachable!("the layout knows kernels of 3 and 5 with steps of 1 and 2"),
     }
-}
-
-/// One layer run on changes; see [`EventShape`].
-pub(crate) fn events(
-    set: InstructionSet,
-    shape: EventShape,
-    weights: &[f32],
-    values: &[f32],
-    relu6: bool,
-    theta: f32,
-    sent: &mut [f32],
-    sums: &mut [f32],
-    list: &mut [(u32, f32)],
-) -> EventCount {
-    dispatch!(set, events::layer, (shape: EventShape, weights: &[f32], values: &[f32], relu6: bool, theta: f32,
-        sent: &mut [f32], sums: &mut [f32], list: &mut [(u32, f32)]) -> EventCount)
 }

@@ -143,7 +143,7 @@ impl MotionSensor {
         let (height, width, colours) = frame.dim();
         if height == 0 || width == 0 || colours != 3 {
             let expected = "[height, width, 3] with at least one pixel".to_owned();
-            return Err(PerceptionError::Image { width, height, bytes: frame.len(), expected });
+            return Err(PerceptionError::Image { shape: frame.shape().to_vec(), expected });
         }
         if self.past.back().is_some_and(|last| time_s.total_cmp(&last.time_s).is_lt()) {
             self.reset();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ndarray::{ArcArray2, Array3, ArrayView3, s};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -56,42 +57,80 @@ impl Window {
     }
 }
 
-/// Where the features of windows come from. Fixed features are [`FixedFeatures`]; a feature layer that is trained together
-/// with the RNN implements `parameters`, `set_parameters` and `backward` as well, and the trainer's optimiser, averaging and
-/// checkpoints then take care of its numbers.
+/// Where the features of windows come from. Fixed features are [`FixedFeatures`]. A feature layer that is trained together
+/// with the RNN implements the methods from `learns` on as well: it owns its parameters, its optimiser and their average, and
+/// the trainer tells it when to step and when to save.
 pub trait SequenceInputs {
     /// Features per frame.
     fn inputs(&self) -> usize;
 
-    /// Writes the features of `windows` to `x[frames][windows][inputs]` (frame by frame, see [`Window::frame`]). Random
-    /// numbers, if any, must follow from `step` alone, so that a resumed run goes on as it would have.
+    /// A number that changes with any feature or starting parameter: a checkpoint belongs to one such number.
+    fn fingerprint(&self) -> u64;
+
+    /// The features of `windows`, `[frames, windows, inputs]` (see [`Window::frame`]). Random numbers, if any, must follow from
+    /// `step` alone, so that a resumed run goes on as it would have.
     ///
     /// # Errors
     /// A message for the user.
-    fn gather(&mut self, step: u64, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String>;
+    fn gather(&mut self, step: u64, windows: &[Window], frames: usize) -> Result<Array3<f32>, String>;
 
-    /// All features `[frames][inputs]` of validation drive `drive`, with the parameters last set.
+    /// All features `[frames, inputs]` of validation drive `drive`, with the averaged parameters.
     ///
     /// # Errors
     /// A message for the user.
-    fn validation(&mut self, drive: usize) -> Result<Arc<[f32]>, String>;
+    fn validation(&mut self, drive: usize) -> Result<ArcArray2<f32>, String>;
 
-    /// The trainable numbers; empty for fixed features.
-    fn parameters(&self) -> Vec<f32> {
-        Vec::new()
+    /// Whether there is anything to train.
+    fn learns(&self) -> bool {
+        false
     }
 
-    /// Sets the trainable numbers.
-    fn set_parameters(&mut self, _values: &[f32]) {}
-
-    /// Adds to `gradient` (as long as `parameters`) what follows from `dx[frames][windows][inputs]`, the loss's gradient by
-    /// what the last `gather` wrote.
+    /// Computes the gradient by its own parameters from `dx[frames, windows, inputs]`, the loss's gradient by what the last
+    /// `gather` returned. Returns the square of the gradient's norm.
     ///
     /// # Errors
     /// A message for the user.
-    fn backward(&mut self, _dx: &[f32], _gradient: &mut [f32]) -> Result<(), String> {
+    fn backward(&mut self, _dx: ArrayView3<'_, f32>) -> Result<f64, String> {
+        Ok(0.0)
+    }
+
+    /// One step of its optimiser along the gradient of the last `backward`.
+    ///
+    /// # Errors
+    /// A message for the user.
+    fn update(&mut self, _step: InputsStep) -> Result<(), String> {
         Ok(())
     }
+
+    /// Parameters and their average as bytes. The optimiser's moments start anew after this call, so that a run that is resumed
+    /// from these bytes goes on as this one does.
+    ///
+    /// # Errors
+    /// A message for the user.
+    fn save(&mut self) -> Result<Vec<u8>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Takes back what `save` returned.
+    ///
+    /// # Errors
+    /// A message for the user: bytes of another layer.
+    fn restore(&mut self, _bytes: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// One optimiser step of a layer that is trained together with the RNN.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InputsStep {
+    /// Learning rate.
+    pub rate: f32,
+    /// Weight decay per unit of learning rate.
+    pub decay: f32,
+    /// Factor on the gradient: below 1 where the common norm was clipped.
+    pub scale: f32,
+    /// Share of the averaged parameters that stays.
+    pub keep: f32,
 }
 
 /// A drive with features that do not change in training.
@@ -99,15 +138,15 @@ pub trait SequenceInputs {
 pub struct FeatureDrive {
     /// Name, gaps and labels.
     pub labels: DriveLabels,
-    /// Features `[frames][inputs]`, one array for each version of the labels.
-    pub features: Vec<Arc<[f32]>>,
+    /// Features `[frames, inputs]`, one array for each version of the labels.
+    pub features: Vec<ArcArray2<f32>>,
 }
 
 /// Features computed beforehand.
 pub struct FixedFeatures {
     inputs: usize,
-    training: Vec<Vec<Arc<[f32]>>>,
-    validation: Vec<Arc<[f32]>>,
+    training: Vec<Vec<ArcArray2<f32>>>,
+    validation: Vec<ArcArray2<f32>>,
 }
 
 /// The drives to train on and those to validate on.
@@ -147,20 +186,12 @@ fn check_features(inputs: usize, drive: &FeatureDrive) -> Result<(), TrainError>
         ));
     }
     for (version, features) in drive.features.iter().enumerate() {
-        let expected = drive.labels.frames() * inputs;
-        if features.len() != expected {
-            return fail(format!(
-                "version {version} has {} features, expected {expected} (frames * {inputs})",
-                features.len()
-            ));
+        let expected = [drive.labels.frames(), inputs];
+        if features.shape() != expected {
+            return fail(format!("version {version} has features {:?}, expected {expected:?}", features.shape()));
         }
-        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
-            return fail(format!(
-                "version {version}: feature {} of frame {} is {}",
-                at % inputs,
-                at / inputs,
-                features[at]
-            ));
+        if let Some(((frame, feature), value)) = features.indexed_iter().find(|(_, x)| !x.is_finite()) {
+            return fail(format!("version {version}: feature {feature} of frame {frame} is {value}"));
         }
     }
     Ok(())
@@ -171,21 +202,30 @@ impl SequenceInputs for FixedFeatures {
         self.inputs
     }
 
-    fn gather(&mut self, _step: u64, windows: &[Window], frames: usize, x: &mut [f32]) -> Result<(), String> {
-        let n = self.inputs;
+    fn fingerprint(&self) -> u64 {
+        let arrays = self.training.iter().flatten().chain(&self.validation);
+        fnv1a(arrays.flat_map(|array| array.iter().map(|x| u64::from(x.to_bits()))))
+    }
+
+    fn gather(&mut self, _step: u64, windows: &[Window], frames: usize) -> Result<Array3<f32>, String> {
+        let mut x = Array3::zeros((frames, windows.len(), self.inputs));
         for (w, window) in windows.iter().enumerate() {
             let features = &self.training[window.drive][window.version];
             for t in 0..frames {
-                let from = window.frame(t) * n;
-                x[(t * windows.len() + w) * n..][..n].copy_from_slice(&features[from..from + n]);
+                x.slice_mut(s![t, w, ..]).assign(&features.row(window.frame(t)));
             }
         }
-        Ok(())
+        Ok(x)
     }
 
-    fn validation(&mut self, drive: usize) -> Result<Arc<[f32]>, String> {
+    fn validation(&mut self, drive: usize) -> Result<ArcArray2<f32>, String> {
         Ok(self.validation[drive].clone())
     }
+}
+
+/// FNV-1a: enough to notice other data.
+pub(super) fn fnv1a(values: impl Iterator<Item = u64>) -> u64 {
+    values.fold(0xcbf2_9ce4_8422_2325, |hash, value| (hash ^ value).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Draws windows, each start equally often.
@@ -314,7 +354,10 @@ mod tests {
         odd.versions.push(short);
         let error = WindowSampler::new(&[odd], 8, 0).err().unwrap().to_string();
         assert!(error.contains("`test`") && error.contains("version 2 has 4 labels"), "{error}");
-        let drive = FeatureDrive { labels: drive(2, vec![]), features: vec![vec![0.0, f32::NAN, 0.0, 0.0].into(); 2] };
+        let drive = FeatureDrive {
+            labels: drive(2, vec![]),
+            features: vec![ndarray::arr2(&[[0.0, f32::NAN], [0.0, 0.0]]).into(); 2],
+        };
         let error = FixedFeatures::new(2, &[drive], &[]).err().unwrap().to_string();
         assert!(error.contains("feature 1 of frame 0 is NaN"), "{error}");
     }

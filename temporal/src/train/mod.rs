@@ -10,7 +10,7 @@
 //! let labels = |frames| Labels { steering_rad: vec![0.1; frames].into(), teacher_rad: None };
 //! let drive = |frames| FeatureDrive {
 //!     labels: DriveLabels { name: "straight".into(), gaps_after: vec![], versions: vec![labels(frames)] },
-//!     features: vec![vec![0.5; frames * 2].into()], // [frames][2 inputs]
+//!     features: vec![ndarray::Array2::from_elem((frames, 2), 0.5).into()], // [frames, inputs]
 //! };
 //! let (training, validation) = (vec![drive(40)], vec![drive(20)]);
 //! let mut features = FixedFeatures::new(2, &training, &validation)?;
@@ -45,7 +45,7 @@ mod step;
 mod stream;
 mod trainer;
 
-pub use data::{DriveLabels, FeatureDrive, FixedFeatures, Labels, SequenceInputs, TrainingData, Window};
+pub use data::{DriveLabels, FeatureDrive, FixedFeatures, InputsStep, Labels, SequenceInputs, TrainingData, Window};
 pub use error::TrainError;
 pub use parameters::Parameters;
 pub use random::{add_noise, stream_of};

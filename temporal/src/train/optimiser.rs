@@ -24,18 +24,8 @@ impl AdamW {
         Self { moment1: vec![0.0; rate.len()], moment2: vec![0.0; rate.len()], rate, decay }
     }
 
-    /// One step, number `step` from 0; `gradient` is clipped on the way. Returns the gradient's norm before clipping.
-    pub fn step(
-        &mut self,
-        settings: &OptimiserSettings,
-        step: u64,
-        steps: u64,
-        values: &mut [f32],
-        gradient: &[f32],
-    ) -> f64 {
-        let norm = gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt();
-        let clip = (f64::from(settings.clip_norm) / norm.max(1e-12)).min(1.0) as f32;
-        let rate = learning_rate(settings, step, steps);
+    /// One step, number `step` from 0, with learning rate `rate` along `clip` times `gradient`.
+    pub fn step(&mut self, rate: f32, clip: f32, step: u64, values: &mut [f32], gradient: &[f32]) {
         let t = step as f64 + 1.0;
         let correct1 = 1.0 / (1.0 - f64::from(BETA1).powf(t)) as f32;
         let correct2 = 1.0 / (1.0 - f64::from(BETA2).powf(t)) as f32;
@@ -46,7 +36,6 @@ impl AdamW {
             let direction = self.moment1[i] * correct1 / ((self.moment2[i] * correct2).sqrt() + EPSILON);
             values[i] -= rate * self.rate[i] * (direction + self.decay[i] * values[i]);
         }
-        norm
     }
 }
 
@@ -60,10 +49,19 @@ pub(super) fn learning_rate(settings: &OptimiserSettings, step: u64, steps: u64)
     settings.learning_rate * (settings.final_share + (1.0 - settings.final_share) * cosine)
 }
 
-/// Draws `average` towards `values`. Early steps weigh more, so that the average does not remember the random start.
-pub(super) fn average(average: &mut [f32], values: &[f32], decay: f32, step: u64) {
-    let keep = decay.min((1.0 + step as f32) / (10.0 + step as f32));
-    let keep = if decay == 0.0 { 0.0 } else { keep };
+/// The factor on a gradient whose norm is cut to `clip_norm`.
+pub(super) fn clip_factor(norm: f64, clip_norm: f32) -> f32 {
+    (f64::from(clip_norm) / norm.max(1e-12)).min(1.0) as f32
+}
+
+/// Share of the average that stays at step `step`. Early steps weigh more, so that the average does not remember the random
+/// start.
+pub(super) fn keep(decay: f32, step: u64) -> f32 {
+    if decay == 0.0 { 0.0 } else { decay.min((1.0 + step as f32) / (10.0 + step as f32)) }
+}
+
+/// Draws `average` towards `values`.
+pub(super) fn average(average: &mut [f32], values: &[f32], keep: f32) {
     for (mean, value) in average.iter_mut().zip(values) {
         *mean = keep * *mean + (1.0 - keep) * value;
     }
@@ -80,7 +78,7 @@ mod tests {
         let mut adam = AdamW::new(vec![1.0; 2], vec![0.0; 2]);
         for step in 0..600 {
             let gradient = [2.0 * (values[0] - 0.3), 20.0 * (values[1] - 0.7)];
-            adam.step(&settings, step, 600, &mut values, &gradient);
+            adam.step(learning_rate(&settings, step, 600), 1.0, step, &mut values, &gradient);
         }
         assert!((values[0] - 0.3).abs() < 1e-3 && (values[1] - 0.7).abs() < 1e-3, "{values:?}");
     }

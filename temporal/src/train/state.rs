@@ -55,7 +55,7 @@ pub(super) struct Record {
     pub elapsed_s: f64,
 }
 
-/// Record and arrays. The arrays hold the RNN's numbers, then those of the sequence inputs.
+/// Record and arrays.
 #[derive(Clone)]
 pub(super) struct State {
     pub record: Record,
@@ -65,6 +65,9 @@ pub(super) struct State {
     pub moment2: Vec<f32>,
     /// The best state's averaged numbers.
     pub best: Vec<f32>,
+    /// What the sequence inputs saved, and what they had saved in the best state.
+    pub inputs: Vec<u8>,
+    pub best_inputs: Vec<u8>,
     /// 1 where a weight lives, 0 where it is pruned.
     pub alive: Vec<f32>,
     /// The cell's state after the last step's windows.
@@ -93,6 +96,10 @@ impl State {
         let mut views = Vec::new();
         for (name, array) in self.arrays() {
             let view = TensorView::new(Dtype::F32, vec![array.len()], bytemuck::cast_slice(array));
+            views.push((name, view.map_err(|e| fail(format!("cannot be written: {e}")))?));
+        }
+        for (name, bytes) in [("inputs", &self.inputs), ("best_inputs", &self.best_inputs)] {
+            let view = TensorView::new(Dtype::U8, vec![bytes.len()], bytes);
             views.push((name, view.map_err(|e| fail(format!("cannot be written: {e}")))?));
         }
         let bytes = safetensors::serialize(views, Some(HashMap::from([("training".to_owned(), json)])))
@@ -140,6 +147,9 @@ impl State {
             Ok(view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
         };
         let array = |name: &str| array_of(name, len);
+        let bytes_of = |name: &str| {
+            tensors.tensor(name).map(|view| view.data().to_vec()).map_err(|e| fail(format!("tensor `{name}`: {e}")))
+        };
         let carried = Carried {
             h: array_of("carried_h", cold.h.len())?,
             h_ref: array_of("carried_h_ref", cold.h_ref.len())?,
@@ -153,6 +163,8 @@ impl State {
             moment1: array("moment1")?,
             moment2: array("moment2")?,
             best: array("best")?,
+            inputs: bytes_of("inputs")?,
+            best_inputs: bytes_of("best_inputs")?,
             alive: array("alive")?,
         })
     }

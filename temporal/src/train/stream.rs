@@ -1,5 +1,6 @@
 //! Validation: a drive streamed frame by frame from a cold start through the delta GRU, walking only transmitted columns.
 
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::parameters::Parameters;
@@ -48,8 +49,12 @@ impl StreamCount {
     }
 }
 
-/// Streams `features[frames][inputs]`; returns the angle of every frame, radians, and the work done.
-pub fn stream(parameters: &Parameters, thresholds: &ColumnThresholds, features: &[f32]) -> (Vec<f32>, StreamCount) {
+/// Streams `features[frames, inputs]`; returns the angle of every frame, radians, and the work done.
+pub fn stream(
+    parameters: &Parameters,
+    thresholds: &ColumnThresholds,
+    features: ArrayView2<'_, f32>,
+) -> (Vec<f32>, StreamCount) {
     let (inputs, hidden) = (parameters.inputs(), parameters.hidden());
     let mut cell = Streaming {
         p: parameters,
@@ -60,7 +65,8 @@ pub fn stream(parameters: &Parameters, thresholds: &ColumnThresholds, features: 
         h: vec![0.0; hidden],
     };
     let mut count = StreamCount::default();
-    let steering = features.chunks_exact(inputs).map(|x| {
+    let features = features.as_standard_layout();
+    let steering = features.as_slice().unwrap_or_default().chunks_exact(inputs).map(|x| {
         count.frames += 1;
         count.columns_x[0] += send(x, &mut cell.x_ref, &thresholds.theta_x, parameters.w_x(), &mut cell.m_x);
         count.columns_h[0] += send(&cell.h, &mut cell.h_ref, &thresholds.theta_h, parameters.w_h(), &mut cell.m_h);

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use ndarray::{Array3, ArrayView3};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::bptt::{Carried, Events, SPARSE_BELOW, Tape, Technique};
-use super::data::{TrainingData, Window, WindowSampler, check_labels};
+use super::data::{InputsStep, TrainingData, Window, WindowSampler, check_labels, fnv1a};
 use super::error::TrainError;
 use super::hold::DeltaCost;
 use super::optimiser::{self, AdamW};
@@ -58,8 +59,6 @@ pub struct Trained {
     pub parameters: Parameters,
     /// The thresholds that belong to them.
     pub thresholds: ColumnThresholds,
-    /// The numbers of the jointly trained sequence inputs that belong to them; empty for fixed features.
-    pub inputs_parameters: Vec<f32>,
     /// Figures of the state kept.
     pub best: Option<Validation>,
     /// All validations.
@@ -99,7 +98,8 @@ impl Trained {
 /// Trains a GRU with a linear steering head.
 ///
 /// Starts from `initial` if given (its sizes must fit), else from random weights. With the same settings, data and initial
-/// weights the result is the same to the last bit on one machine, interrupted and resumed or not.
+/// weights the result is the same to the last bit on one machine, interrupted and resumed or not. Inputs that learn hold the
+/// parameters that belong to the result afterwards.
 ///
 /// # Errors
 /// [`TrainError`]: a setting out of range, a drive of the wrong shape, a checkpoint of another run, or a loss that is no longer
@@ -114,7 +114,7 @@ pub fn train_rnn(
     settings.check()?;
     let mut trainer = Trainer::new(data, settings, initial, control)?;
     let finished = trainer.run(control, progress)?;
-    Ok(trainer.finish(finished))
+    trainer.finish(finished)
 }
 
 struct Trainer<'a, 's> {
@@ -127,6 +127,8 @@ struct Trainer<'a, 's> {
     state: State,
     /// Step of the last checkpoint written.
     kept_step: u64,
+    /// Whether the validation just made is the best: the inputs' state belongs to it.
+    keep_inputs: bool,
     tapes: Vec<Tape>,
 }
 
@@ -154,19 +156,24 @@ impl<'a, 's> Trainer<'a, 's> {
             }
             None => Parameters::random(inputs, settings.hidden, &mut rng),
         };
-        let values = [start.values.clone(), data.inputs.parameters()].concat();
-        let (rate, decay) = rates(&start, values.len(), settings);
+        let values = start.values.clone();
+        let (rate, decay) = rates(&start, settings);
         let fingerprint = fingerprint(&data, &values);
         let cold = Carried::cold(settings.batch, inputs, settings.hidden);
         let state = match control.checkpoint.filter(|path| path.exists()) {
-            Some(path) => State::load(path, settings, fingerprint, values.len(), &cold)?,
+            Some(path) => {
+                let state = State::load(path, settings, fingerprint, values.len(), &cold)?;
+                data.inputs.restore(&state.inputs).map_err(TrainError::Inputs)?;
+                state
+            }
             None => fresh_state(settings, fingerprint, values, cold),
         };
         let mut adam = AdamW::new(rate, decay);
         adam.moment1.copy_from_slice(&state.moment1);
         adam.moment2.copy_from_slice(&state.moment2);
         let kept_step = state.record.step;
-        Ok(Self { data, settings, sampler, shape: start, adam, state, kept_step, tapes: Vec::new() })
+        let (keep_inputs, tapes) = (false, Vec::new());
+        Ok(Self { data, settings, sampler, shape: start, adam, state, kept_step, keep_inputs, tapes })
     }
 
     /// Trains until all steps are taken (true) or the interruption flag is set (false).
@@ -175,7 +182,10 @@ impl<'a, 's> Trainer<'a, 's> {
         let before = self.state.record.elapsed_s;
         while self.state.record.step < self.settings.steps {
             if control.interrupt.is_some_and(|flag| flag.load(Ordering::Relaxed)) {
-                self.save(control)?;
+                // Inputs that learn can only be saved where an uninterrupted run saves them: see `SequenceInputs::save`.
+                if !self.data.inputs.learns() {
+                    self.save(control)?;
+                }
                 return Ok(false);
             }
             let (loss, gradient_norm, window_savings) = self.step(control)?;
@@ -207,37 +217,46 @@ impl<'a, 's> Trainer<'a, 's> {
         let mut rng = stream_of(settings.seed, number);
         let windows = self.next_windows(&mut rng);
         let parameters = self.parameters(&self.state.values);
-        let mut x = vec![0.0; settings.window * settings.batch * parameters.inputs()];
-        let split = parameters.values.len();
-        if self.state.values.len() > split {
-            self.data.inputs.set_parameters(&self.state.values[split..]);
-        }
-        self.data.inputs.gather(number, &windows, settings.window, &mut x).map_err(TrainError::Inputs)?;
+        let x = self.data.inputs.gather(number, &windows, settings.window).map_err(TrainError::Inputs)?;
+        let x = standard(x, [settings.window, settings.batch, parameters.inputs()])?;
         let technique = self.technique(&parameters);
         let (drives, start) = (&self.data.training, &self.state.carried);
         let result =
             step::run(settings, &technique, &parameters, drives, &windows, &x, start, &mut rng, &mut self.tapes)?;
         let mut gradient = result.gradient.values;
-        gradient.resize(self.state.values.len(), 0.0);
-        if !result.dx.is_empty() && gradient.len() > split {
-            self.data.inputs.backward(&result.dx, &mut gradient[split..]).map_err(TrainError::Inputs)?;
+        let mut inputs_square = 0.0;
+        if technique.want_dx {
+            let shape = (settings.window, settings.batch, parameters.inputs());
+            let dx =
+                ArrayView3::from_shape(shape, &result.dx).map_err(|error| TrainError::Inputs(error.to_string()))?;
+            inputs_square = self.data.inputs.backward(dx).map_err(TrainError::Inputs)?;
         }
         if settings.learned.is_some_and(|learned| !learned.per_column) {
             share_gradient(&mut gradient[self.shape.log_theta_x_range()]);
             share_gradient(&mut gradient[self.shape.log_theta_h_range()]);
         }
-        let sum: f64 = gradient.iter().map(|g| f64::from(*g)).sum();
-        if !result.loss.is_finite() || !sum.is_finite() {
+        let norm = (gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>() + inputs_square).sqrt();
+        if !result.loss.is_finite() || !norm.is_finite() {
             let place = control.checkpoint.map(|path| format!(" in {}", path.display())).unwrap_or_default();
             return Err(TrainError::Diverged { step: number + 1, loss: result.loss, kept_step: self.kept_step, place });
         }
-        let norm = self.adam.step(&settings.optimiser, number, settings.steps, &mut self.state.values, &gradient);
+        let (rate, clip) = (
+            optimiser::learning_rate(&settings.optimiser, number, settings.steps),
+            optimiser::clip_factor(norm, settings.optimiser.clip_norm),
+        );
+        let keep = optimiser::keep(settings.optimiser.average, number);
+        self.adam.step(rate, clip, number, &mut self.state.values, &gradient);
+        if technique.want_dx {
+            let (rate, decay) = (rate * settings.optimiser.inputs_rate, settings.optimiser.inputs_decay);
+            let step = InputsStep { rate, decay, scale: clip, keep };
+            self.data.inputs.update(step).map_err(TrainError::Inputs)?;
+        }
         if let Some(sparsity) = &settings.sparsity {
             let matrices = [self.shape.w_x_range(), self.shape.w_h_range()];
             sparsity::prune(sparsity, number + 1, settings.steps, matrices, &self.state.values, &mut self.state.alive);
             self.state.values.iter_mut().zip(&self.state.alive).for_each(|(value, alive)| *value *= alive);
         }
-        optimiser::average(&mut self.state.average, &self.state.values, settings.optimiser.average, number);
+        optimiser::average(&mut self.state.average, &self.state.values, keep);
         if settings.sparsity.is_some() {
             self.state.average.iter_mut().zip(&self.state.alive).for_each(|(value, alive)| *value *= alive);
         }
@@ -316,16 +335,15 @@ impl<'a, 's> Trainer<'a, 's> {
             rounding: settings.rounding,
             burn_in: settings.burn_in,
             smooth: settings.learned.is_some() || delta.beta_event > 0.0,
-            want_dx: self.state.values.len() > parameters.values.len() && settings.optimiser.inputs_rate > 0.0,
             sparse_below: SPARSE_BELOW,
+            want_dx: self.data.inputs.learns() && settings.optimiser.inputs_rate > 0.0,
         }
     }
 
-    /// The RNN's part of an array.
+    /// An array's numbers as parameters.
     fn parameters(&self, values: &[f32]) -> Parameters {
         let mut parameters = self.shape.clone();
-        let len = parameters.values.len();
-        parameters.values.copy_from_slice(&values[..len]);
+        parameters.values.copy_from_slice(values);
         parameters
     }
 
@@ -335,10 +353,6 @@ impl<'a, 's> Trainer<'a, 's> {
             return Ok(None);
         }
         let parameters = self.parameters(&self.state.average);
-        let split = parameters.values.len();
-        if self.state.values.len() > split {
-            self.data.inputs.set_parameters(&self.state.average[split..]);
-        }
         let (rmse_rad, count) = self.stream_validation(&parameters, 1.0)?;
         let mut nearby_rmse_rad = rmse_rad;
         if self.settings.theta_x > 0.0 || self.settings.theta_h > 0.0 {
@@ -355,6 +369,7 @@ impl<'a, 's> Trainer<'a, 's> {
         if better || self.settings.validation.keep_last {
             self.state.record.best = Some(validation.clone());
             self.state.best.copy_from_slice(&self.state.average);
+            self.keep_inputs = true;
         }
         Ok(Some(validation))
     }
@@ -367,7 +382,7 @@ impl<'a, 's> Trainer<'a, 's> {
         let (mut sum, mut frames) = (0.0, 0u64);
         for (index, drive) in self.data.validation.iter().enumerate() {
             let features = self.data.inputs.validation(index).map_err(TrainError::Inputs)?;
-            let (steering, drive_count) = stream(parameters, &thresholds, &features);
+            let (steering, drive_count) = stream(parameters, &thresholds, features.view());
             count.add(&drive_count);
             let labels = drive.versions[0].steering_rad.iter();
             for (predicted, label) in steering.iter().zip(labels).filter(|(_, label)| !label.is_nan()) {
@@ -378,7 +393,12 @@ impl<'a, 's> Trainer<'a, 's> {
         Ok(((sum / frames.max(1) as f64).sqrt(), count))
     }
 
+    /// Takes the inputs' state after a validation, and writes the checkpoint.
     fn save(&mut self, control: Control) -> Result<(), TrainError> {
+        self.state.inputs = self.data.inputs.save().map_err(TrainError::Inputs)?;
+        if std::mem::take(&mut self.keep_inputs) {
+            self.state.best_inputs.clone_from(&self.state.inputs);
+        }
         if let Some(path) = control.checkpoint {
             self.state.moment1.copy_from_slice(&self.adam.moment1);
             self.state.moment2.copy_from_slice(&self.adam.moment2);
@@ -388,18 +408,21 @@ impl<'a, 's> Trainer<'a, 's> {
         Ok(())
     }
 
-    fn finish(self, finished: bool) -> Trained {
-        let kept = if self.state.record.best.is_some() { &self.state.best } else { &self.state.average };
+    fn finish(self, finished: bool) -> Result<Trained, TrainError> {
+        let best = self.state.record.best.is_some();
+        let kept = if best { &self.state.best } else { &self.state.average };
+        if best && finished {
+            self.data.inputs.restore(&self.state.best_inputs).map_err(TrainError::Inputs)?;
+        }
         let parameters = self.parameters(kept);
-        Trained {
+        Ok(Trained {
             thresholds: ColumnThresholds::of(&parameters, self.settings.theta_x, self.settings.theta_h),
-            inputs_parameters: kept[parameters.values.len()..].to_vec(),
             parameters,
             best: self.state.record.best,
             history: self.state.record.history,
             finished,
             elapsed_s: self.state.record.elapsed_s,
-        }
+        })
     }
 }
 
@@ -419,6 +442,8 @@ fn fresh_state(settings: &TrainSettings, data: u64, values: Vec<f32>, carried: C
         },
         average: values.clone(),
         best: values.clone(),
+        inputs: Vec::new(),
+        best_inputs: Vec::new(),
         moment1: zeros.clone(),
         moment2: zeros,
         alive: vec![1.0; values.len()],
@@ -428,7 +453,8 @@ fn fresh_state(settings: &TrainSettings, data: u64, values: Vec<f32>, carried: C
 }
 
 /// Each number's factor on the learning rate, and its decay.
-fn rates(shape: &Parameters, len: usize, settings: &TrainSettings) -> (Vec<f32>, Vec<f32>) {
+fn rates(shape: &Parameters, settings: &TrainSettings) -> (Vec<f32>, Vec<f32>) {
+    let len = shape.values.len();
     let mut rate = vec![1.0; len];
     let theta_rate = settings.learned.map_or(0.0, |learned| learned.rate);
     rate[shape.log_theta_x_range().start..shape.log_theta_h_range().end].fill(theta_rate);
@@ -436,8 +462,6 @@ fn rates(shape: &Parameters, len: usize, settings: &TrainSettings) -> (Vec<f32>,
     for range in [shape.w_x_range(), shape.w_h_range(), shape.head_w_range()] {
         decay[range].fill(settings.optimiser.weight_decay);
     }
-    decay[shape.values.len()..].fill(settings.optimiser.inputs_decay);
-    rate[shape.values.len()..].fill(settings.optimiser.inputs_rate);
     (rate, decay)
 }
 
@@ -447,17 +471,21 @@ fn share_gradient(gradient: &mut [f32]) {
     gradient.fill(sum);
 }
 
-/// FNV-1a over sizes, labels and starting numbers: tells whether a checkpoint belongs to this run.
-fn fingerprint(data: &TrainingData, values: &[f32]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut add = |bits: u64| hash = (hash ^ bits).wrapping_mul(0x100_0000_01b3);
-    for drive in data.training.iter().chain(&data.validation) {
-        add(drive.frames() as u64);
-        drive.gaps_after.iter().for_each(|gap| add(*gap as u64));
-        for labels in &drive.versions {
-            labels.steering_rad.iter().for_each(|x| add(u64::from(x.to_bits())));
-        }
+/// The values of an array of the expected shape, row after row.
+fn standard(x: Array3<f32>, expected: [usize; 3]) -> Result<Vec<f32>, TrainError> {
+    if x.shape() != expected {
+        return Err(TrainError::Inputs(format!("features of shape {:?}, expected {expected:?}", x.shape())));
     }
-    values.iter().for_each(|x| add(u64::from(x.to_bits())));
-    hash
+    let x = if x.is_standard_layout() { x } else { x.as_standard_layout().into_owned() };
+    Ok(x.into_raw_vec_and_offset().0)
+}
+
+/// Hash of sizes, labels, features and starting numbers: tells whether a checkpoint belongs to this run.
+fn fingerprint(data: &TrainingData, values: &[f32]) -> u64 {
+    let bits = |x: &f32| u64::from(x.to_bits());
+    let drives = data.training.iter().chain(&data.validation).flat_map(|drive| {
+        let labels = drive.versions.iter().flat_map(move |labels| labels.steering_rad.iter().map(bits));
+        [drive.frames() as u64].into_iter().chain(drive.gaps_after.iter().map(|gap| *gap as u64)).chain(labels)
+    });
+    fnv1a([data.inputs.fingerprint()].into_iter().chain(drives).chain(values.iter().map(bits)))
 }

@@ -1,23 +1,18 @@
 //! `bench`: what this machine does.
 
-mod layers;
+mod cnn;
 pub mod rnn;
 mod what_if;
 
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use deltasteer_data::rgb_bytes;
 use serde::Serialize;
 
 use self::rnn::{BenchRow, BenchSettings};
-use crate::cli::{BenchArgs, BenchCnnArgs, BenchCommand, BenchPipelineArgs};
+use crate::cli::{BenchArgs, BenchCommand, BenchPipelineArgs};
 use crate::drive::{self, interrupted, progress_bar};
-use crate::model::{CnnMode, Model, shipped};
 use crate::session::Session;
-
-/// Frames that each layer of the CNN is timed on.
-const CNN_ROUNDS: usize = 200;
 
 /// Runs one of the benches.
 ///
@@ -26,10 +21,7 @@ const CNN_ROUNDS: usize = 200;
 pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
     match command {
         BenchCommand::Rnn(args) => table(args),
-        BenchCommand::Cnn(args) => match &args.source {
-            Some(source) => layers::run(args, source),
-            None => cnn(args),
-        },
+        BenchCommand::Cnn(args) => cnn::run(args),
         BenchCommand::Pipeline(args) => pipeline(args),
         BenchCommand::WhatIf(args) => what_if::run(args),
     }
@@ -66,31 +58,6 @@ fn print_row(row: &BenchRow) {
         row.savings_time,
         row.dense_gb_s,
     );
-}
-
-fn cnn(args: &BenchCnnArgs) -> anyhow::Result<()> {
-    let folder = args.model.clone().map_or_else(|| shipped(""), Ok)?;
-    let model = Model::load(&folder)?;
-    let times = deltasteer_perception::bench::measure(model.tensors(), &model.config().perception, CNN_ROUNDS)?;
-    if args.json {
-        println!("{}", serde_json::to_string(&times)?);
-        return Ok(());
-    }
-    println!("instructions  threads  fastest ms  median ms");
-    for row in &times.trunk {
-        println!(
-            "{:<12} {:8} {:11.3} {:10.3}",
-            format!("{:?}", row.instruction_set),
-            row.threads,
-            row.fastest_ms,
-            row.median_ms
-        );
-    }
-    println!("layer                   MACs  median us");
-    for row in &times.layers {
-        println!("{:<18} {:9} {:10.1}", row.layer, row.macs, row.median_us);
-    }
-    Ok(())
 }
 
 /// Frames a second: the whole chain, and each stage alone.
@@ -152,11 +119,10 @@ fn decode_alone(spec: &str, first: usize, frames: usize) -> anyhow::Result<f64> 
 fn cnn_alone(session: &Session) -> anyhow::Result<f64> {
     let mut source = deltasteer_data::open(&session.info.name)?;
     let frame = source.next_frame()?.context("a drive without a readable frame")?;
-    let mut perception = session.model.perception(CnnMode::Dense)?;
-    let mut features = vec![0.0; perception.feature_count()];
+    let mut extractor = session.model.extractor(session.device)?;
     let (start, mut count) = (Instant::now(), 0);
     while start.elapsed().as_secs_f64() < 0.5 {
-        perception.features(rgb_bytes(&frame.image), frame.image.dim().1, frame.image.dim().0, &mut features)?;
+        extractor.features(frame.image.view())?;
         count += 1;
     }
     Ok(f64::from(count) / start.elapsed().as_secs_f64())

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use deltasteer_data::{SourceInfo, SteeringUnit};
+use deltasteer_perception::Device;
 use deltasteer_temporal::Totals;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use super::time::DriveTimes;
 use crate::cli::RunArgs;
 use crate::drive::Drive;
 use crate::metrics::{BandError, median};
-use crate::model::{CnnMode, Model};
+use crate::model::Model;
 use crate::session;
 
 /// How a drive was run: two reports of one drive with the same run tell the same.
@@ -24,7 +25,7 @@ pub struct Run {
     /// Thresholds that the RNN ran with.
     pub thresholds: [f32; 2],
     /// How the CNN ran.
-    pub cnn_mode: CnnMode,
+    pub device: Device,
 }
 
 /// What is known of one drive among many.
@@ -133,7 +134,7 @@ impl Run {
             from_s: args.from,
             to_s: args.to,
             thresholds: [thresholds.theta_x, thresholds.theta_h],
-            cnn_mode: args.cnn,
+            device: args.device,
         })
     }
 
@@ -145,7 +146,7 @@ impl Run {
                 ("from_s", format!("{:?}", run.from_s)),
                 ("to_s", format!("{:?}", run.to_s)),
                 ("thresholds", format!("{:?}", run.thresholds)),
-                ("cnn_mode", format!("{:?}", run.cnn_mode)),
+                ("device", run.device.to_string()),
             ]
         };
         let pairs = fields(self).into_iter().zip(fields(other));

@@ -3,7 +3,6 @@
 use super::report::{Cnn, Dense, Figures, Macs, Report, Rnn, Run};
 use super::results::Results;
 use super::total::Total;
-use crate::model::CnnMode;
 
 fn report(source: &str, labelled_frames: usize, rmse_rad: f64) -> Report {
     Report {
@@ -13,7 +12,7 @@ fn report(source: &str, labelled_frames: usize, rmse_rad: f64) -> Report {
             from_s: None,
             to_s: Some(2.5),
             thresholds: [0.3, 0.1],
-            cnn_mode: CnnMode::Dense,
+            device: deltasteer_perception::Device::Cpu,
         },
         labelled_frames,
         skipped_frames: 1,

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Sender, bounded};
-use deltasteer_data::{Frame, Source, rgb_bytes};
-use deltasteer_perception::Perception;
+use deltasteer_data::{Frame, Source};
+use deltasteer_perception::{Device, FeatureExtractor};
+use ndarray::Axis;
 
-use super::plan::Plan;
+use super::plan::{Candidate, Plan};
 use crate::drive::{interrupted, progress_bar};
-use crate::model::CnnMode;
 use crate::pipeline::FrameRange;
 
 /// What all models saw, frame after frame.
@@ -32,7 +32,7 @@ pub struct Seen {
 
 /// One model's CNN.
 struct Eye {
-    perception: Perception,
+    extractor: FeatureExtractor,
     /// The first model with the same trunk, whose trunk output is used.
     trunk_of: usize,
 }
@@ -45,7 +45,7 @@ pub fn compute(plan: &mut Plan) -> anyhow::Result<Features> {
     let mut eyes = eyes(plan)?;
     let mut features = Features {
         steering_true_rad: Vec::new(),
-        models: eyes.iter().map(|eye| Seen::new(eye.perception.macs_per_frame())).collect(),
+        models: eyes.iter().map(|eye| Seen::new(eye.extractor.macs_per_frame())).collect(),
     };
     let range = plan.range.unwrap_or(FrameRange { first: 0, end: plan.info.frame_count.unwrap_or(usize::MAX) });
     let bar =
@@ -79,18 +79,11 @@ impl Seen {
 }
 
 fn eyes(plan: &Plan) -> anyhow::Result<Vec<Eye>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut eyes = Vec::new();
-    for (place, candidate) in plan.candidates.iter().enumerate() {
+    let eye = |(place, candidate): (usize, &Candidate)| {
         let first = plan.candidates.iter().position(|other| other.trunk == candidate.trunk);
-        let mut perception = candidate.model.perception(CnnMode::Dense)?;
-        let trunk_of = first.unwrap_or(place);
-        if trunk_of == place && cores > 1 {
-            perception.set_threads(2)?;
-        }
-        eyes.push(Eye { perception, trunk_of });
-    }
-    Ok(eyes)
+        Ok(Eye { extractor: candidate.model.extractor(Device::Cpu)?, trunk_of: first.unwrap_or(place) })
+    };
+    plan.candidates.iter().enumerate().map(eye).collect()
 }
 
 /// Hands out the frames of `range` until the end or an interruption.
@@ -112,21 +105,18 @@ fn read(source: &mut dyn Source, range: FrameRange, stop: &AtomicBool, out: &Sen
 }
 
 fn see(eyes: &mut [Eye], frame: &Frame, out: &mut Features) -> anyhow::Result<()> {
-    let (height, width, _) = frame.image.dim();
-    let mut pooled: Vec<Vec<f32>> = Vec::with_capacity(eyes.len());
+    let mut cells = Vec::with_capacity(eyes.len());
     for (place, eye) in eyes.iter_mut().enumerate() {
-        let mut own = Vec::new();
-        if eye.trunk_of == place {
-            own.resize(eye.perception.pooled_count(), 0.0);
-            eye.perception.pooled(rgb_bytes(&frame.image), width, height, &mut own)?;
-        }
-        pooled.push(own);
+        cells.push(match eye.trunk_of == place {
+            true => Some(eye.extractor.cell_extractor().cells(frame.image.view())?.insert_axis(Axis(0))),
+            false => None,
+        });
     }
     for (eye, seen) in eyes.iter_mut().zip(&mut out.models) {
-        let mut features = vec![0.0; eye.perception.feature_count()];
-        eye.perception.features_from_pooled(&pooled[eye.trunk_of], &mut features)?;
-        seen.single_frame_rad.push(eye.perception.single_frame_steering_rad(&features));
-        seen.features.extend_from_slice(&features);
+        let cells = cells[eye.trunk_of].as_ref().context("a trunk that did not run")?;
+        let features = eye.extractor.features_from_cells(cells.view())?;
+        seen.single_frame_rad.push(eye.extractor.single_frame_steering_rad(features.row(0)));
+        seen.features.extend(&features);
     }
     out.steering_true_rad.push(frame.steering_true_rad);
     Ok(())

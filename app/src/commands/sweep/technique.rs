@@ -37,7 +37,7 @@ pub fn technique(config: &ModelConfig) -> String {
             }
         }
     }
-    if quiet_cost(&config.training) > 0.0 {
+    if smoothness_l1(&config.training) > 0.0 {
         words.push("quiet features".into());
     }
     if technique.weight_sparsity > 0.0 {
@@ -57,8 +57,9 @@ fn last_phase(training: &Value) -> Option<&Value> {
 }
 
 /// The highest cost, over the phases, of features that move.
-fn quiet_cost(training: &Value) -> f64 {
-    let costs = phases(training).into_iter().flatten().filter_map(|phase| phase.pointer("/layer/quiet_cost")?.as_f64());
+fn smoothness_l1(training: &Value) -> f64 {
+    let costs =
+        phases(training).into_iter().flatten().filter_map(|phase| phase.pointer("/layer/smoothness_l1")?.as_f64());
     costs.fold(0.0, f64::max)
 }
 
@@ -89,7 +90,8 @@ mod tests {
         let mut config = config(phase(json!({ "beta_x": 0.001, "savings": 100.0 })));
         assert_eq!(technique(&config), "dense-trained");
         assert_eq!(seed(&config), Some(3));
-        let quiet = json!([{ "recipe": { "phases": [{ "layer": { "quiet_cost": 0.1 } }, { "rnn": { "seed": 3 } }] } }]);
+        let quiet =
+            json!([{ "recipe": { "phases": [{ "layer": { "smoothness_l1": 0.1 } }, { "rnn": { "seed": 3 } }] } }]);
         assert_eq!(technique(&ModelConfig { training: quiet, ..config.clone() }), "quiet features");
         let temporal = config.temporal.as_mut().unwrap();
         temporal.technique.delta_thresholds = vec![Thresholds { theta_x: 1.0, theta_h: 0.3 }];

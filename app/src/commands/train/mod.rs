@@ -1,7 +1,6 @@
 //! `train`: from drives to a model folder.
 
 mod cnn;
-mod features;
 mod rnn;
 mod shared;
 
@@ -14,7 +13,6 @@ use crate::cli::TrainCommand;
 pub fn run(command: &TrainCommand) -> anyhow::Result<()> {
     match command {
         TrainCommand::Cnn(args) => cnn::run(args),
-        TrainCommand::Features(args) => features::run(args),
         TrainCommand::Rnn(args) => rnn::run(args),
     }
 }

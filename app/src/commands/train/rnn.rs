@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use deltasteer_perception::train::{Basis, Drive, SingleFrameHead, TrainableLayer};
-use deltasteer_perception::{NamedTensor, Perception, PerceptionConfig, Storage, to_safetensors};
+use deltasteer_perception::train::{Pca, SingleFrameHead, TrainableLayer};
+use deltasteer_perception::{Device, FeatureExtractor, NamedTensors, PerceptionConfig, Storage, to_safetensors};
 use deltasteer_temporal::train::{
     Control, DriveLabels, FixedFeatures, Parameters, Progress, SequenceInputs, TrainSettings, Trained, TrainingData,
     train_rnn,
 };
 use deltasteer_temporal::weights;
 use indicatif::ProgressBar;
+use ndarray::{Array1, Array2, Axis};
 use serde_json::{Value, json};
 
 use super::shared::{Checkpoints, entry, say, trunk, with_entry};
@@ -18,7 +19,7 @@ use crate::cli::TrainRnnArgs;
 use crate::drive::{interrupted, progress_bar};
 use crate::model::{ModelConfig, ModelParts};
 use crate::training::cache::Cache;
-use crate::training::data::Parts;
+use crate::training::data::{DriveCoordinates, Parts};
 use crate::training::joint::{self, JointInputs, to_unit_deviation};
 use crate::training::recipe::{self, RnnRecipe};
 
@@ -53,11 +54,11 @@ pub fn run(args: &TrainRnnArgs) -> anyhow::Result<()> {
 fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Result<()> {
     let mut model = ModelParts::load(folder)?;
     let config = model.config.perception.clone();
-    let mut perception = Perception::load(&model.tensors, &config)?;
+    let extractor = FeatureExtractor::load(&model.tensors, &config, Device::Cpu)?;
     let checkpoints = Checkpoints::open(&args.common.out)?;
-    let cache = Cache::open(&args.common.cache, &model.tensors, &config, recipe.drives.seed)?;
+    let cache = Cache::open(&args.common.cache, &model.tensors, &config, Device::Cpu, recipe.drives.seed)?;
     let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
-    let (training, validation) = parts.feature_sequences(&mut perception)?;
+    let (training, validation) = parts.feature_sequences(&extractor)?;
     let mut inputs = FixedFeatures::new(config.feature_count, &training, &validation)?;
     let labels = (
         training.into_iter().map(|drive| drive.labels).collect::<Vec<_>>(),
@@ -74,33 +75,28 @@ fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Res
 
 /// Together with the feature layer, over principal components of the trunk's output.
 fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Result<()> {
-    let (trunk, config) = trunk(from)?;
+    let (trunk, config) = trunk(from, &recipe.backbone)?;
     let config = PerceptionConfig { feature_count: recipe.features, ..config };
     config.validate()?;
     let checkpoints = Checkpoints::open(&args.common.out)?;
-    let cache = Cache::open(&args.common.cache, &trunk, &config, recipe.drives.seed)?;
+    let cache = Cache::open(&args.common.cache, &trunk, &config, Device::Cpu, recipe.drives.seed)?;
     let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
-    let basis = parts.basis(&config, recipe.drives.seed)?;
-    let (training, validation) = parts.coordinates(&basis)?;
+    let pca = parts.pca(recipe.drives.seed)?;
+    let (training, validation) = parts.coordinates(&pca)?;
     let labels = (joint::labels(&training), joint::labels(&validation));
-    let drives = |list: Vec<(Drive, Vec<usize>)>| list.into_iter().map(|(drive, _)| drive).collect::<Vec<_>>();
-    let (training, validation) = (drives(training), drives(validation));
 
     let seed = recipe.phases.first().map_or(1, |phase| phase.layer.seed);
-    let mut layer = TrainableLayer::random(basis.components(), recipe.features, seed);
+    let mut layer = TrainableLayer::random(pca.components(), recipe.features, seed)?;
     let mut last: Option<Trained> = None;
     for (number, phase) in recipe.phases.iter().enumerate() {
         let mut initial: Option<Parameters> = last.map(|trained| trained.parameters);
         if let Some(parameters) = &mut initial {
-            to_unit_deviation(&mut layer, &training, parameters);
+            to_unit_deviation(&mut layer, &training, parameters)?;
         }
-        let mut inputs = JointInputs::new(layer, &training, &validation, phase.layer)?;
-        let trained = train(number, &phase.rnn, initial.as_ref(), &mut inputs, &labels, &checkpoints)?;
-        inputs.set_parameters(&trained.inputs_parameters);
-        layer = inputs.layer().clone();
-        last = Some(trained);
+        let mut inputs = JointInputs::new(&mut layer, &training, &validation, phase.layer)?;
+        last = Some(train(number, &phase.rnn, initial.as_ref(), &mut inputs, &labels, &checkpoints)?);
     }
-    let tensors = feature_tensors(&layer, &basis, &training)?;
+    let tensors = feature_tensors(&layer, &pca, &training)?;
     let config = ModelConfig { perception: config, temporal: None, training: Value::Null };
     let mut model = ModelParts { config, tensors: trunk };
     model.merge(&to_safetensors(&tensors, Storage::F16Matrices)?)?;
@@ -147,18 +143,20 @@ fn report(bar: &ProgressBar, phase: usize, progress: &Progress<'_>) {
 
 /// The trained layer over the trunk's whole output, with a single-frame output fitted to it by ridge regression on the drives
 /// as recorded and mirrored.
-fn feature_tensors(layer: &TrainableLayer, basis: &Basis, training: &[Drive]) -> anyhow::Result<Vec<NamedTensor>> {
-    let (mut rows, mut angles) = (Vec::new(), Vec::new());
+fn feature_tensors(layer: &TrainableLayer, pca: &Pca, training: &[DriveCoordinates]) -> anyhow::Result<NamedTensors> {
+    let (mut rows, mut angles) = (Vec::<Array2<f32>>::new(), Vec::new());
     for drive in training {
         for version in 0..drive.versions.len().min(2) {
-            rows.extend(joint::version(layer, drive, version));
+            rows.push(joint::features(layer, drive, version)?);
             angles.extend_from_slice(&drive.versions[version].steering_rad);
         }
     }
-    let head = SingleFrameHead::fit(&rows, &angles, layer.features(), RIDGE)?;
+    let rows = ndarray::concatenate(Axis(0), &rows.iter().map(|rows| rows.view()).collect::<Vec<_>>())?;
+    let head = SingleFrameHead::fit(rows.view(), Array1::from(angles).view(), RIDGE)?;
     // The layer is already scaled, and the thresholds belong to that scale.
-    let std = vec![1.0; layer.features()];
-    Ok([layer.tensors(basis, &std), head.tensors(&std)].concat())
+    let mut tensors = layer.tensors(pca, Array1::ones(layer.features()))?;
+    tensors.extend(head.tensors());
+    Ok(tensors)
 }
 
 /// Writes the model folder from what the last phase has learned.

@@ -3,27 +3,28 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use deltasteer_perception::{NamedTensor, PerceptionConfig, Storage, from_safetensors, to_safetensors};
+use deltasteer_perception::{PerceptionConfig, Storage, from_safetensors, to_safetensors};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use crate::model::{ModelParts, prefix};
 use crate::output;
+use crate::training::recipe::BackboneSettings;
 
-/// The bytes of `trunk.*` with the settings around it: from a model folder, or a converted trunk with default settings.
+/// The bytes of `trunk.*` with the settings around it: from a model folder, or a converted trunk with those of the recipe.
 ///
 /// # Errors
 /// A file or folder that holds no trunk.
-pub fn trunk(from: &Path) -> anyhow::Result<(Vec<u8>, PerceptionConfig)> {
+pub fn trunk(from: &Path, recipe: &BackboneSettings) -> anyhow::Result<(Vec<u8>, PerceptionConfig)> {
     let (bytes, config) = if from.is_dir() {
         let parts = ModelParts::load(from)?;
         (parts.tensors, parts.config.perception)
     } else {
         let bytes = std::fs::read(from).with_context(|| format!("{}: the converted trunk", from.display()))?;
-        (bytes, PerceptionConfig::default())
+        (bytes, recipe.config())
     };
-    let tensors = from_safetensors(&bytes).with_context(|| from.display().to_string())?;
-    let trunk: Vec<NamedTensor> = tensors.into_iter().filter(|tensor| prefix(&tensor.name) == "trunk").collect();
+    let mut trunk = from_safetensors(&bytes).with_context(|| from.display().to_string())?;
+    trunk.retain(|name, _| prefix(name) == "trunk");
     if trunk.is_empty() {
         bail!("{}: holds no tensor trunk.*; expected a trunk as make backbone writes it", from.display());
     }

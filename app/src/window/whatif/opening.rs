@@ -8,7 +8,7 @@ use deltasteer_data::SourceInfo;
 use deltasteer_temporal::Thresholds;
 
 use super::Lane;
-use crate::model::{CnnMode, Model};
+use crate::model::Model;
 use crate::pipeline::{Pace, Pipeline, Settings};
 
 /// What a window is started with.
@@ -95,7 +95,7 @@ fn bring_up(start: Start, known: Option<Arc<Model>>) -> anyhow::Result<Opened> {
     let source = deltasteer_data::open(&start.source)?;
     let info = Arc::new(source.info().clone());
     let settings = Settings {
-        cnn: CnnMode::Dense,
+        device: deltasteer_perception::Device::Cpu,
         features_only: true,
         pace: Some(start.pace),
         playing: start.playing && start.place.index(&info) == 0,

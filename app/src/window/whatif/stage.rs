@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
-use deltasteer_data::{SkipReport, rgb_bytes};
-use deltasteer_perception::Perception;
+use deltasteer_data::SkipReport;
+use deltasteer_perception::{Device, FeatureExtractor};
 use deltasteer_temporal::{TemporalError, Thresholds};
 
 use super::lane::{LaneRun, Pacing, Setting};
@@ -15,7 +15,7 @@ use super::runner::WARM_UP_FRAMES;
 use super::store::{Added, FeatureStore};
 use super::trade_off::Ladder;
 use super::{Lane, Shown, Update, Wake, Wish};
-use crate::model::{CnnMode, Model};
+use crate::model::Model;
 use crate::pipeline::{self, Command, Event, FrameRange, Pipeline, SeenFrame};
 
 /// A run is interrupted this often to look for frames and wishes.
@@ -33,7 +33,7 @@ type Result<T = ()> = std::result::Result<T, Gone>;
 
 /// A second model's own CNN, where its features are not the main model's, and what it has seen.
 struct Eye {
-    perception: Perception,
+    extractor: FeatureExtractor,
     store: FeatureStore,
 }
 
@@ -42,10 +42,8 @@ impl Eye {
         if self.store.get(frame.index).is_some() {
             return Added::Known;
         }
-        let mut features = vec![0.0; self.store.inputs()];
-        let (height, width, _) = frame.image.dim();
-        match self.perception.features(rgb_bytes(&frame.image), width, height, &mut features) {
-            Ok(_) => self.store.add(frame, &features),
+        match self.extractor.features(frame.image.view()) {
+            Ok(features) => self.store.add(frame, &features.to_vec()),
             Err(error) => Added::Refused(format!("frame {}: {error}", frame.index)),
         }
     }
@@ -523,9 +521,9 @@ impl Drive {
             _ => {
                 self.second_eye = None;
                 if !same {
-                    let perception = model.perception(CnnMode::Dense)?;
+                    let extractor = model.extractor(Device::Cpu)?;
                     let store = FeatureStore::new(model.rnn().config.input_size, limit_bytes);
-                    self.second_eye = Some(Eye { perception, store });
+                    self.second_eye = Some(Eye { extractor, store });
                 }
                 self.lanes[1] = Some(LaneRun::new(setting, self.pacing, same)?);
                 Ok(Some(Change::Answers))

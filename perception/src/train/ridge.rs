@@ -1,26 +1,32 @@
 //! The steering output of a single frame: a linear map from features, fitted in closed form.
 
-use crate::error::PerceptionError;
-use crate::weights::NamedTensor;
+use crate::error::{PerceptionError, check_shape};
+use crate::weights::NamedTensors;
+use ndarray::{Array1, ArrayView1, ArrayView2, array};
 
 /// `steering_rad = weight * features + bias`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SingleFrameHead {
     /// One a feature.
-    pub weight: Vec<f32>,
+    pub weight: Array1<f32>,
     /// Radians.
     pub bias: f32,
 }
 
 impl SingleFrameHead {
-    /// Ridge regression of `steering_rad` (NaN: left out) on `rows[frames][features]`; `ridge` is relative to the mean
+    /// Ridge regression of `steering_rad` (NaN: left out) on `rows [frames, features]`; `ridge` is relative to the mean
     /// variance of the features.
     ///
     /// # Errors
-    /// [`PerceptionError::Length`] where the lengths do not fit; [`PerceptionError::Option`] where no frame has an angle.
-    pub fn fit(rows: &[f32], steering_rad: &[f32], features: usize, ridge: f64) -> Result<Self, PerceptionError> {
-        crate::error::check_length("the feature rows", rows.len(), steering_rad.len() * features)?;
-        let labelled = || rows.chunks_exact(features).zip(steering_rad).filter(|(_, angle)| angle.is_finite());
+    /// [`PerceptionError::Shape`] where the lengths differ; [`PerceptionError::Option`] where no frame has an angle.
+    pub fn fit(
+        rows: ArrayView2<'_, f32>,
+        steering_rad: ArrayView1<'_, f32>,
+        ridge: f64,
+    ) -> Result<Self, PerceptionError> {
+        let features = rows.ncols();
+        check_shape("the angles", steering_rad.shape(), &[rows.nrows()])?;
+        let labelled = || rows.rows().into_iter().zip(steering_rad).filter(|(_, angle)| angle.is_finite());
         let count = labelled().count() as f64;
         if count == 0.0 {
             let (field, found) = ("steering angles", "none".into());
@@ -48,18 +54,17 @@ impl SingleFrameHead {
     }
 
     /// The angle that one row of features suggests, radians.
-    pub fn steering_rad(&self, features: &[f32]) -> f32 {
-        self.weight.iter().zip(features).map(|(w, f)| w * f).sum::<f32>() + self.bias
+    pub fn steering_rad(&self, features: ArrayView1<'_, f32>) -> f32 {
+        self.weight.dot(&features) + self.bias
     }
 
-    /// As the tensors `single_frame.*` that `Perception::load` reads. `std` are the deviations by which the stored layer
-    /// divides its features, where this output was fitted to undivided ones.
-    pub fn tensors(&self, std: &[f32]) -> Vec<NamedTensor> {
-        let weight: Vec<f32> = self.weight.iter().zip(std).map(|(w, std)| w * std).collect();
-        vec![
-            NamedTensor::new("single_frame.weight", &[1, weight.len()], weight),
-            NamedTensor::new("single_frame.bias", &[1], vec![self.bias]),
-        ]
+    /// As the tensors `single_frame.*` of a model.
+    pub fn tensors(&self) -> NamedTensors {
+        let weight = self.weight.clone().insert_axis(ndarray::Axis(0));
+        NamedTensors::from([
+            ("single_frame.weight".into(), weight.into_dyn()),
+            ("single_frame.bias".into(), array![self.bias].into_dyn()),
+        ])
     }
 }
 
@@ -86,15 +91,16 @@ mod tests {
 
     #[test]
     fn finds_a_linear_rule_and_leaves_out_unlabelled_frames() {
-        let rows: Vec<f32> = (0..60).map(|i| ((i * i) as f32 * 0.37).sin()).collect();
-        let rule = |row: &[f32]| 0.5 * row[0] - 0.25 * row[1] + 2.0 * row[2] + 0.1;
-        let mut angles: Vec<f32> = rows.chunks_exact(3).map(rule).collect();
+        let values = (0..60).map(|i| ((i * i) as f32 * 0.37).sin()).collect();
+        let rows = ndarray::Array2::from_shape_vec((20, 3), values).unwrap();
+        let rule = |row: ArrayView1<'_, f32>| 0.5 * row[0] - 0.25 * row[1] + 2.0 * row[2] + 0.1;
+        let mut angles: Array1<f32> = rows.rows().into_iter().map(rule).collect();
         angles[4] = f32::NAN;
-        let head = SingleFrameHead::fit(&rows, &angles, 3, 1e-9).unwrap();
+        let head = SingleFrameHead::fit(rows.view(), angles.view(), 1e-9).unwrap();
         for (found, expected) in head.weight.iter().chain([&head.bias]).zip([0.5, -0.25, 2.0, 0.1]) {
             assert!((found - expected).abs() < 1e-4, "{head:?}");
         }
-        assert!((head.steering_rad(&rows[..3]) - rule(&rows[..3])).abs() < 1e-4);
-        assert!(SingleFrameHead::fit(&rows, &[f32::NAN; 20], 3, 0.1).is_err());
+        assert!((head.steering_rad(rows.row(0)) - rule(rows.row(0))).abs() < 1e-4);
+        assert!(SingleFrameHead::fit(rows.view(), Array1::from_elem(20, f32::NAN).view(), 0.1).is_err());
     }
 }
