@@ -48,7 +48,7 @@ impl Part {
 }
 
 /// Source and seconds; what follows the last colon is a range only if it is two numbers with a dash between.
-fn split(text: &str) -> (&str, Option<(f64, f64)>) {
+pub(crate) fn split(text: &str) -> (&str, Option<(f64, f64)>) {
     let range = |tail: &str| {
         let (from, to) = tail.split_once('-')?;
         Some((from.parse::<f64>().ok()?, to.parse::<f64>().ok()?))

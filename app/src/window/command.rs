@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use deltasteer_temporal::Thresholds;
 
+use super::hotspots::Filter;
 pub use super::whatif::Lane;
 use crate::pipeline::{FrameRange, Pace};
 
@@ -66,6 +67,15 @@ pub enum Command {
     Seek(usize),
     /// Show the last frame.
     SeekEnd,
+    /// The next of the worst places in the order of the drive, or the one before.
+    SeekHotspot {
+        /// Towards the end.
+        forward: bool,
+    },
+    /// Which places may be among the worst.
+    FilterHotspots(Filter),
+    /// The list of the worst places.
+    ToggleHotspots,
     /// New pace.
     SetPace(Pace),
     /// The next pace up or down the list.

@@ -5,11 +5,13 @@
 //! - [`whatif`]: the engine: runs the drive and answers every wish over all seen frames, on a thread of its own
 //! - [`view`], [`lane`], [`notices`], [`times`]: what there is to show, kept up to date by the engine's updates
 //! - [`panels`]: one file a panel; [`textures`], [`theme`], [`icons`], [`crate::text`]: what they are made of
+//! - [`hotspots`], [`trained`]: where a setting errs most, and where errors mean little
 //! - [`saliency`], [`export`]: work on threads of their own
 //! - [`offscreen`]: painting without a display; [`settings`]: what is remembered; [`keys`]: the keys
 
 pub mod command;
 mod export;
+pub mod hotspots;
 mod icons;
 mod keys;
 mod lane;
@@ -26,6 +28,7 @@ pub mod shell;
 mod textures;
 mod theme;
 mod times;
+pub mod trained;
 pub mod view;
 pub mod whatif;
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use deltasteer_temporal::Thresholds;
 
 use super::command::{Browse, Command, Lane, PACES};
-use super::export;
 use super::shell::Window;
 use super::whatif::{Place, Start, Wish};
+use super::{export, hotspots};
 use crate::pipeline::{FrameRange, Pace};
 
 /// How far one key press moves theta_x, and theta_h.
@@ -25,6 +25,17 @@ impl Window {
             }
             Command::Seek(index) => self.seek(index),
             Command::SeekEnd => self.seek(self.view.frame_count().map_or(0, |count| count.saturating_sub(1))),
+            Command::SeekHotspot { forward } => {
+                let from = self.view.jumping_to.unwrap_or_else(|| self.view.index());
+                match hotspots::next(&self.view.hotspots, from, forward) {
+                    Some(index) => self.seek(index),
+                    None => self.view.notices.say(false, "No error has been seen yet: let the drive play."),
+                }
+            }
+            Command::FilterHotspots(filter) => {
+                self.view.hot_filter = filter;
+                self.find_hotspots();
+            }
             Command::SetPace(pace) => self.set_pace(pace),
             Command::ChangePace(steps) => {
                 let place = PACES.iter().position(|&pace| pace == self.view.pace).unwrap_or(3) as i32;
@@ -62,6 +73,7 @@ impl Window {
                 self.apply_theme(ctx);
             }
             Command::ToggleHelp => self.dialogs.help = !self.dialogs.help,
+            Command::ToggleHotspots => self.dialogs.hotspots = !self.dialogs.hotspots,
             Command::ToggleHealth => self.dialogs.health = !self.dialogs.health,
             Command::ToggleOpen => self.dialogs.open = !self.dialogs.open,
             Command::ToggleFollow => self.settings.follow = !self.settings.follow,

@@ -9,6 +9,7 @@ use egui::Theme;
 
 use super::command::{Browse, Command, Lane, Overlay};
 use super::export::{self, Export};
+use super::hotspots;
 use super::keys;
 use super::layout;
 use super::panels::Panel;
@@ -18,6 +19,7 @@ use super::saliency::Saliency;
 use super::settings::Settings;
 use super::textures::Textures;
 use super::theme;
+use super::trained;
 use super::view::View;
 use super::whatif::{Start, Update, Wake, WhatIf, Wish};
 use crate::model::Model;
@@ -46,6 +48,8 @@ pub struct Window {
     frames: Rate,
     redraws: Rate,
     theme_applied: bool,
+    /// The answers that the hot spots were found in.
+    hot_version: u64,
     next_fade: Option<Duration>,
     pub(super) redraw_pause: RedrawPause,
 }
@@ -75,6 +79,7 @@ impl Window {
             frames: Rate::default(),
             redraws: Rate::default(),
             theme_applied: false,
+            hot_version: 0,
             next_fade: None,
             redraw_pause: RedrawPause::default(),
         };
@@ -151,6 +156,9 @@ impl Window {
         while let Ok((what, path)) = self.browsed.1.try_recv() {
             self.browsed_path(what, path);
         }
+        if std::mem::replace(&mut self.hot_version, self.view.main.version) != self.view.main.version {
+            self.find_hotspots();
+        }
         let now = Instant::now();
         self.next_fade = self.view.notices.fade(now);
         self.view.frames_per_second = self.frames.per_second(now);
@@ -197,10 +205,18 @@ impl Window {
         }
         self.current.model = model.folder().to_owned();
         self.settings.remember_model(&model.folder().display().to_string());
+        if let Some(drive) = &self.view.drive {
+            self.view.trained = trained::stretches(&model, &drive.name);
+        }
         self.model = Some(model);
         self.saliency = None;
         self.update_saliency();
         self.update_crop();
+    }
+
+    /// Finds the worst places anew.
+    pub(super) fn find_hotspots(&mut self) {
+        self.view.hotspots = hotspots::worst(&self.view.main.track, self.view.hot_filter, &self.view.trained);
     }
 
     fn update_crop(&mut self) {

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use deltasteer_data::SourceInfo;
 
+use super::hotspots::Filter;
 pub use super::lane::{LaneView, ModelFacts};
 pub use super::notices::{Notice, Notices};
 pub use super::saliency::SaliencyMap;
+use super::trained::Trained;
 use super::whatif::track::Point;
 use super::whatif::{Lane, Shown, TradeOff, Update};
 use crate::pipeline::{FrameRange, Pace, RunEnd, SeenFrame};
@@ -35,6 +37,12 @@ pub struct View {
     pub dense: LaneView,
     /// Error against savings over the seen part of the drive.
     pub trade_off: Option<TradeOff>,
+    /// The places where the main setting errs most, worst first.
+    pub hotspots: Vec<Point>,
+    /// Which places may be among them.
+    pub hot_filter: Filter,
+    /// The stretches that the main model has learned from.
+    pub trained: Vec<Trained>,
     /// Frames flow.
     pub playing: bool,
     /// How fast.
@@ -78,6 +86,9 @@ impl Default for View {
             second: None,
             dense: LaneView::default(),
             trade_off: None,
+            hotspots: Vec::new(),
+            hot_filter: Filter::default(),
+            trained: Vec::new(),
             playing: false,
             pace: Pace::Times(1.0),
             range: None,
@@ -180,6 +191,7 @@ impl View {
             drive: Some(info),
             playing: self.playing,
             pace: self.pace,
+            hot_filter: self.hot_filter,
             notices: std::mem::take(&mut self.notices),
             ..Self::default()
         };

@@ -3,6 +3,7 @@
 
 mod bench;
 mod drive;
+mod hotspots;
 mod model;
 mod screenshots;
 mod whatif;

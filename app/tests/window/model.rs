@@ -17,11 +17,11 @@ pub const HIDDEN: usize = 24;
 
 /// Writes the model folder.
 pub fn write(folder: &Path) {
-    write_with(folder, 6);
+    write_with(folder, 6, "");
 }
 
-/// The same CNN before an RNN that `seed` drew.
-pub fn write_with(folder: &Path, seed: u64) {
+/// The same CNN before an RNN that `seed` drew and that `command` is said to have made.
+pub fn write_with(folder: &Path, seed: u64, command: &str) {
     let perception = PerceptionConfig { feature_count: INPUTS, ..PerceptionConfig::default() };
     let mut temporal = RnnConfig::new(INPUTS, HIDDEN);
     temporal.thresholds = vec![Thresholds { theta_x: 0.4, theta_h: 0.1 }];
@@ -44,7 +44,11 @@ pub fn write_with(folder: &Path, seed: u64) {
         tensors.insert(name.into(), values);
     }
     let mut parts = ModelParts {
-        config: ModelConfig { perception, temporal: Some(temporal.clone()), training: serde_json::Value::Null },
+        config: ModelConfig {
+            perception,
+            temporal: Some(temporal.clone()),
+            training: serde_json::json!([{ "command": command }]),
+        },
         tensors: to_safetensors(&tensors, Storage::F32).expect("tensors"),
     };
     let gru = Gru::random(INPUTS, HIDDEN, 1, false, &mut StdRng::seed_from_u64(seed)).expect("a GRU");

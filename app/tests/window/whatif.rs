@@ -87,7 +87,7 @@ fn thresholds_change_while_frames_flow_and_none_is_lost() {
 fn another_model_with_the_same_features_answers_for_the_frames_seen() {
     let mut bench = Bench::played();
     let other = bench.folder.path().join("other");
-    crate::model::write_with(&other, 77);
+    crate::model::write_with(&other, 77, "");
     let before: Vec<f32> = bench.view().main.track.points().iter().map(|point| point.steering_rad).collect();
     bench.ask(Command::OpenModel(Lane::Main, other.clone()));
     bench.until("the other model", |view| view.main.model.as_ref().is_some_and(|model| model.name == "other"));

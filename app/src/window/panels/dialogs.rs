@@ -2,7 +2,7 @@
 
 use egui::{Align2, Context, RichText, ScrollArea, vec2};
 
-use super::{Panel, health};
+use super::{Panel, health, hotspots};
 use crate::window::command::{Browse, Command, Lane};
 use crate::window::keys;
 use crate::window::theme::Palette;
@@ -14,6 +14,8 @@ pub struct Dialogs {
     pub help: bool,
     /// The health details.
     pub health: bool,
+    /// The worst places.
+    pub hotspots: bool,
     /// Opening by name.
     pub open: bool,
     /// The path or address being typed.
@@ -23,7 +25,7 @@ pub struct Dialogs {
 impl Dialogs {
     /// Closes what lies on top; false if nothing does.
     pub fn close_top(&mut self) -> bool {
-        for open in [&mut self.help, &mut self.open, &mut self.health] {
+        for open in [&mut self.help, &mut self.open, &mut self.health, &mut self.hotspots] {
             if std::mem::take(open) {
                 return true;
             }
@@ -35,6 +37,7 @@ impl Dialogs {
     pub fn show(&mut self, ctx: &Context, panel: &mut Panel) {
         self.show_help(ctx);
         self.show_health(ctx, panel);
+        self.show_hotspots(ctx, panel);
         self.show_open(ctx, panel);
         notices(ctx, panel);
     }
@@ -76,6 +79,15 @@ impl Dialogs {
             .show(ctx, |ui| {
                 ScrollArea::vertical().max_height(420.0).show(ui, |ui| health::details(ui, panel));
             });
+    }
+
+    fn show_hotspots(&mut self, ctx: &Context, panel: &mut Panel) {
+        egui::Window::new("Worst places")
+            .open(&mut self.hotspots)
+            .anchor(Align2::LEFT_BOTTOM, vec2(12.0, -130.0))
+            .collapsible(false)
+            .resizable(false)
+            .show(ctx, |ui| hotspots::show(ui, panel));
     }
 
     fn show_open(&mut self, ctx: &Context, panel: &mut Panel) {

@@ -3,6 +3,7 @@
 pub mod angles;
 pub mod dialogs;
 pub mod health;
+pub mod hotspots;
 pub mod neurons;
 pub mod picture;
 pub mod savings;

@@ -7,6 +7,8 @@ use crate::pipeline::FrameRange;
 use crate::text;
 use crate::window::command::Command;
 use crate::window::theme::Palette;
+use crate::window::trained::part_at;
+use crate::window::whatif::track::Point;
 
 /// Draws the line and reads the mouse: drag to seek, shift-drag to choose a range.
 pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
@@ -52,7 +54,12 @@ impl Timeline {
                 paint.vline(x, self.rect.y_range(), Stroke::new(2.0, colours.dense));
             }
         }
+        for part in &view.trained {
+            let area = self.stretch(part.from_s, part.to_s.min(self.duration_s));
+            hatch(&paint, area, colours.weak.gamma_multiply(if part.chosen { 0.20 } else { 0.40 }));
+        }
         self.steering(&paint, panel, colours.truth);
+        self.errors(&paint, panel, colours.warning);
         self.gaps(&paint, panel, colours.warning);
         self.computed(&paint, panel, colours.delta);
         if let Some(target) = view.jumping_to {
@@ -103,6 +110,29 @@ impl Timeline {
             paint.vline(x, top..=bottom, Stroke::new(1.0, colour.gamma_multiply(0.35)));
             let (top, bottom) = (middle - half * high / most, middle - half * low / most);
             paint.vline(x, top - 0.7..=bottom + 0.7, Stroke::new(1.0, colour.gamma_multiply(0.9)));
+        }
+    }
+
+    /// A strip along the top: the largest error of each pixel column, and a tick for each of the worst places.
+    fn errors(&self, paint: &egui::Painter, panel: &Panel, colour: Color32) {
+        let height = (0.30 * self.rect.height()).min(14.0);
+        let column = |time_s: f64| (self.x(time_s) - self.rect.left()) as u32;
+        let worst = panel.view.hotspots.first().and_then(Point::error_rad).map_or(0.0, f32::abs);
+        let most = worst.max(5.0_f32.to_radians());
+        for run in panel.view.main.track.points().chunk_by(|a, b| column(a.time_s) == column(b.time_s)) {
+            let error = run.iter().filter_map(Point::error_rad).fold(0.0_f32, |most, error| most.max(error.abs()));
+            let share = (error / most).min(1.0);
+            if share > 0.15 {
+                let (x, top) = (self.x(run[0].time_s), self.rect.top());
+                paint.vline(
+                    x,
+                    top..=top + share * height,
+                    Stroke::new(1.0, colour.gamma_multiply(0.35 + 0.65 * share)),
+                );
+            }
+        }
+        for place in &panel.view.hotspots {
+            paint.circle_filled(pos2(self.x(place.time_s), self.rect.top() + height + 3.0), 1.8, colour);
         }
     }
 
@@ -162,7 +192,11 @@ impl Timeline {
         let index = panel.view.index_at(self.time(at.x));
         let truth = panel.view.drive.as_ref().and_then(|drive| drive.steering_true_rad.get(index).copied().flatten());
         let angle = truth.map_or(String::new(), |rad| format!("   {}", text::steering(rad)));
-        let words = format!("{} s   frame {index}{angle}", text::clock(panel.view.time_of(index)));
+        let time_s = panel.view.time_of(index);
+        let error = panel.view.main.answer(index).and_then(Point::error_rad);
+        let error = error.map_or(String::new(), |rad| format!("   off by {:.1}°", rad.abs().to_degrees()));
+        let trained = part_at(&panel.view.trained, time_s).map_or(String::new(), |part| format!("   {}", part.words()));
+        let words = format!("{} s   frame {index}{angle}{error}{trained}", text::clock(time_s));
         ui.painter().vline(at.x, self.rect.y_range(), Stroke::new(1.0, colours.weak));
         let left = at.x > self.rect.center().x;
         let (anchor, shift) = if left { (Align2::RIGHT_TOP, -6.0) } else { (Align2::LEFT_TOP, 6.0) };
@@ -171,5 +205,15 @@ impl Timeline {
         let plate = anchor.anchor_size(corner, galley.size());
         ui.painter().rect_filled(plate.expand(3.0), 3.0, colours.card);
         ui.painter().galley(plate.min, galley, colours.text);
+    }
+}
+
+/// Slanting lines: not to be taken for a curve.
+fn hatch(paint: &egui::Painter, area: Rect, colour: Color32) {
+    let clipped = paint.with_clip_rect(area.intersect(paint.clip_rect()));
+    let (mut x, height) = (area.left() - area.height(), area.height());
+    while x < area.right() {
+        clipped.line_segment([pos2(x, area.bottom()), pos2(x + height, area.top())], Stroke::new(1.0, colour));
+        x += 7.0;
     }
 }

@@ -179,7 +179,8 @@ mod tests {
             |x: f64, theta: f32| Place { x, y: 0.0, thresholds: Thresholds { theta_x: theta, theta_h: 0.1 * theta } };
         let places = [at(0.0, 0.0), at(10.0, 1.0), at(20.0, 3.0)];
         let to = |x: f32, y: f32| move |place: &Place| vec2(place.x as f32 - x, place.y as f32 - y);
-        assert_eq!(nearest(&places, to(15.0, 4.0)), Some(Thresholds { theta_x: 2.0, theta_h: 0.2 }));
+        let between = nearest(&places, to(15.0, 4.0)).unwrap();
+        assert!((between.theta_x - 2.0).abs() < 1e-5 && (between.theta_h - 0.2).abs() < 1e-5);
         assert_eq!(nearest(&places, to(-5.0, 0.0)), Some(Thresholds::ZERO));
         assert_eq!(nearest(&places, to(99.0, -3.0)).unwrap().theta_x, 3.0);
         assert_eq!(nearest(&places[..1], to(0.0, 0.0)), None);

@@ -25,6 +25,8 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, compact: bool) {
             if !compact {
                 ui.separator();
                 compare(ui, panel);
+                let hint = "The twenty places where the network errs most. Key W; N goes to the next one.";
+                ask(ui.button("Worst places").on_hover_text(hint), panel, Command::ToggleHotspots);
                 ui.separator();
                 range(ui, panel);
             }
