@@ -8,7 +8,7 @@
 //! - `formats`: one module a format of recorded drives (the table of formats and units is in `data/FORMATS.md`)
 //! - [`framing`]: [`Framing`], another car's camera, cut so that its picture meets a model half-way
 //! - `recorded`: what every format becomes: frames by index, decoded ahead, in order
-//! - `video`: video files, cameras and streams through OpenCV
+//! - `video`: video files and streams through FFmpeg, cameras through OpenCV
 //! - [`open()`]: finds out what a source is and opens it
 
 pub mod camera;
@@ -23,6 +23,7 @@ pub mod road;
 mod signal;
 pub mod source;
 mod table;
+mod upright;
 mod video;
 
 pub use camera::CameraGeometry;

@@ -57,7 +57,8 @@ fn open_file(spec: &str, path: &Path) -> Result<Box<dyn Source>, DataError> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         return formats::open_folder(spec, folder);
     }
-    Err(bad_file(path, "a file of no known kind", KNOWN))
+    let videos = video::SUFFIXES.join(", ");
+    Err(bad_file(path, "a file of no known kind", format!("{KNOWN} (videos are known by their suffix: {videos})")))
 }
 
 /// Opens a file that says how a camera looks. It may not lead to another such file, which could lead back.

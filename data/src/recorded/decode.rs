@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use image::{ImageFormat, ImageReader, Limits};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use ndarray::Array3;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use crate::upright::Upright;
+
 /// Largest side that is decoded. A damaged header must not make the reader ask for gigabytes.
 pub(crate) const MAX_SIDE: usize = 8192;
 
 /// Largest picture that is decoded, in pixels: 8K video.
-const MAX_PIXELS: usize = MAX_SIDE * 4320;
+pub(crate) const MAX_PIXELS: usize = MAX_SIDE * 4320;
 
 /// Largest image file that is read into memory.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -57,7 +60,10 @@ fn jpeg(bytes: &[u8]) -> Result<Array3<u8>, String> {
         return Err(format!("{width}x{height}; a picture of at most {MAX_PIXELS} pixels was expected"));
     }
     let pixels = decoder.decode().map_err(|e| format!("damaged JPEG: {e:?}"))?;
-    Array3::from_shape_vec((height, width, 3), pixels).map_err(|e| format!("damaged JPEG: {width}x{height} RGB: {e}"))
+    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let image = Array3::from_shape_vec((height, width, 3), pixels)
+        .map_err(|e| format!("damaged JPEG: {width}x{height} RGB: {e}"))?;
+    Ok(upright(image, orientation))
 }
 
 /// Decodes what is not a JPEG: PNG, the only other kind that recordings hold.
@@ -72,9 +78,18 @@ fn other(bytes: &[u8]) -> Result<Array3<u8>, String> {
     limits.max_image_height = Some(MAX_SIDE as u32);
     limits.max_alloc = Some(8 * MAX_PIXELS as u64);
     reader.limits(limits);
-    let rgb = reader.decode().map_err(|e| format!("damaged PNG: {e}"))?.into_rgb8();
+    let damaged = |e: image::ImageError| format!("damaged PNG: {e}");
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let orientation = decoder.orientation().ok();
+    let rgb = DynamicImage::from_decoder(decoder).map_err(damaged)?.into_rgb8();
     let shape = (rgb.height() as usize, rgb.width() as usize, 3);
-    Array3::from_shape_vec(shape, rgb.into_raw()).map_err(|e| format!("damaged PNG: {e}"))
+    let image = Array3::from_shape_vec(shape, rgb.into_raw()).map_err(|e| format!("damaged PNG: {e}"))?;
+    Ok(upright(image, orientation))
+}
+
+/// Turns a picture as the camera that took it was held.
+fn upright(image: Array3<u8>, orientation: Option<Orientation>) -> Array3<u8> {
+    Upright::of_exif(orientation.map_or(1, Orientation::to_exif)).apply(image)
 }
 
 #[cfg(test)]
@@ -108,6 +123,27 @@ pub(crate) mod tests {
         image::ImageEncoder::write_image(encoder, crate::rgb_bytes(&picture), 20, 10, image::ExtendedColorType::Rgb8)
             .unwrap();
         assert_eq!(image_bytes(&png).unwrap(), picture);
+    }
+
+    /// An APP1 segment that states an orientation, behind the start of the picture.
+    fn with_exif(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+        let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+        exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+        let length = (exif.len() as u16 + 2).to_be_bytes();
+        [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
+    }
+
+    #[test]
+    fn a_jpeg_stands_upright_however_the_camera_was_held() {
+        // Dark left, bright right.
+        let stored = Array3::from_shape_fn((16, 32, 3), |(_, column, _)| if column < 16 { 20 } else { 220 });
+        for (orientation, shape, bright) in
+            [(1, (16, 32, 3), (8, 24)), (3, (16, 32, 3), (8, 8)), (6, (32, 16, 3), (24, 8)), (8, (32, 16, 3), (8, 8))]
+        {
+            let image = image_bytes(&with_exif(&jpeg_of(&stored), orientation)).unwrap();
+            assert_eq!(image.dim(), shape, "orientation {orientation}");
+            assert!(image[[bright.0, bright.1, 0]] > 200, "orientation {orientation}");
+        }
     }
 
     #[test]

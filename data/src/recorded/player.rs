@@ -7,6 +7,7 @@ use ndarray::Array3;
 
 use super::read_ahead::ReadAhead;
 use super::recording::Pictures;
+use super::timeline;
 use crate::{DataError, Frame, SkipReport, Source, SourceInfo};
 
 /// Plays a recording. Reading on decodes ahead on several threads; the first frame after a seek is decoded at once by the
@@ -62,10 +63,8 @@ impl Player {
         let (height, width, _) = picture.dim();
         if !self.size_noted && (width, height) != (self.info.width, self.info.height) {
             self.size_noted = true;
-            self.info.notes.push(format!(
-                "the size changes: frame {index} is {width}x{height}, the first was {}x{}",
-                self.info.width, self.info.height
-            ));
+            let first = (self.info.width, self.info.height);
+            self.info.notes.push(timeline::other_size(index, (width, height), first));
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use crate::Gap;
 
-/// A step longer than this many usual steps is a gap.
+/// A step longer than this many usual steps is a gap. Usual is the median, of all steps and of those nearby: where the rate
+/// changes for good, the longer steps are no gaps.
 const GAP_STEPS: f64 = 2.5;
+
+/// How many steps on each side are nearby.
+const NEARBY: usize = 4;
 
 /// Time stamps made fit for replay.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,9 +59,31 @@ pub(crate) fn timeline(raw_s: &[f64], assumed_hz: f64) -> Timeline {
         .windows(2)
         .enumerate()
         .map(|(after_index, t)| Gap { after_index, seconds: t[1] - t[0] })
-        .filter(|gap| gap.seconds > GAP_STEPS * step_s)
+        .filter(|gap| {
+            gap.seconds > GAP_STEPS * step_s && gap.seconds > GAP_STEPS * step_nearby(&times_s, gap.after_index)
+        })
         .collect();
     Timeline { times_s, rate_hz: 1.0 / step_s, gaps, notes }
+}
+
+/// The median of the steps around the one after frame `index`.
+fn step_nearby(times_s: &[f64], index: usize) -> f64 {
+    let around = index.saturating_sub(NEARBY)..(index + NEARBY + 2).min(times_s.len());
+    median_step(&times_s[around]).unwrap_or(0.0)
+}
+
+/// The shortest and the longest usual step (the 5th and the 95th hundredth) where they differ by half or more.
+pub(crate) fn varying_steps(times_s: &[f64]) -> Option<(f64, f64)> {
+    let mut steps: Vec<f64> = times_s.windows(2).map(|t| t[1] - t[0]).collect();
+    steps.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| steps.get(((steps.len() as f64 - 1.0) * share).round() as usize).copied();
+    let (short, long) = (at(0.05)?, at(0.95)?);
+    (long > 1.5 * short).then_some((short, long))
+}
+
+/// The note on the first picture of another size.
+pub(crate) fn other_size(index: usize, now: (usize, usize), first: (usize, usize)) -> String {
+    format!("the size changes: frame {index} is {}x{}, the first was {}x{}", now.0, now.1, first.0, first.1)
 }
 
 /// The median of the steps forward, `None` without any.
@@ -89,6 +115,17 @@ mod tests {
         assert_eq!(line.gaps.len(), 1);
         assert_eq!(line.gaps[0].after_index, 2);
         assert!((line.gaps[0].seconds - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_rate_that_changes_for_good_is_no_row_of_gaps() {
+        let raw: Vec<f64> = (0..30).map(|i| i as f64 / 30.0).chain((0..30).map(|i| 1.0 + i as f64 / 10.0)).collect();
+        assert_eq!(timeline(&raw, 20.0).gaps, []);
+        let (short, long) = varying_steps(&raw).unwrap();
+        assert!((short - 1.0 / 30.0).abs() < 1e-6 && (long - 0.1).abs() < 1e-6);
+        assert_eq!(varying_steps(&[0.0, 0.05, 0.1, 0.15]), None);
+        let pauses: Vec<f64> = raw.iter().map(|t| if *t > 2.0 { t + 3.0 } else { *t }).collect();
+        assert_eq!(timeline(&pauses, 20.0).gaps.len(), 1);
     }
 
     #[test]

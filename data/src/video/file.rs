@@ -1,134 +1,216 @@
-//! A recorded video: every frame in order, none lost.
+//! A recorded video: every sound frame in order, at the time that the container gives it.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use ffmpeg_next::codec;
 use ndarray::Array3;
 
-use super::capture::Capture;
+use super::decode::{Care, Decoded, Decoder, is_blank};
+use super::ffmpeg::{Demuxer, VideoPacket, Watch};
+use super::index::{Index, Key, PacketFacts};
 use super::labels::Labels;
 use crate::folder::bad_file;
 use crate::recorded::timeline;
 use crate::{CameraGeometry, DataError, Frame, SkipReport, Source, SourceInfo};
 
+/// What a video file is expected to be, for error messages.
+const EXPECTED: &str = "a video file that FFmpeg can decode";
 /// Up to this many frames ahead it is quicker to decode on than to jump.
 const STEP_ON: usize = 100;
+/// Packets that are decoded for trial when a file is opened.
+const TRIAL: usize = 12;
 
-/// A video file. Jumps use the container's index where it has one and otherwise decode from the start.
+/// A video file. Packets are numbered in the order of the file, and each frame knows the number of its packet, so that neither
+/// damage nor a jump moves a picture to another time.
 pub(super) struct VideoFile {
     info: SourceInfo,
     path: PathBuf,
-    capture: Capture,
-    /// The frame that the capture gives next.
+    index: Index,
+    reader: Reader,
+    /// The frame that is given next.
     position: usize,
-    /// The container announces its frames and lists where they are, so OpenCV can jump in it.
-    can_jump: bool,
-    /// The rate that the container states.
-    rate_hz: f64,
-    /// Set once the end has been seen and told.
-    ended: bool,
+    /// Frames that were found to be damaged: a second pass must not count them again.
+    counted: HashSet<usize>,
+    /// Set once a picture of another size has been noted.
+    size_noted: bool,
     skipped: SkipReport,
 }
 
 impl VideoFile {
-    /// Opens a video. Its frames are counted by the container, or, in a raw stream that announces nothing, by decoding it
-    /// once.
+    /// Opens a video. All of its packets are read once, none of them is decoded, to find out when each frame is shown.
     ///
     /// # Errors
     /// [`DataError::BadFile`] for a file without a video or without a single frame that decodes.
     pub(super) fn open(name: &str, path: &Path, labels: Labels) -> Result<Self, DataError> {
-        let bad = |problem: String| bad_file(path, problem, "a video file that FFmpeg can decode");
-        let mut capture = Capture::file(path).map_err(bad)?;
-        let first = capture.read().map_err(bad)?.ok_or_else(|| bad("it holds no frame that decodes".to_owned()))?;
-        let announced = capture.frame_count();
-        let count = announced.unwrap_or_else(|| 1 + std::iter::from_fn(|| capture.skip().then_some(())).count());
-        let rate_hz = capture.rate_hz().unwrap_or(labels.assumed_hz);
-        let info = describe(name, &first, count, rate_hz, labels);
-        let capture = Capture::file(path).map_err(bad)?;
-        let can_jump = announced.is_some() && has_index(path);
-        let skipped = SkipReport::default();
-        Ok(Self { info, path: path.to_owned(), capture, position: 0, can_jump, rate_hz, ended: false, skipped })
-    }
-
-    fn reopen(&mut self) -> Result<(), DataError> {
-        let bad = |problem| bad_file(&self.path, problem, "a video file that FFmpeg can decode");
-        self.capture = Capture::file(&self.path).map_err(bad)?;
-        self.position = 0;
-        Ok(())
-    }
-
-    /// At the end: says how many frames fewer there were than announced.
-    fn tell_the_end(&mut self) {
-        let announced = self.info.frame_count.unwrap_or(0);
-        if self.ended || self.position >= announced {
-            return;
+        let bad = |problem: String| bad_file(path, problem, EXPECTED);
+        let mut demuxer = open_demuxer(path).map_err(bad)?;
+        let packets = read_packets(&mut demuxer).map_err(bad)?;
+        let mut notes = Vec::new();
+        let mut trial = Trial::run(path, Care { threads: false, strict: true }).map_err(bad)?;
+        if 2 * trial.frames < trial.packets && trial.damages > 0 {
+            // Of two ways to decode, that which decodes more. A stream that breaks the standard all along is still a video.
+            let lenient = Trial::run(path, Care { threads: false, strict: false }).map_err(bad)?;
+            if lenient.frames > trial.frames {
+                notes.push(
+                    "its stream breaks the standard all along: damage within a frame may go unnoticed".to_owned(),
+                );
+                trial = lenient;
+            }
         }
-        self.ended = true;
-        let found = format!("the video ends after {} of {announced} frames", self.position);
-        self.info.notes.push(found.clone());
-        self.skipped.add(found);
-        self.skipped.count += announced - self.position - 1;
+        let index = trial.index(packets, &demuxer);
+        let care = Care { threads: true, strict: trial.strict };
+        let reader = Reader::open(path, care).map_err(bad)?;
+        let info = SourceInfo { name: name.to_owned(), notes, ..empty_info() };
+        let mut file = Self {
+            info,
+            path: path.to_owned(),
+            index,
+            reader,
+            position: 0,
+            counted: HashSet::new(),
+            size_noted: true,
+            skipped: SkipReport::default(),
+        };
+        file.info.frame_count = Some(file.index.raw_times_s.len());
+        let first =
+            file.next_picture().map_err(bad)?.ok_or_else(|| bad("it holds no frame that decodes".to_owned()))?;
+        file.skipped = SkipReport::default();
+        file.counted.clear();
+        file.describe(&first.1, &demuxer, labels);
+        file.size_noted = false;
+        file.go_to(0)?;
+        file.position = 0;
+        Ok(file)
     }
 
-    /// Notes a frame whose own time is far from the one it is given.
-    fn check_time(&mut self, index: usize) {
-        let expected = self.info.times_s.get(index).copied();
-        let own = self.capture.time_s();
-        let far =
-            own.zip(expected).is_some_and(|(own, expected)| (own - expected).abs() > 2.0 / self.info.rate_hz + 0.05);
-        let told = self.info.notes.iter().any(|note| note.starts_with("the rate varies"));
-        if far && !told && self.can_jump {
-            self.info.notes.push(format!(
-                "the rate varies: frame {index} is at {:.2} s by the container, {:.2} s at a constant rate",
-                own.unwrap_or(0.0),
-                expected.unwrap_or(0.0)
-            ));
-        }
-    }
-}
-
-/// True for containers with an index of their frames. In others, such as `.ts`, a jump lands somewhere near.
-fn has_index(path: &Path) -> bool {
-    let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
-    suffix.is_some_and(|suffix| ["mp4", "mov", "mkv", "webm", "avi"].contains(&suffix.as_str()))
-}
-
-/// What is known of the video.
-fn describe(name: &str, first: &Array3<u8>, count: usize, rate_hz: f64, labels: Labels) -> SourceInfo {
-    let (height, width, _) = first.dim();
-    let mut notes = labels.notes;
-    let (times_s, rate_hz, gaps) = if labels.raw_times_s.is_empty() {
-        ((0..count).map(|i| i as f64 / rate_hz).collect(), rate_hz, Vec::new())
-    } else {
-        if labels.raw_times_s.len() != count {
+    /// Fills in what is known of the video.
+    fn describe(&mut self, first: &Array3<u8>, demuxer: &Demuxer, labels: Labels) {
+        let (height, width, _) = first.dim();
+        let count = self.index.raw_times_s.len();
+        let notes = &mut self.info.notes;
+        notes.splice(0..0, labels.notes);
+        let stated_hz = demuxer.rate_hz().unwrap_or(labels.assumed_hz);
+        let line = if labels.raw_times_s.is_empty() {
+            timeline::timeline(&self.index.raw_times_s, stated_hz)
+        } else {
+            timeline::timeline(&labels.raw_times_s, labels.assumed_hz)
+        };
+        if labels.raw_times_s.is_empty() {
+            tell_times(&self.index.raw_times_s, &line, notes);
+        } else if labels.raw_times_s.len() != count {
             notes.push(format!("{count} frames in the video, {} in the logs", labels.raw_times_s.len()));
         }
-        let line = timeline::timeline(&labels.raw_times_s, labels.assumed_hz);
+        let length = std::fs::metadata(&self.path).map_or(u64::MAX, |file| file.len());
+        let lost = self.index.cut_off(demuxer.announced().unwrap_or(0), length);
+        if lost > 0 {
+            let cut = format!("the file is cut short: {lost} of the frames that it announces are not there");
+            notes.push(cut.clone());
+            self.skipped.add(cut);
+            self.skipped.count += lost - 1;
+        }
+        if let Some(turned) = demuxer.upright().describe() {
+            notes.push(format!("pictures are {turned}, as the file says"));
+        }
+        if (demuxer.pixel_aspect() - 1.0).abs() > 0.01 {
+            notes.push(format!(
+                "a pixel is shown {:.2} times as wide as high; the pictures are not stretched",
+                demuxer.pixel_aspect()
+            ));
+        }
+        if demuxer.other_videos() > 0 {
+            notes.push(format!("{} more video streams in the file are not used", demuxer.other_videos()));
+        }
+        let mut steering_true_rad: Vec<Option<f32>> = match &labels.by_time {
+            Some(signal) => line.times_s.iter().map(|&t| signal.at(t).map(|angle| angle as f32)).collect(),
+            None => labels.steering_true_rad,
+        };
+        if steering_true_rad.iter().all(Option::is_none) {
+            steering_true_rad.clear();
+        }
         notes.extend(line.notes);
-        (line.times_s, line.rate_hz, line.gaps)
-    };
-    let mut steering_true_rad: Vec<Option<f32>> = match &labels.by_time {
-        Some(signal) => times_s.iter().map(|&t: &f64| signal.at(t).map(|angle| angle as f32)).collect(),
-        None => labels.steering_true_rad,
-    };
-    if steering_true_rad.iter().all(Option::is_none) {
-        steering_true_rad.clear();
+        self.info = SourceInfo {
+            format: labels.format,
+            // With logs of its own, what the logs do not name is no frame of the recording, and the reverse is told at the end.
+            frame_count: Some(line.times_s.len()),
+            width,
+            height,
+            rate_hz: line.rate_hz,
+            times_s: line.times_s,
+            steering_true_rad,
+            steering_unit: labels.steering_unit,
+            gaps: line.gaps,
+            camera: CameraGeometry::assumed(width, height),
+            ..std::mem::replace(&mut self.info, empty_info())
+        };
     }
-    // With logs of its own, what the logs do not name is no frame of the recording, and the reverse is told at the end.
-    let frame_count = Some(if labels.raw_times_s.is_empty() { count } else { labels.raw_times_s.len() });
-    SourceInfo {
-        name: name.to_owned(),
-        format: labels.format,
-        live: false,
-        frame_count,
-        width,
-        height,
-        rate_hz,
-        times_s,
-        steering_true_rad,
-        steering_unit: labels.steering_unit,
-        gaps,
-        notes,
-        camera: CameraGeometry::assumed(width, height),
+
+    fn count(&self) -> usize {
+        self.info.frame_count.unwrap_or(0)
+    }
+
+    /// The next sound frame at the position or after it, with its picture. Those between are counted.
+    fn next_picture(&mut self) -> Result<Option<(usize, Array3<u8>)>, String> {
+        loop {
+            match self.reader.next(&self.index)? {
+                Some(Decoded::Frame(frame)) if frame >= self.count() => break,
+                Some(Decoded::Frame(frame)) if frame < self.position => {}
+                Some(Decoded::Frame(frame)) => {
+                    let picture = self.reader.decoder.picture()?;
+                    self.count_missing(frame, "damaged in the file, or predicted from a damaged frame");
+                    self.position = frame + 1;
+                    return Ok(Some((frame, picture)));
+                }
+                Some(Decoded::Damage) => {
+                    let care = self.reader.decoder.care();
+                    if care.threads {
+                        // Again from the last key frame before here, and this time step by step.
+                        self.reader = Reader::open(&self.path, Care { threads: false, ..care })?;
+                        let key = self.index.key_before(self.position);
+                        self.reader.jump(key, &self.index, &self.path)?;
+                    }
+                }
+                None => break,
+            }
+        }
+        let reason = if self.index.raw_times_s.len() < self.count() {
+            let reason = format!("the video ends after {} of {} frames", self.position, self.count());
+            if self.position < self.count() && !self.counted.contains(&self.position) {
+                self.info.notes.push(reason.clone());
+            }
+            reason
+        } else {
+            "damaged in the file, or predicted from a damaged frame".to_owned()
+        };
+        self.count_missing(self.count(), &reason);
+        self.position = self.count();
+        Ok(None)
+    }
+
+    /// Counts the frames from the position up to `next`, which could not be had.
+    fn count_missing(&mut self, next: usize, reason: &str) {
+        for frame in self.position..next {
+            if self.counted.insert(frame) {
+                self.skipped.add(format!("frame {frame}: {reason}"));
+            }
+        }
+    }
+
+    /// Moves so that decoding gives frame `index`.
+    fn go_to(&mut self, index: usize) -> Result<(), DataError> {
+        let bad = |problem| bad_file(&self.path, problem, EXPECTED);
+        let key = self.index.key_before(index);
+        self.reader.jump(key, &self.index, &self.path).map_err(bad)
+    }
+
+    fn note_other_size(&mut self, index: usize, picture: &Array3<u8>) {
+        let (height, width, _) = picture.dim();
+        if !self.size_noted && (width, height) != (self.info.width, self.info.height) {
+            self.size_noted = true;
+            let first = (self.info.width, self.info.height);
+            self.info.notes.push(timeline::other_size(index, (width, height), first));
+        }
     }
 }
 
@@ -138,41 +220,221 @@ impl Source for VideoFile {
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, DataError> {
-        let index = self.position;
-        let read = self.capture.read().map_err(|problem| bad_file(&self.path, problem, "frames of one kind"))?;
-        let Some(image) = read else {
-            self.tell_the_end();
-            return Ok(None);
-        };
-        self.check_time(index);
-        self.position += 1;
-        // Beyond what the container announced: frames are given all the same, at the constant rate.
-        let time_s = self.info.times_s.get(index).copied().unwrap_or(index as f64 / self.info.rate_hz);
+        let picture = self.next_picture().map_err(|problem| bad_file(&self.path, problem, EXPECTED))?;
+        let Some((index, image)) = picture else { return Ok(None) };
+        self.note_other_size(index, &image);
+        let time_s = self.info.times_s.get(index).copied().unwrap_or(0.0);
         let steering_true_rad = self.info.steering_true_rad.get(index).copied().flatten();
         Ok(Some(Frame { index, time_s, image, steering_true_rad }))
     }
 
     fn seek(&mut self, index: usize) -> Result<(), DataError> {
-        let count = self.info.frame_count.unwrap_or(0);
-        if index > count {
-            let reason = format!("it has {count} frames");
+        if index > self.count() {
+            let reason = format!("it has {} frames", self.count());
             return Err(DataError::Seek { name: self.info.name.clone(), index, reason });
         }
-        let near = (self.position..=self.position + STEP_ON).contains(&index);
-        if !near {
-            if self.can_jump && self.capture.go_to(index, self.rate_hz) {
-                self.position = index;
-                return Ok(());
-            }
-            self.reopen()?;
+        let ahead = self.reader.given..=self.reader.given + STEP_ON;
+        if !ahead.contains(&index) || self.reader.decoder.ended() {
+            self.go_to(index)?;
         }
-        while self.position < index && self.capture.skip() {
-            self.position += 1;
-        }
+        self.position = index;
         Ok(())
     }
 
     fn skipped(&self) -> &SkipReport {
         &self.skipped
+    }
+}
+
+/// Times that need an explanation.
+fn tell_times(raw_s: &[f64], line: &timeline::Timeline, notes: &mut Vec<String>) {
+    match raw_s.first() {
+        Some(first) if first.is_nan() => {
+            notes.push(format!("no time stamps in the file: {:.3} frames a second are assumed", line.rate_hz));
+        }
+        Some(first) if *first > 2.0 => {
+            notes.push(format!("the file's clock begins at {first:.3} s; times count from the first frame"));
+        }
+        _ => {}
+    }
+    if let Some((shortest, longest)) = timeline::varying_steps(&line.times_s) {
+        notes.push(format!(
+            "the rate varies: {:.3} s to {:.3} s from frame to frame; each frame stands at its own time",
+            shortest, longest
+        ));
+    }
+}
+
+fn empty_info() -> SourceInfo {
+    SourceInfo {
+        name: String::new(),
+        format: "video file",
+        live: false,
+        frame_count: None,
+        width: 0,
+        height: 0,
+        rate_hz: 1.0,
+        times_s: Vec::new(),
+        steering_true_rad: Vec::new(),
+        steering_unit: crate::SteeringUnit::Radians,
+        gaps: Vec::new(),
+        notes: Vec::new(),
+        camera: CameraGeometry::assumed(1, 1),
+    }
+}
+
+fn open_demuxer(path: &Path) -> Result<Demuxer, String> {
+    let metadata = std::fs::metadata(path).map_err(|e| e.to_string())?;
+    if !metadata.is_file() {
+        return Err("not a regular file".to_owned());
+    }
+    // FFmpeg would take a name such as `a:b.mp4` for a URL.
+    let url = path.to_str().map(|path| format!("file:{path}")).ok_or("its name is not UTF-8")?;
+    Demuxer::open(&url, None, &Watch::new(Arc::default()))
+}
+
+/// What the container says of all packets.
+fn read_packets(demuxer: &mut Demuxer) -> Result<Vec<PacketFacts>, String> {
+    let hidden = |codec, packet: &VideoPacket| {
+        // VP8 stores frames that only others are predicted from as packets of their own; a bit says so.
+        let data = packet.packet.data().unwrap_or_default();
+        codec == codec::Id::VP8 && data.first().is_some_and(|byte| byte & 0x10 == 0) && !is_blank(data)
+    };
+    let (codec, stamps, reorders) = (demuxer.codec(), demuxer.avi_stamps(), demuxer.reorders());
+    let mut packets = Vec::new();
+    while let Some(packet) = demuxer.next()? {
+        let shown = packet.shown && !hidden(codec, &packet);
+        let VideoPacket { packet, .. } = packet;
+        let position = packet.position() as i64;
+        let stamp = stamps.get(&position).copied();
+        packets.push(PacketFacts {
+            pts: stamp.filter(|_| !reorders).or(packet.pts()),
+            dts: stamp.or(packet.dts()),
+            position,
+            size: packet.size(),
+            key: packet.is_key(),
+            shown,
+        });
+    }
+    Ok(packets)
+}
+
+/// What becomes of the first packets of a file.
+struct Trial {
+    strict: bool,
+    packets: usize,
+    frames: usize,
+    damages: usize,
+}
+
+impl Trial {
+    fn run(path: &Path, care: Care) -> Result<Self, String> {
+        let mut reader = Reader::open(path, care)?;
+        let mut trial = Self { strict: care.strict, packets: 0, frames: 0, damages: 0 };
+        while !reader.decoder.ended() {
+            let packet = if trial.packets < TRIAL { reader.demuxer.next()? } else { None };
+            trial.packets += usize::from(packet.as_ref().is_some_and(|packet| packet.shown));
+            trial.damages += usize::from(!reader.decoder.send(trial.packets, packet));
+            while let Some(decoded) = reader.decoder.receive() {
+                match decoded {
+                    Decoded::Frame(_) => trial.frames += 1,
+                    Decoded::Damage => trial.damages += 1,
+                }
+            }
+        }
+        Ok(trial)
+    }
+
+    /// The index of a file whose beginning behaves like this.
+    fn index(&self, mut packets: Vec<PacketFacts>, demuxer: &Demuxer) -> Index {
+        if self.damages == 0 && self.packets == TRIAL && 2 * self.frames == self.packets {
+            // Two fields of an interlaced frame, each in a packet of its own: the frame comes with the first.
+            packets.iter_mut().skip(1).step_by(2).for_each(|packet| packet.shown = false);
+        }
+        let base = demuxer.stream().time_base();
+        let unit_s = f64::from(base.numerator()) / f64::from(base.denominator().max(1));
+        Index::new(&packets, unit_s, demuxer.has_times(), demuxer.reorders())
+    }
+}
+
+/// A demuxer and a decoder that read on together.
+struct Reader {
+    demuxer: Demuxer,
+    decoder: Decoder,
+    /// Number of the packet that comes next.
+    packet: usize,
+    /// The frame that comes next, as far as nothing is damaged.
+    given: usize,
+    /// A frame was damaged since the last one.
+    lost: bool,
+}
+
+impl Reader {
+    /// At the beginning of a file.
+    fn open(path: &Path, care: Care) -> Result<Self, String> {
+        let demuxer = open_demuxer(path)?;
+        let decoder = Decoder::new(&demuxer, care)?;
+        Ok(Self { demuxer, decoder, packet: 0, given: 0, lost: false })
+    }
+
+    /// The next frame by its number among the frames; `None` at the end.
+    fn next(&mut self, index: &Index) -> Result<Option<Decoded>, String> {
+        loop {
+            match self.decoder.receive() {
+                Some(Decoded::Frame(packet)) => {
+                    let Some(known) = index.frame_of(packet) else { continue };
+                    if index.ordered
+                        && !self.decoder.follows(packet, (self.given..known).filter_map(|f| index.trailing(f)))
+                    {
+                        (self.given, self.lost) = (known + 1, true);
+                        return Ok(Some(Decoded::Damage));
+                    }
+                    // Where only the decoder knows the order, a lost frame would move all that follow: the next key frame stands
+                    // where its packet does.
+                    let frame = match (index.ordered, self.lost) {
+                        (true, _) => known,
+                        (false, true) => known.max(self.given),
+                        (false, false) => self.given,
+                    };
+                    (self.given, self.lost) = (frame + 1, false);
+                    return Ok(Some(Decoded::Frame(frame)));
+                }
+                Some(Decoded::Damage) => {
+                    self.lost = true;
+                    return Ok(Some(Decoded::Damage));
+                }
+                None if self.decoder.ended() => return Ok(None),
+                None => {}
+            }
+            let packet = self.demuxer.next()?;
+            self.packet += usize::from(packet.is_some());
+            if !self.decoder.send(self.packet.saturating_sub(1), packet) {
+                self.lost = true;
+                return Ok(Some(Decoded::Damage));
+            }
+        }
+    }
+
+    /// Goes to a key frame, or to the beginning where there is none or the container does not lead to it.
+    fn jump(&mut self, key: Option<Key>, index: &Index, path: &Path) -> Result<(), String> {
+        if let Some(key) = key.filter(|key| !Index::is_start(*key))
+            && self.demuxer.seek(key.pts)
+        {
+            self.decoder.flush();
+            // After a jump, some demuxers give the rest of a packet first.
+            for _ in 0..STEP_ON {
+                let Some(packet) = self.demuxer.next()? else { break };
+                let Some(number) = index.packet_at(packet.packet.position() as i64) else { continue };
+                if number > key.packet {
+                    break;
+                }
+                self.packet = number + 1;
+                self.given = index.frame_of(number).unwrap_or(0);
+                self.decoder.send(number, Some(packet));
+                return Ok(());
+            }
+        }
+        *self = Self::open(path, self.decoder.care())?;
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! A camera or stream. A thread of its own reads the feed and keeps only the newest frame; it reconnects with growing pauses
 //! when the feed ends or fails.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,10 +23,10 @@ const ASSUMED_HZ: f64 = 30.0;
 
 /// Where the frames of a live source come from. Both calls may take long; the messages are plain fragments.
 pub(super) trait Feed: Send + 'static {
-    /// Connects, or connects again.
-    fn connect(&mut self) -> Result<(), String>;
-    /// Waits for the next frame.
-    fn read(&mut self) -> Result<Array3<u8>, String>;
+    /// Connects, or connects again. Reads end early once `stop` is set, if the feed can do that.
+    fn connect(&mut self, stop: &Arc<AtomicBool>) -> Result<(), String>;
+    /// Waits for the next frame; `None` for one that is damaged.
+    fn read(&mut self) -> Result<Option<Array3<u8>>, String>;
     /// The rate that the feed states, if any.
     fn rate_hz(&self) -> Option<f64>;
 }
@@ -49,14 +50,28 @@ struct State {
     connects: usize,
     /// The last trouble, cleared by the next frame.
     trouble: String,
-    /// Set by the source when it is dropped.
-    stop: bool,
+    /// How long it will be until the next attempt to connect, after a trouble.
+    pause: Duration,
+    /// Frames that arrived damaged.
+    damaged: usize,
+}
+
+impl State {
+    /// The last trouble and what is done about it; empty if there is none.
+    fn message(&self) -> String {
+        match self.trouble.as_str() {
+            "" => String::new(),
+            trouble => format!("{trouble}; connecting again in {:.2} s", self.pause.as_secs_f64()),
+        }
+    }
 }
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// Set by the source when it is dropped.
+    stop: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -69,6 +84,18 @@ impl Shared {
     fn wait(&self, time: Duration, ready: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
         let waited = self.changed.wait_timeout_while(self.lock(), time, |state| !ready(state));
         waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Tells the reader thread to end.
+    fn end(&self) {
+        // Under the lock, so that a thread that is about to wait sees it.
+        let _state = self.lock();
+        self.stop.store(true, Ordering::Relaxed);
+        self.changed.notify_all();
     }
 
     /// Puts a frame in the place of the last one.
@@ -114,8 +141,7 @@ impl LiveSource {
         let rate_hz = state.rate_hz.unwrap_or(ASSUMED_HZ);
         drop(state);
         let Some((started, (height, width, _))) = first else {
-            shared.lock().stop = true;
-            shared.changed.notify_all();
+            shared.end();
             let silence = || format!("no frame came within {} s", FIRST_FRAME.as_secs());
             return Err(no_feed(if trouble.is_empty() { silence() } else { trouble }));
         };
@@ -140,9 +166,8 @@ impl LiveSource {
 
 impl Drop for LiveSource {
     fn drop(&mut self) {
-        // Not joined: the thread may be inside a read that lasts for seconds, and ends by itself after it.
-        self.shared.lock().stop = true;
-        self.shared.changed.notify_all();
+        // Not joined: the thread may be inside a read that lasts, and ends by itself after it.
+        self.shared.end();
     }
 }
 
@@ -154,12 +179,15 @@ impl Source for LiveSource {
     fn next_frame(&mut self) -> Result<Option<Frame>, DataError> {
         let mut state = self.shared.wait(WAIT, |state| state.newest.is_some());
         let Some(arrived) = state.newest.take() else {
-            let reason = match state.trouble.as_str() {
-                "" => "the feed is silent".to_owned(),
-                trouble => trouble.to_owned(),
+            let reason = match state.message() {
+                silent if silent.is_empty() => "the feed is silent".to_owned(),
+                trouble => trouble,
             };
             return Err(DataError::Waiting { name: self.info.name.clone(), reason });
         };
+        while self.skipped.count < state.damaged {
+            self.skipped.add(format!("before frame {}: a frame arrived damaged", arrived.index));
+        }
         drop(state);
         self.delay = arrived.at.elapsed();
         let time_s = arrived.at.duration_since(self.started).as_secs_f64();
@@ -179,9 +207,9 @@ impl Source for LiveSource {
         let state = self.shared.lock();
         let silent = state.last_arrival.map_or(Duration::ZERO, |at| at.elapsed());
         let stale = silent > STALE;
-        let message = match (state.trouble.as_str(), stale) {
-            ("", true) => format!("no frame for {:.1} s", silent.as_secs_f64()),
-            (trouble, _) => trouble.to_owned(),
+        let message = match (state.message(), stale) {
+            (none, true) if none.is_empty() => format!("no frame for {:.1} s", silent.as_secs_f64()),
+            (trouble, _) => trouble,
         };
         // While nothing comes, the picture on the screen grows old.
         let delay_s = if stale { silent.as_secs_f64() } else { self.delay.as_secs_f64() };
@@ -193,7 +221,7 @@ impl Source for LiveSource {
 fn read_on(mut feed: impl Feed, shared: &Shared) {
     let mut pause = PAUSES.0;
     loop {
-        let trouble = match feed.connect() {
+        let trouble = match feed.connect(&shared.stop) {
             Ok(()) => {
                 shared.lock().connects += 1;
                 let (frames, reason) = read_until_failure(&mut feed, shared);
@@ -205,13 +233,15 @@ fn read_on(mut feed: impl Feed, shared: &Shared) {
             Err(reason) => reason,
         };
         let mut state = shared.lock();
-        if state.stop {
+        if shared.stopped() {
             return;
         }
-        state.trouble = format!("{trouble}; connecting again in {:.2} s", pause.as_secs_f64());
+        state.trouble = trouble;
+        state.pause = pause;
         drop(state);
         shared.changed.notify_all();
-        if shared.wait(pause, |state| state.stop).stop {
+        drop(shared.wait(pause, |_| shared.stopped()));
+        if shared.stopped() {
             return;
         }
         pause = (pause * 2).min(PAUSES.1);
@@ -221,16 +251,18 @@ fn read_on(mut feed: impl Feed, shared: &Shared) {
 /// Publishes frames until reading fails or the source is gone: their number and the reason.
 fn read_until_failure(feed: &mut impl Feed, shared: &Shared) -> (usize, String) {
     let mut frames = 0;
-    loop {
-        if shared.lock().stop {
-            return (frames, String::new());
-        }
+    while !shared.stopped() {
         match feed.read() {
-            Ok(image) => shared.publish(image, feed.rate_hz()),
+            Ok(Some(image)) => shared.publish(image, feed.rate_hz()),
+            Ok(None) => {
+                shared.lock().damaged += 1;
+                continue;
+            }
             Err(reason) => return (frames, reason),
         }
         frames += 1;
     }
+    (frames, String::new())
 }
 
 #[cfg(test)]
@@ -254,7 +286,7 @@ mod tests {
     }
 
     impl Feed for Scripted {
-        fn connect(&mut self) -> Result<(), String> {
+        fn connect(&mut self, _stop: &Arc<AtomicBool>) -> Result<(), String> {
             if let Some(Act::Refuse(reason)) = self.script.front() {
                 let reason = (*reason).to_owned();
                 self.script.pop_front();
@@ -263,7 +295,7 @@ mod tests {
             Ok(())
         }
 
-        fn read(&mut self) -> Result<Array3<u8>, String> {
+        fn read(&mut self) -> Result<Option<Array3<u8>>, String> {
             loop {
                 match self.script.pop_front() {
                     None => thread::sleep(Duration::from_secs(1)),
@@ -274,7 +306,7 @@ mod tests {
                         self.script.push_front(Act::Frames(n - 1, every));
                         thread::sleep(every);
                         self.sent += 1;
-                        return Ok(Array3::from_elem((1, 1, 3), self.sent));
+                        return Ok(Some(Array3::from_elem((1, 1, 3), self.sent)));
                     }
                 }
             }
@@ -295,13 +327,13 @@ mod tests {
     struct Gated(Receiver<u8>);
 
     impl Feed for Gated {
-        fn connect(&mut self) -> Result<(), String> {
+        fn connect(&mut self, _stop: &Arc<AtomicBool>) -> Result<(), String> {
             Ok(())
         }
 
-        fn read(&mut self) -> Result<Array3<u8>, String> {
+        fn read(&mut self) -> Result<Option<Array3<u8>>, String> {
             let level = self.0.recv().map_err(|_| "the test is over".to_owned())?;
-            Ok(Array3::from_elem((1, 1, 3), level))
+            Ok(Some(Array3::from_elem((1, 1, 3), level)))
         }
 
         fn rate_hz(&self) -> Option<f64> {

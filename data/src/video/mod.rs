@@ -1,18 +1,31 @@
-//! Video files, cameras and streams, read through OpenCV (feature `opencv`).
+//! Video files, cameras and streams (feature `opencv`).
 //!
 //! - [`labels`]: angles for the frames of a video
-//! - `capture`: OpenCV's reader with plain pictures (with `write` the only module that knows OpenCV)
-//! - `file`: a recorded video, frame by frame, none lost
-//! - `write`: OpenCV's writer with plain pictures
+//! - `ffmpeg`, `decode`: FFmpeg's demuxers and decoders with plain pictures
+//! - [`h264`]: whether a picture is missing that others are predicted from
+//! - [`index`]: which frame each packet of a file holds, and when it is shown
+//! - `file`: a recorded video, frame by frame
 //! - [`live`]: a camera or stream: the newest frame, with drops counted and reconnection
+//! - `stream`, `camera`: what a live source reads, from FFmpeg and from OpenCV
+//! - `write`: OpenCV's writer with plain pictures
 
 #[cfg(feature = "opencv")]
-mod capture;
+mod camera;
+#[cfg(feature = "opencv")]
+mod decode;
+#[cfg(feature = "opencv")]
+mod ffmpeg;
 #[cfg(feature = "opencv")]
 mod file;
+#[cfg(any(feature = "opencv", test))]
+mod h264;
+#[cfg(any(feature = "opencv", test))]
+mod index;
 mod labels;
 #[cfg(any(feature = "opencv", test))]
 mod live;
+#[cfg(feature = "opencv")]
+mod stream;
 #[cfg(feature = "opencv")]
 mod write;
 
@@ -25,7 +38,10 @@ pub(crate) use labels::Labels;
 pub use write::VideoWriter;
 
 /// Suffixes of the files that are taken for videos.
-const SUFFIXES: [&str; 10] = ["mp4", "mkv", "avi", "hevc", "h265", "h264", "ts", "mov", "webm", "mjpeg"];
+pub(crate) const SUFFIXES: [&str; 24] = [
+    "mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "mts", "m2ts", "mpg", "mpeg", "vob", "3gp", "3g2", "insv", "lrv",
+    "flv", "wmv", "asf", "hevc", "h265", "h264", "264", "mjpeg",
+];
 
 type Opened = Result<Box<dyn Source>, DataError>;
 
@@ -87,11 +103,10 @@ enum Address {
 
 #[cfg(feature = "opencv")]
 fn connect(spec: &str, address: Address) -> Opened {
-    let (format, feed) = match address {
-        Address::Camera(number) => ("camera", capture::LiveFeed::camera(number)),
-        Address::Url => ("stream", capture::LiveFeed::url(spec)),
-    };
-    Ok(Box::new(live::LiveSource::start(spec, format, feed)?))
+    Ok(Box::new(match address {
+        Address::Camera(number) => live::LiveSource::start(spec, "camera", camera::Camera::new(number))?,
+        Address::Url => live::LiveSource::start(spec, "stream", stream::Stream::new(spec))?,
+    }))
 }
 
 #[cfg(not(feature = "opencv"))]

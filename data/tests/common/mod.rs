@@ -1,6 +1,8 @@
 //! Small recordings that the tests make themselves.
 #![allow(dead_code, clippy::unwrap_used)] // each test file uses its own part of this
 
+pub mod clips;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
