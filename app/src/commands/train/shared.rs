@@ -24,7 +24,9 @@ pub fn trunk(from: &Path, recipe: &BackboneSettings) -> anyhow::Result<(Vec<u8>,
         (bytes, recipe.config())
     };
     let mut trunk = from_safetensors(&bytes).with_context(|| from.display().to_string())?;
-    trunk.retain(|name, _| prefix(name) == "trunk");
+    // Blocks behind the last one that is used are of no use in the model.
+    let block = |name: &str| name.strip_prefix("trunk.block")?.split('.').next()?.parse::<usize>().ok();
+    trunk.retain(|name, _| prefix(name) == "trunk" && block(name).is_none_or(|block| block < config.trunk_blocks));
     if trunk.is_empty() {
         bail!("{}: holds no tensor trunk.*; expected a trunk as make backbone writes it", from.display());
     }
