@@ -57,9 +57,13 @@ impl Cnn {
         };
         while self.live && matches!(item, Item::Frame(_)) {
             match self.input.try_recv() {
-                Ok(newer @ Item::Frame(_)) => {
+                Ok(Item::Frame(newer)) => {
                     self.dropped += 1;
-                    item = newer;
+                    let before = match item {
+                        Item::Frame(dropped) => dropped.before,
+                        Item::Control(_) => newer.before,
+                    };
+                    item = Item::Frame(DecodedFrame { before, ..newer });
                 }
                 Ok(control) => {
                     self.held = Some(control);
@@ -86,6 +90,7 @@ impl Cnn {
             features: features.to_vec(),
             cnn_work: CnnWork { macs_dense: macs, macs },
             warm_up: decoded.warm_up,
+            read_at: decoded.read_at,
             decode_us: decoded.decode_us,
             cnn_us,
             to_cnn: self.input.len(),

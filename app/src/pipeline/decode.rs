@@ -205,6 +205,7 @@ impl Decode {
             frame,
             before,
             warm_up,
+            read_at: Instant::now(),
             decode_us,
             skipped: self.source.skipped().count,
             health: self.source.health(),

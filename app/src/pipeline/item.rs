@@ -1,6 +1,7 @@
 //! What travels in the queues between the stages: frames, and whatever must take effect between two of them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use deltasteer_data::{Frame, LiveHealth, SkipReport, SourceInfo};
 
@@ -25,6 +26,7 @@ pub(super) struct DecodedFrame {
     pub before: Before,
     /// The RNN needs it, the caller does not.
     pub warm_up: bool,
+    pub read_at: Instant,
     pub decode_us: f32,
     pub skipped: usize,
     pub health: Option<LiveHealth>,

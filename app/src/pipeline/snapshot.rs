@@ -1,6 +1,7 @@
 //! What a pipeline hands out: immutable snapshots.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use deltasteer_data::{LiveHealth, SkipReport, SourceInfo};
 use deltasteer_perception::CnnWork;
@@ -79,6 +80,8 @@ pub struct SeenFrame {
     pub cnn_work: CnnWork,
     /// Read for the RNN's sake before a frame that was jumped to; not to be shown.
     pub warm_up: bool,
+    /// When it was read from its source.
+    pub read_at: Instant,
     pub decode_us: f32,
     pub cnn_us: f32,
     /// Decoded frames that waited for the CNN.

@@ -61,11 +61,11 @@ pub fn next(places: &[Point], index: usize, forward: bool) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deltasteer_temporal::{StepCount, Thresholds};
+    use deltasteer_temporal::StepCount;
 
     #[test]
     fn the_worst_places_are_apart_in_order_and_filtered() {
-        let mut track = Track::new(Thresholds::ZERO, StepCount::default(), 1.0);
+        let mut track = Track::default();
         for index in 0..4000 {
             // A peak every five seconds, each a little higher; the driver turns only in the second half.
             let error = if index % 100 == 50 { 0.1 + 1e-4 * index as f32 } else { 0.01 };

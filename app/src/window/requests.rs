@@ -17,6 +17,9 @@ impl Window {
     /// Carries out one request.
     pub fn perform(&mut self, ctx: &egui::Context, command: Command) {
         match command {
+            // What means nothing for a live feed is off.
+            Command::StepFrames(_) | Command::StepSeconds(_) | Command::SetPace(_) | Command::ChangePace(_)
+                if self.view.is_live() => {}
             Command::TogglePlay => self.toggle_play(),
             Command::StepFrames(frames) => self.step_frames(frames),
             Command::StepSeconds(seconds) => {

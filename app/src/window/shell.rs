@@ -142,7 +142,8 @@ impl Window {
         }
         if self.view.playing {
             // Redraws come with the frames; these only keep the wheels and the rate's figures moving.
-            ctx.request_repaint_after(self.redraw_pause.get().max(Duration::from_millis(33)));
+            let pause = if self.view.is_live() { Duration::from_millis(200) } else { Duration::from_millis(33) };
+            ctx.request_repaint_after(self.redraw_pause.get().max(pause));
         }
     }
 

@@ -25,7 +25,7 @@ pub struct Textures {
     pub saliency: Option<TextureHandle>,
     /// Rows of pixels that the raster's panel had when it was last painted.
     pub raster_rows: Cell<usize>,
-    picture_of: Option<Arc<Array3<u8>>>,
+    picture_of: Option<(Arc<Array3<u8>>, bool)>,
     raster_of: Option<RasterState>,
     saliency_of: Option<(usize, Theme)>,
 }
@@ -53,12 +53,18 @@ impl Textures {
             self.picture_of = None;
             return;
         };
-        if self.picture_of.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &frame.image)) && self.picture.is_some() {
+        let stale = view.stale_s().is_some();
+        let same = |(image, was_stale): &(Arc<_>, bool)| Arc::ptr_eq(image, &frame.image) && *was_stale == stale;
+        if self.picture_of.as_ref().is_some_and(same) && self.picture.is_some() {
             return;
         }
-        self.picture_of = Some(frame.image.clone());
+        self.picture_of = Some((frame.image.clone(), stale));
         let (height, width, _) = frame.image.dim();
-        let image = ColorImage::from_rgb([width, height], rgb_bytes(&frame.image));
+        let mut image = ColorImage::from_rgb([width, height], rgb_bytes(&frame.image));
+        if stale {
+            let grey = |pixel: Color32| Color32::from_gray((255.0 * pixel.intensity()) as u8);
+            image.pixels.iter_mut().for_each(|pixel| *pixel = grey(*pixel));
+        }
         put(&mut self.picture, ctx, "frame", image, TextureOptions::LINEAR);
     }
 

@@ -1,11 +1,13 @@
 //! Everything the panels read: plain data, brought up to date by what the engine tells.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use deltasteer_data::SourceInfo;
 
 use super::hotspots::Filter;
 pub use super::lane::{LaneView, ModelFacts};
+use super::live::Live;
 pub use super::notices::{Notice, Notices};
 pub use super::saliency::SaliencyMap;
 use super::trained::Trained;
@@ -69,6 +71,8 @@ pub struct View {
     pub frames_per_second: f32,
     /// Redraws a second lately.
     pub redraws_per_second: f32,
+    /// How a live feed fares.
+    pub live: Live,
     /// The user's own horizon as a share of the frame's height.
     pub horizon: Option<f32>,
     /// Frames whose features were refused.
@@ -102,6 +106,7 @@ impl Default for View {
             notices: Notices::default(),
             frames_per_second: 0.0,
             redraws_per_second: 0.0,
+            live: Live::default(),
             horizon: None,
             refused: 0,
             kept_bytes: (0, 0),
@@ -166,8 +171,8 @@ impl View {
                 self.jumping_to = None;
                 self.ended = Some(end);
             }
-            // No bad news: it fades once the feed is back.
-            Update::Waiting(words) => self.notices.say(false, words),
+            Update::Opening(words) => self.opening = Some(words),
+            Update::Waiting(words) => self.live.words = words,
             Update::Refused(words) => {
                 self.opening = None;
                 self.jumping_to = None;
@@ -214,6 +219,7 @@ impl View {
         }
         self.ended = None;
         self.stopped = false;
+        self.live.frame(&shown.seen, Instant::now());
         self.shown = Some(shown.seen);
     }
 }

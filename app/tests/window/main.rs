@@ -4,6 +4,7 @@
 mod bench;
 mod drive;
 mod hotspots;
+mod live;
 mod model;
 mod screenshots;
 mod whatif;

@@ -109,7 +109,7 @@ fn measure(store: &FeatureStore, model: &Arc<Model>, thresholds: Option<Threshol
     let mut savings = 0.0;
     for _ in 0..ROUNDS {
         let start = Instant::now();
-        let mut lane = LaneRun::new(setting.clone(), Pacing::of(20.0), true)?;
+        let mut lane = LaneRun::new(setting.clone(), Pacing::of(20.0, false), true)?;
         // In slices, as the window's thread does it.
         while !lane.work(store, Instant::now() + Duration::from_millis(2))? {}
         times_ms.push(1e3 * start.elapsed().as_secs_f64());

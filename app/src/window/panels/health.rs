@@ -24,13 +24,9 @@ pub fn troubles(view: &View) -> Vec<String> {
     if view.refused > 0 {
         troubles.push(format!("{} frames had features that are not finite; the RNN refused them.", view.refused));
     }
-    if let Some(health) = &frame.health {
-        if health.stale {
-            troubles.push("The feed is stale: no new frame has come; the angle is held.".to_owned());
-        }
-        if !health.message.is_empty() {
-            troubles.push(health.message.clone());
-        }
+    if let Some(silent_s) = view.stale_s() {
+        let words = if view.live.words.is_empty() { String::new() } else { format!(" {}.", view.live.words) };
+        troubles.push(format!("No new frame for {silent_s:.0} s: picture and angle are old.{words}"));
     }
     if let Some(needed) = slow(view) {
         troubles.push(needed);
@@ -41,6 +37,10 @@ pub fn troubles(view: &View) -> Vec<String> {
 /// Frames come slower than the chosen pace asks for.
 fn slow(view: &View) -> Option<String> {
     let crate::pipeline::Pace::Times(factor) = view.pace else { return None };
+    // A feed's own rate is not to be trusted; what is lost there is counted as dropped.
+    if view.is_live() {
+        return None;
+    }
     let wanted = factor * view.drive.as_ref()?.rate_hz as f32;
     let slow = view.playing && view.frames_per_second > 0.0 && view.frames_per_second < 0.85 * wanted;
     slow.then(|| {
@@ -58,9 +58,10 @@ pub fn strip(ui: &mut Ui, panel: &mut Panel) {
             [only] => (format!("▲ {only}"), colours.warning),
             [first, rest @ ..] => (format!("▲ {first} (and {} more)", rest.len()), colours.warning),
         };
+        let label = format!("Health: {words}");
         let button = egui::Button::new(RichText::new(words).small().color(colour)).frame(false);
         let button = ui.add(button).on_hover_text("Details. Key H");
-        button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Health"));
+        button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &label));
         if button.clicked() {
             panel.ask(Command::ToggleHealth);
         }
@@ -72,8 +73,10 @@ pub fn strip(ui: &mut Ui, panel: &mut Panel) {
 fn summary(view: &View) -> String {
     let Some(frame) = &view.shown else { return String::new() };
     let step = |step_us: Option<f64>| step_us.map_or("–".to_owned(), text::micros);
+    let delay = view.live.delay_s.filter(|_| view.is_live());
+    let delay = delay.map_or(String::new(), |delay_s| format!("delay {} · ", text::micros(1e6 * delay_s)));
     format!(
-        "{:.0} frames/s · decode {} · CNN {} · RNN {} (dense {}) · {} skipped · {} dropped · {:.0} redraws/s",
+        "{delay}{:.0} frames/s · decode {} · CNN {} · RNN {} (dense {}) · {} skipped · {} dropped · {:.0} redraws/s",
         if view.playing { view.frames_per_second } else { 0.0 },
         text::micros(f64::from(frame.decode_us)),
         text::micros(f64::from(frame.cnn_us)),
@@ -97,6 +100,8 @@ pub fn details(ui: &mut Ui, panel: &Panel) {
     };
     let step = |step_us: Option<f64>| step_us.map_or("–".to_owned(), text::micros);
     let (kept, limit) = view.kept_bytes;
+    let delay = view.live.delay_s.filter(|_| view.is_live());
+    let delay = delay.map_or("–".to_owned(), |delay_s| text::micros(1e6 * delay_s));
     let rows = [
         ("Frames a second", format!("{:.1}", view.frames_per_second)),
         ("Redraws a second", format!("{:.1}", view.redraws_per_second)),
@@ -107,6 +112,7 @@ pub fn details(ui: &mut Ui, panel: &Panel) {
         ("Waiting for the CNN", frame.to_cnn.to_string()),
         ("Frames skipped", frame.skipped.to_string()),
         ("Live frames dropped", frame.dropped.to_string()),
+        ("Delay from arrival to answer", delay),
         ("Frames answered", text::grouped(view.main.track.figures().work.steps)),
         ("Features kept", format!("{} of at most {}", text::bytes(kept as f64), text::bytes(limit as f64))),
     ];

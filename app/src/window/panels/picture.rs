@@ -19,7 +19,8 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, with_switches: bool) {
             switches(ui, panel);
         }
         let (area, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, "Camera frame"));
+        let label = if panel.view.stale_s().is_some() { "Camera frame, stale" } else { "Camera frame" };
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, label));
         if response.clicked() {
             panel.ask(Command::TogglePlay);
         }
@@ -216,8 +217,13 @@ impl Canvas<'_> {
             if panel.view.answer(Lane::Main).is_some_and(|point| !point.exact) { "   ≈ warmed up" } else { "" };
         let words = format!("frame {}{of}   {} s{warmed}", frame.index, text::clock(frame.time_s));
         self.label(self.image.right_top() + vec2(-6.0, 5.0), Align2::RIGHT_TOP, &words);
-        if let Some(target) = panel.view.jumping_to {
-            let words = format!("on the way to frame {target} …");
+        if let Some(silent_s) = panel.view.stale_s() {
+            let last = format!("STALE: last frame {silent_s:.0} s ago, at {} s", text::clock(frame.time_s));
+            self.label(self.image.center(), Align2::CENTER_BOTTOM, &last);
+            self.label(self.image.center() + vec2(0.0, 6.0), Align2::CENTER_TOP, &panel.view.live.words);
+        }
+        let on_the_way = panel.view.jumping_to.map(|target| format!("on the way to frame {target} …"));
+        if let Some(words) = panel.view.opening.clone().or(on_the_way) {
             self.label(self.image.center_top() + vec2(0.0, 5.0), Align2::CENTER_TOP, &words);
         }
     }
@@ -225,7 +231,11 @@ impl Canvas<'_> {
     /// White words on a dark plate, readable on any picture.
     fn label(&self, at: Pos2, anchor: Align2, words: &str) {
         let paint = self.painter();
-        let galley = paint.layout_no_wrap(words.to_owned(), FontId::proportional(12.0), Color32::WHITE);
+        if words.is_empty() {
+            return;
+        }
+        let (font, width) = (FontId::proportional(12.0), self.image.width() - 12.0);
+        let galley = paint.layout(words.to_owned(), font, Color32::WHITE, width);
         let rect = anchor.anchor_size(at, galley.size());
         paint.rect_filled(rect.expand2(vec2(5.0, 2.0)), 3.0, Color32::from_black_alpha(150));
         paint.galley(rect.min, galley, Color32::WHITE);

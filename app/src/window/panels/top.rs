@@ -37,15 +37,16 @@ fn facts(ui: &mut Ui, panel: &Panel) {
     let Some(drive) = &panel.view.drive else { return };
     let length = match drive.frame_count {
         Some(count) => format!("{} frames, {}", text::grouped(count as u64), text::clock(panel.view.duration_s())),
-        None => "live".to_owned(),
+        None => format!("live, {:.0} frames/s", panel.view.frames_per_second),
     };
     let gaps = match drive.gaps.len() {
         0 => String::new(),
         1 => " · 1 gap".to_owned(),
         count => format!(" · {count} gaps"),
     };
-    let words =
-        format!("{} · {}×{} · {:.0} Hz · {length}{gaps}", drive.format, drive.width, drive.height, drive.rate_hz);
+    // A live feed's rate is measured: what it says of itself is often made up.
+    let rate = if drive.live { String::new() } else { format!("{:.0} Hz · ", drive.rate_hz) };
+    let words = format!("{} · {}×{} · {rate}{length}{gaps}", drive.format, drive.width, drive.height);
     if ui.available_width() > 340.0 {
         ui.label(RichText::new(words).small().weak());
     }

@@ -15,20 +15,27 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, compact: bool) {
         timeline::show(ui, panel, if compact { 22.0 } else { 42.0 });
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
-            steps(ui, panel);
+            // A live feed cannot be sought, slowed down or repeated, and knows no driver's angle.
+            let recorded = !panel.view.is_live();
+            steps(ui, panel, recorded);
             ui.add_space(8.0);
             clock(ui, panel);
             ui.add_space(8.0);
-            pace(ui, panel);
-            let looping = icon_button(ui, Icon::Loop, panel.settings.looping, "Loop", "Start again at the end. Key L");
-            ask(looping, panel, Command::ToggleLoop);
+            ui.add_enabled_ui(recorded, |ui| {
+                pace(ui, panel);
+                let on = panel.settings.looping;
+                let looping = icon_button(ui, Icon::Loop, on, "Loop", "Start again at the end. Key L");
+                ask(looping, panel, Command::ToggleLoop);
+            });
             if !compact {
                 ui.separator();
                 compare(ui, panel);
-                let hint = "The twenty places where the network errs most. Key W; N goes to the next one.";
-                ask(ui.button("Worst places").on_hover_text(hint), panel, Command::ToggleHotspots);
-                ui.separator();
-                range(ui, panel);
+                ui.add_enabled_ui(recorded, |ui| {
+                    let hint = "The twenty places where the network errs most. Key W; N goes to the next one.";
+                    ask(ui.button("Worst places").on_hover_text(hint), panel, Command::ToggleHotspots);
+                    ui.separator();
+                    range(ui, panel);
+                });
             }
         });
     });
@@ -40,26 +47,36 @@ fn ask(response: Response, panel: &mut Panel, command: Command) {
     }
 }
 
-fn steps(ui: &mut Ui, panel: &mut Panel) {
-    let back =
-        icon_button(ui, Icon::Jump { forward: false }, false, "Back one second", "One second back. Key Shift+Left");
-    ask(back, panel, Command::StepSeconds(-1.0));
-    let back = icon_button(ui, Icon::Step { forward: false }, false, "Back one frame", "One frame back. Key Left");
-    ask(back, panel, Command::StepFrames(-1));
+fn steps(ui: &mut Ui, panel: &mut Panel, recorded: bool) {
+    ui.add_enabled_ui(recorded, |ui| {
+        let back =
+            icon_button(ui, Icon::Jump { forward: false }, false, "Back one second", "One second back. Key Shift+Left");
+        ask(back, panel, Command::StepSeconds(-1.0));
+        let back = icon_button(ui, Icon::Step { forward: false }, false, "Back one frame", "One frame back. Key Left");
+        ask(back, panel, Command::StepFrames(-1));
+    });
     let (icon, label) = if panel.view.playing { (Icon::Pause, "Pause") } else { (Icon::Play, "Play") };
     let play = icon_button(ui, icon, true, label, &format!("{label}. Key Space"));
     ask(play, panel, Command::TogglePlay);
-    let on = icon_button(ui, Icon::Step { forward: true }, false, "Forward one frame", "One frame on. Key Right");
-    ask(on, panel, Command::StepFrames(1));
-    let on =
-        icon_button(ui, Icon::Jump { forward: true }, false, "Forward one second", "One second on. Key Shift+Right");
-    ask(on, panel, Command::StepSeconds(1.0));
+    ui.add_enabled_ui(recorded, |ui| {
+        let on = icon_button(ui, Icon::Step { forward: true }, false, "Forward one frame", "One frame on. Key Right");
+        ask(on, panel, Command::StepFrames(1));
+        let on = icon_button(
+            ui,
+            Icon::Jump { forward: true },
+            false,
+            "Forward one second",
+            "One second on. Key Shift+Right",
+        );
+        ask(on, panel, Command::StepSeconds(1.0));
+    });
 }
 
 fn clock(ui: &mut Ui, panel: &Panel) {
     let time = panel.view.shown.as_ref().map_or(0.0, |frame| frame.time_s);
     let words = match panel.view.frame_count() {
         Some(_) => format!("{} / {}", text::clock(time), text::clock(panel.view.duration_s())),
+        None if panel.view.stale_s().is_some() => format!("{} STALE", text::clock(time)),
         None => format!("{} live", text::clock(time)),
     };
     ui.label(RichText::new(words).monospace());

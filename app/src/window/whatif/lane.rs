@@ -7,7 +7,7 @@ use deltasteer_temporal::{TemporalError, Thresholds};
 
 use super::runner::{Cell, Runner};
 use super::store::{FeatureStore, Kept};
-use super::track::{Mark, Point, Track};
+use super::track::{Gaps, Mark, Point, Track};
 use crate::model::Model;
 
 /// What answers a lane gives.
@@ -30,15 +30,16 @@ impl PartialEq for Setting {
 pub struct Pacing {
     /// Frames in a second: a state of the RNN is saved that often.
     pub frames_per_second: u32,
-    /// A pause longer than this is a gap in the curves.
-    pub gap_s: f64,
+    /// What is a gap in the curves.
+    pub gaps: Gaps,
 }
 
 impl Pacing {
-    /// Of a source with this rate.
-    pub fn of(rate_hz: f64) -> Self {
+    /// Of a source with this rate; a live one may come slower than it says.
+    pub fn of(rate_hz: f64, live: bool) -> Self {
         let rate_hz = if rate_hz.is_finite() { rate_hz.clamp(1.0, 1000.0) } else { 20.0 };
-        Self { frames_per_second: rate_hz.round() as u32, gap_s: (3.0 / rate_hz).max(0.3) }
+        let longest_s = if live { 1.0 } else { (3.0 / rate_hz).max(0.3) };
+        Self { frames_per_second: rate_hz.round() as u32, gaps: Gaps { longest_s, by_index: !live } }
     }
 }
 
@@ -53,7 +54,7 @@ struct Run {
 impl Run {
     fn new(setting: Setting, pacing: Pacing) -> Result<Self, TemporalError> {
         let (weights, thresholds) = (setting.model.rnn(), setting.thresholds.unwrap_or(Thresholds::ZERO));
-        let track = Track::new(thresholds, weights.dense_count(), pacing.gap_s);
+        let track = Track::new(thresholds, weights.dense_count(), pacing.gaps);
         let cell = match setting.thresholds {
             Some(thresholds) => Cell::delta(weights, thresholds)?,
             None => Cell::dense(weights)?,

@@ -99,6 +99,8 @@ pub struct Shown {
 pub enum Update {
     /// A source is open; everything starts anew.
     Opened(Arc<SourceInfo>),
+    /// A feed is not there yet, in words; it is tried again.
+    Opening(String),
     /// A frame.
     Frame(Box<Shown>),
     /// New answers for all seen frames: they replace those of the lane.

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use deltasteer_data::SourceInfo;
+use deltasteer_data::{DataError, SourceInfo};
 use deltasteer_temporal::Thresholds;
 
 use super::Lane;
@@ -58,17 +60,40 @@ pub(super) struct Opened {
     pub start: Start,
 }
 
+/// Pauses between attempts to open a feed: doubled each time, up to the second.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(8));
+
 /// What such a thread hands back. The number is that of the wish: an older one that comes late is let go.
 pub(super) enum Arrived {
+    /// A feed is not there yet; it is tried again.
+    Waiting(u64, String),
     Opened(u64, Result<Box<Opened>, String>),
     Model(u64, Lane, Result<Arc<Model>, String>),
 }
 
 /// Opens `start`; paused, at its first frame, if that is not where it is to begin. `known` is a model that is loaded already.
-pub(super) fn open(number: u64, start: Start, known: Option<Arc<Model>>, done: Sender<Arrived>) {
+/// A feed that is not there is tried again for as long as `newest` is this wish's number.
+pub(super) fn open(start: Start, known: Option<Arc<Model>>, newest: Arc<AtomicU64>, done: Sender<Arrived>) {
     let failed = done.clone();
+    let number = newest.load(Ordering::Relaxed);
     let spawned = std::thread::Builder::new().name("open-source".to_owned()).spawn(move || {
-        let result = bring_up(start, known).map(Box::new).map_err(|error| format!("{error:#}"));
+        let mut pause = PAUSES.0;
+        let result = loop {
+            let error = match bring_up(start.clone(), known.clone()) {
+                Ok(opened) => break Ok(Box::new(opened)),
+                Err(error) => error,
+            };
+            let no_feed = matches!(error.downcast_ref::<DataError>(), Some(DataError::NoFeed { .. }));
+            let words = format!("{error:#}; trying again in {:.1} s", pause.as_secs_f64());
+            if !no_feed || done.send(Arrived::Waiting(number, words)).is_err() {
+                break Err(format!("{error:#}"));
+            }
+            std::thread::sleep(pause);
+            pause = (2 * pause).min(PAUSES.1);
+            if newest.load(Ordering::Relaxed) != number {
+                return;
+            }
+        };
         // A window that has gone needs no news.
         let _ = done.send(Arrived::Opened(number, result));
     });

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
@@ -76,8 +77,10 @@ pub(super) struct Stage {
     wake: Wake,
     limit_bytes: usize,
     arrived: (Sender<Arrived>, Receiver<Arrived>),
-    /// Number of the newest wish for a source, and for each lane's model.
-    newest: [u64; 3],
+    /// Number of the newest wish for a source.
+    newest_source: Arc<AtomicU64>,
+    /// The same for a model of the main and the second lane.
+    newest_model: [u64; 2],
     drive: Option<Drive>,
 }
 
@@ -87,12 +90,15 @@ fn place(lane: Lane) -> usize {
 
 impl Stage {
     pub fn new(wishes: Receiver<Wish>, updates: Sender<Update>, wake: Wake, limit_bytes: usize) -> Self {
-        Self { wishes, updates, wake, limit_bytes, arrived: unbounded(), newest: [0; 3], drive: None }
+        let (newest_source, newest_model) = (Arc::default(), [0; 2]);
+        Self { wishes, updates, wake, limit_bytes, arrived: unbounded(), newest_source, newest_model, drive: None }
     }
 
     /// Runs until the window has gone.
     pub fn run(mut self) {
         while self.turn().is_ok() {}
+        // A feed that is still being waited for is given up.
+        self.newest_source.fetch_add(1, Ordering::Relaxed);
     }
 
     fn tell(&self, update: Update) -> Result {
@@ -144,9 +150,9 @@ impl Stage {
     fn grant(&mut self, wish: Wish) -> Result {
         match wish {
             Wish::Open(start) => {
-                self.newest[0] += 1;
+                self.newest_source.fetch_add(1, Ordering::Relaxed);
                 let known = self.drive.as_ref().and_then(|drive| drive.model(Lane::Main));
-                opening::open(self.newest[0], start, known, self.arrived.0.clone());
+                opening::open(start, known, self.newest_source.clone(), self.arrived.0.clone());
             }
             Wish::Model(lane, folder) => self.load(lane, folder),
             other => {
@@ -160,23 +166,26 @@ impl Stage {
     }
 
     fn load(&mut self, lane: Lane, folder: PathBuf) {
-        self.newest[1 + place(lane).min(1)] += 1;
-        opening::load(self.newest[1 + place(lane).min(1)], lane, folder, self.arrived.0.clone());
+        let newest = &mut self.newest_model[place(lane).min(1)];
+        *newest += 1;
+        opening::load(*newest, lane, folder, self.arrived.0.clone());
     }
 
     fn arrive(&mut self, arrived: Arrived) -> Result {
+        let newest = self.newest_source.load(Ordering::Relaxed);
         match arrived {
-            Arrived::Opened(number, result) if number == self.newest[0] => match result {
+            Arrived::Waiting(number, words) if number == newest => self.tell(Update::Opening(words)),
+            Arrived::Opened(number, result) if number == newest => match result {
                 Ok(opened) => self.open(*opened),
                 Err(message) if self.drive.is_some() => self.tell(Update::Refused(message)),
                 Err(message) => self.tell(Update::Stopped(message)),
             },
-            Arrived::Model(number, lane, result) if number == self.newest[1 + place(lane).min(1)] => match result {
+            Arrived::Model(number, lane, result) if number == self.newest_model[place(lane).min(1)] => match result {
                 Ok(model) => self.use_model(lane, &model),
                 Err(message) => self.tell(Update::Refused(message)),
             },
             // Outdated; what was opened ends here.
-            Arrived::Opened(..) | Arrived::Model(..) => Ok(()),
+            Arrived::Opened(..) | Arrived::Model(..) | Arrived::Waiting(..) => Ok(()),
         }
     }
 
@@ -188,7 +197,7 @@ impl Stage {
         }
         let mut drive = Drive {
             pipeline,
-            pacing: Pacing::of(info.rate_hz),
+            pacing: Pacing::of(info.rate_hz, info.live),
             store: FeatureStore::new(0, self.limit_bytes),
             second_eye: None,
             lanes: [None, None, None],

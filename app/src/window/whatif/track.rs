@@ -101,13 +101,21 @@ pub struct Track {
     points: Vec<Point>,
     marks: Vec<Mark>,
     figures: Figures,
-    /// A pause longer than this breaks a curve.
-    gap_s: f64,
+    gaps: Gaps,
+}
+
+/// What breaks a curve.
+#[derive(Debug, Clone, Copy)]
+pub struct Gaps {
+    /// A pause longer than this.
+    pub longest_s: f64,
+    /// A frame that is missing; a live feed misses many.
+    pub by_index: bool,
 }
 
 impl Default for Track {
     fn default() -> Self {
-        Self::new(Thresholds::ZERO, StepCount::default(), f64::INFINITY)
+        Self::new(Thresholds::ZERO, StepCount::default(), Gaps { longest_s: f64::INFINITY, by_index: true })
     }
 }
 
@@ -117,9 +125,9 @@ impl Track {
     /// Marks kept; frames that come later have none.
     const MARKS: usize = 32 << 20;
 
-    /// No answer yet. `dense` is the work of a dense step; a pause longer than `gap_s` breaks a curve.
-    pub fn new(thresholds: Thresholds, dense: StepCount, gap_s: f64) -> Self {
-        Self { thresholds, dense, points: Vec::new(), marks: Vec::new(), figures: Figures::default(), gap_s }
+    /// No answer yet. `dense` is the work of a dense step.
+    pub fn new(thresholds: Thresholds, dense: StepCount, gaps: Gaps) -> Self {
+        Self { thresholds, dense, points: Vec::new(), marks: Vec::new(), figures: Figures::default(), gaps }
     }
 
     /// Adds a frame's answer; one that is there already stands. True if it was added.
@@ -197,7 +205,7 @@ impl Track {
     }
 
     fn follows(&self, a: &Point, b: &Point) -> bool {
-        b.index == a.index + 1 && b.time_s - a.time_s <= self.gap_s
+        (b.index == a.index + 1 || !self.gaps.by_index) && b.time_s - a.time_s <= self.gaps.longest_s
     }
 
     /// The curve of `pick` within `time_s`, thinned to about `columns` pixels; broken where frames are missing.
@@ -242,7 +250,8 @@ mod tests {
     use super::*;
 
     fn track(indices: impl Iterator<Item = usize>) -> Track {
-        let mut track = Track::new(Thresholds::ZERO, StepCount { macs: 10, ..StepCount::default() }, 0.2);
+        let gaps = Gaps { longest_s: 0.2, by_index: true };
+        let mut track = Track::new(Thresholds::ZERO, StepCount { macs: 10, ..StepCount::default() }, gaps);
         for index in indices {
             let count = StepCount { macs: 2, ..StepCount::default() };
             let point = Point::new(index, index as f64 * 0.05, Some(0.0), (index as f32, count), true);

@@ -1,0 +1,118 @@
+//! A live feed that stops: served here as a camera's MJPEG stream. Needs the feature `opencv`.
+#![cfg(feature = "opencv")]
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use deltasteer::window::command::{Command, Lane};
+use egui_kittest::kittest::{NodeT, Queryable};
+
+use crate::bench::Bench;
+
+/// What the camera does from now on.
+#[derive(Clone, Copy, PartialEq)]
+enum Act {
+    Send,
+    /// The connection stays open, and nothing comes.
+    Stop,
+    /// The connection is closed.
+    Close,
+}
+
+/// A camera at an address; dropping the sender ends it.
+fn camera() -> (String, Sender<Act>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/camera.mjpg", listener.local_addr().unwrap());
+    let (sender, acts) = channel();
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            if serve(stream, &acts).is_none() {
+                return;
+            }
+            // Long enough for the window to notice.
+            std::thread::sleep(Duration::from_millis(1500));
+        }
+    });
+    (url, sender)
+}
+
+/// Serves one client at 25 Hz; `None` once the test is over.
+fn serve(mut stream: TcpStream, acts: &Receiver<Act>) -> Option<()> {
+    use std::sync::mpsc::TryRecvError;
+    let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n";
+    stream.write_all(head.as_bytes()).ok();
+    let mut act = Act::Send;
+    for index in 0_u32.. {
+        match acts.try_recv() {
+            Ok(next) => act = next,
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => {}
+        }
+        if act == Act::Close {
+            return Some(());
+        }
+        if act == Act::Send {
+            let picture = image::RgbImage::from_fn(160, 120, |x, y| {
+                image::Rgb([(x + 3 * index) as u8, y as u8, if x > 80 { 200 } else { 20 }])
+            });
+            let mut jpeg = std::io::Cursor::new(Vec::new());
+            picture.write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+            let jpeg = jpeg.into_inner();
+            let part = format!("--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
+            if [part.as_bytes(), &jpeg, b"\r\n"].iter().try_for_each(|bytes| stream.write_all(bytes)).is_err() {
+                return Some(());
+            }
+        }
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    Some(())
+}
+
+#[test]
+fn a_camera_that_stops_without_closing_is_stale_within_two_seconds_and_comes_back() {
+    let (url, acts) = camera();
+    let mut bench = Bench::on(&url, [1280.0, 720.0]);
+    bench.until("the first frame", |view| view.shown.is_some());
+    bench.click("Play");
+    bench.until("a second of frames", |view| view.main.track.points().len() > 25);
+    assert!(bench.view().stale_s().is_none());
+    assert!(bench.view().live.delay_s.is_some_and(|delay_s| (0.0..5.0).contains(&delay_s)));
+    bench.harness.get_by_label("Camera frame");
+    for label in ["Forward one frame", "Back one second", "Loop", "Speed", "Worst places", "Start here"] {
+        assert!(bench.harness.get_by_label(label).accesskit_node().is_disabled(), "{label} means nothing live");
+    }
+    acts.send(Act::Stop).unwrap();
+    let stopped = Instant::now();
+    // What is still under way may come; then the picture is old.
+    bench.until("the stale mark", |view| view.stale_s().is_some());
+    bench.harness.get_by_label("Camera frame, stale");
+    bench.harness.get_by_label_contains("Health: ▲ No new frame");
+    assert!(stopped.elapsed() < Duration::from_secs(2), "{:?}", stopped.elapsed());
+    let before = bench.view().main.track.points().len();
+    std::thread::sleep(Duration::from_millis(500));
+    acts.send(Act::Send).unwrap();
+    bench.until("new frames", |view| view.main.track.points().len() > before + 10);
+    assert!(bench.view().stale_s().is_none());
+    let runs = bench.view().main.track.unbroken().count();
+    assert!(runs >= 2, "the outage is a gap in the curve");
+    // Closed: it is connected again, and the window says so meanwhile.
+    acts.send(Act::Close).unwrap();
+    bench.until("words about the connection", |view| view.live.words.contains("connecting again"));
+    let before = bench.view().main.track.points().len();
+    bench.until("frames of the next connection", |view| view.main.track.points().len() > before);
+    assert!(bench.view().live.words.is_empty());
+}
+
+#[test]
+fn a_camera_that_is_not_there_yet_is_tried_again() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/camera.mjpg", taken.local_addr().unwrap());
+    drop(taken);
+    let mut bench = Bench::on(&url, [1280.0, 720.0]);
+    bench.until("words", |view| view.opening.as_ref().is_some_and(|words| words.contains("trying again")));
+    assert!(!bench.view().stopped);
+    bench.ask(Command::OpenSource("road:2,seconds=2".to_owned()));
+    bench.until("a frame", |view| view.answer(Lane::Main).is_some());
+}
