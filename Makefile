@@ -2,7 +2,7 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench bench-peers fuzz lint setup backbone figures table check-exports
+.PHONY: demo test bench bench-peers fuzz soak lint setup backbone figures table check-exports
 
 setup:
 	sh app/scripts/setup.sh
@@ -52,3 +52,9 @@ figures:
 table: setup
 	$(CARGO) build --release --features $(FEATURES)
 	sh models/recipes/table.sh
+
+# A live feed that stalls, ends, restarts, changes its size and sends garbage, played and recorded: SECONDS=86400 for a day.
+SECONDS ?= 180
+soak: setup
+	$(CARGO) build --release --features opencv -p deltasteer --bin deltasteer --example soak
+	target/release/examples/soak $(SECONDS)

@@ -1,61 +1,97 @@
-//! Runs a whole drive through the pipeline and keeps what the tables need.
+//! Runs a whole drive through the pipeline and keeps what the tables need: sums, whose memory does not grow with the drive.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use deltasteer_data::SkipReport;
 use deltasteer_perception::CnnWork;
-use deltasteer_temporal::{StepCount, Totals};
-use indicatif::{ProgressBar, ProgressStyle};
+use deltasteer_temporal::Totals;
+use hdrhistogram::Histogram;
 
-use crate::metrics::{ErrorFigures, rms_step_deg};
-use crate::pipeline::{Event, FrameResult, Pipeline, RunEnd, Settings, StageTimes};
+pub use crate::interrupt::interrupted;
+use crate::metrics::{Errors, Smoothness};
+use crate::pipeline::{Command, Event, FrameResult, Pipeline, RunEnd, Settings, StageTimes};
 use crate::session::Session;
-
-/// One frame of a drive, without its picture.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// Place in the source.
-    pub index: usize,
-    /// Seconds from the source's first frame.
-    pub time_s: f64,
-    /// The human driver's angle.
-    pub steering_true_rad: Option<f32>,
-    /// The delta GRU's angle.
-    pub steering_rad: f32,
-    /// The dense GRU's angle from the same weights.
-    pub steering_dense_rad: f32,
-    /// The CNN's own angle.
-    pub steering_single_frame_rad: f32,
-    /// The delta step's work.
-    pub count: StepCount,
-    /// The CNN's work.
-    pub cnn_work: CnnWork,
-    /// Time in each stage.
-    pub times: StageTimes,
-    /// The RNN's input, `[inputs]`.
-    pub features: Vec<f32>,
-}
+pub use crate::terminal::progress_bar;
+use crate::text;
 
 /// A drive that has been run.
+#[derive(Default)]
 pub struct Drive {
-    /// Every frame, in order.
-    pub rows: Vec<Row>,
+    /// Frames that went through the network.
+    pub frames: usize,
     /// The RNN's work over all of them.
     pub totals: Totals,
-    /// What was skipped.
+    /// The CNN's work.
+    pub cnn_work: CnnWork,
+    /// Errors of the delta GRU.
+    pub delta: Errors,
+    /// Errors of the dense GRU with the same weights.
+    pub dense: Errors,
+    /// Errors of the CNN's own output.
+    pub single_frame: Errors,
+    /// Smoothness of the delta GRU's angle.
+    pub smoothness: Smoothness,
+    /// Time in each stage.
+    pub times: StageQuantiles,
+    /// What was skipped, dropped and noted.
     pub end: RunEnd,
+    /// Times when a live feed sent nothing, each with its reason.
+    pub stalls: SkipReport,
+    /// Time in those stalls.
+    pub stalled: Duration,
     /// Wall-clock time.
     pub seconds: f64,
 }
 
-/// Runs the session's frames, unpaced, with the dense GRU beside, and shows progress; each result passes through `each`.
+/// Quantiles of the time that each stage takes for a frame, to three digits.
+#[derive(Default)]
+pub struct StageQuantiles {
+    /// Reading and decoding.
+    pub decode: Quantiles,
+    /// The CNN.
+    pub cnn: Quantiles,
+    /// The delta step.
+    pub step_delta: Quantiles,
+    /// The dense step.
+    pub step_dense: Quantiles,
+}
+
+/// A distribution of times.
+pub struct Quantiles(Histogram<u64>);
+
+impl Default for Quantiles {
+    fn default() -> Self {
+        #[allow(clippy::expect_used)] // three digits are always a valid precision
+        Self(Histogram::new(3).expect("a histogram of three digits"))
+    }
+}
+
+impl Quantiles {
+    fn add_us(&mut self, us: f32) {
+        // A histogram that grows by itself takes any value.
+        let _ = self.0.record((f64::from(us) * 1e3) as u64);
+    }
+
+    /// Microseconds below which `share` (0 to 1) of the frames are; 0 without frames.
+    pub fn us(&self, share: f64) -> f64 {
+        self.0.value_at_quantile(share) as f64 * 1e-3
+    }
+
+    /// Mean microseconds.
+    pub fn mean_us(&self) -> f64 {
+        self.0.mean() * 1e-3
+    }
+}
+
+/// Runs the session's frames, unpaced, with the dense GRU beside the delta GRU, and shows progress; `each` gets every result.
 ///
-/// Ctrl-C ends a live source, which has no other end; in a recording it is an error.
+/// A signal ends a live source, which has no other end; in a recording it is an error.
 ///
 /// # Errors
-/// A stage that failed, an error of `each`, Ctrl-C, or a drive without a single readable frame.
+/// A stage that failed, an error of `each`, a signal, or a drive without a single readable frame.
 pub fn run(session: Session, mut each: impl FnMut(&FrameResult) -> anyhow::Result<()>) -> anyhow::Result<Drive> {
     let count = match session.range {
         Some(range) => Some(range.end - range.first),
@@ -70,7 +106,7 @@ pub fn run(session: Session, mut each: impl FnMut(&FrameResult) -> anyhow::Resul
     drive
 }
 
-/// As [`run`], without a picture of the progress.
+/// As [`run`], without a progress bar.
 ///
 /// # Errors
 /// As [`run`].
@@ -88,23 +124,30 @@ pub fn run_quietly(
     };
     let start = Instant::now();
     let pipeline = Pipeline::start(session.source, session.model, settings)?;
-    let mut drive = Drive { rows: Vec::new(), totals: Totals::default(), end: RunEnd::default(), seconds: 0.0 };
-    let stop = interrupted();
+    let mut drive = Drive::default();
+    let mut last_frame = Instant::now();
+    let mut stalled = false;
+    let mut ending = false;
     loop {
-        if stop.load(Ordering::Relaxed) {
-            if session.info.live && !drive.rows.is_empty() {
-                break;
+        if interrupted().load(Ordering::Relaxed) && !ending {
+            if !session.info.live || drive.frames == 0 {
+                bail!("interrupted after {} frames", drive.frames);
             }
-            bail!("interrupted after {} frames", drive.rows.len());
+            // What has been read goes through the stages, then comes the end with what was lost.
+            ending = pipeline.send(Command::End);
         }
-        match pipeline.next_event().context("the pipeline stopped without a word")? {
+        match pipeline.next_event().context("the pipeline stopped without a reason")? {
             Event::Frame(result) => {
+                if stalled {
+                    drive.stalled += last_frame.elapsed();
+                }
+                (last_frame, stalled) = (Instant::now(), false);
                 each(&result)?;
-                drive.totals = result.totals;
-                drive.rows.push(Row::of(&result));
-                // What a live source is known to have lost, should nothing come after this frame.
-                drive.end.skipped.count = result.skipped;
-                drive.end.dropped = result.dropped;
+                drive.add(&result);
+            }
+            Event::Waiting(reason) if !stalled && !ending => {
+                stalled = true;
+                drive.stalls.add(format!("after {}: {reason}", text::clock(start.elapsed().as_secs_f64())));
             }
             Event::Ended(end) => {
                 drive.end = end;
@@ -116,7 +159,7 @@ pub fn run_quietly(
         }
     }
     drive.seconds = start.elapsed().as_secs_f64();
-    if drive.rows.is_empty() {
+    if drive.frames == 0 {
         let why = drive.end.skipped.examples.first().or(drive.end.refused.examples.first());
         bail!(
             "{}: not one frame could be read{}",
@@ -127,67 +170,55 @@ pub fn run_quietly(
     Ok(drive)
 }
 
-impl Row {
-    fn of(result: &FrameResult) -> Self {
-        Self {
-            index: result.index,
-            time_s: result.time_s,
-            steering_true_rad: result.steering_true_rad,
-            steering_rad: result.steering_rad,
-            steering_dense_rad: result.steering_dense_rad.unwrap_or(f32::NAN),
-            steering_single_frame_rad: result.steering_single_frame_rad,
-            count: result.count,
-            cnn_work: result.cnn_work,
-            times: result.times,
-            features: result.features.clone(),
+/// What a pipeline says until it ends or a signal comes; `each` gets every frame, and the last one is handed back.
+///
+/// # Errors
+/// A stage that failed, a refused command, or an error of `each`.
+pub fn watch(
+    pipeline: &Pipeline,
+    mut each: impl FnMut(&FrameResult) -> anyhow::Result<()>,
+) -> anyhow::Result<Option<Arc<FrameResult>>> {
+    let mut last = None;
+    while !interrupted().load(Ordering::Relaxed) {
+        match pipeline.next_event().context("the pipeline stopped without a reason")? {
+            Event::Frame(frame) => {
+                each(&frame)?;
+                last = Some(frame);
+            }
+            Event::Ended(_) => break,
+            Event::Failed(failure) => return Err(failure.into()),
+            Event::Refused { command, reason } => bail!("{command}: {reason}"),
+            Event::Seen(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
+    Ok(last)
 }
 
 impl Drive {
-    /// Error figures of the angle that `angle` picks; `None` without labels.
-    pub fn errors(&self, angle: impl Fn(&Row) -> f32) -> Option<ErrorFigures> {
-        let pairs: Vec<_> = self.rows.iter().filter_map(|row| Some((angle(row), row.steering_true_rad?))).collect();
-        ErrorFigures::of(&pairs)
-    }
-
-    /// Smoothness of the delta GRU's angle; see [`rms_step_deg`].
-    pub fn rms_step_deg(&self) -> Option<f64> {
-        let angles: Vec<_> = self.rows.iter().map(|row| (row.index, row.steering_rad)).collect();
-        rms_step_deg(&angles)
-    }
-
-    /// The CNN's work over the whole drive.
-    pub fn cnn_work(&self) -> CnnWork {
-        self.rows.iter().fold(CnnWork::default(), |sum, row| CnnWork {
-            macs_dense: sum.macs_dense + row.cnn_work.macs_dense,
-            macs: sum.macs + row.cnn_work.macs,
-        })
-    }
-}
-
-/// A bar on standard error; with an unknown length it only counts. Nothing is drawn where no terminal listens.
-pub fn progress_bar(length: Option<usize>) -> ProgressBar {
-    let (bar, template) = match length {
-        Some(length) => (ProgressBar::new(length as u64), "{bar:40.cyan/blue} {pos}/{len} {per_sec} {eta} left  {msg}"),
-        None => (ProgressBar::no_length(), "{spinner} {pos} {per_sec}  {msg}"),
-    };
-    // A template that cannot be read leaves the bar in its plain style.
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-/// The flag that the first Ctrl-C sets; work stops at its next safe place. A second Ctrl-C ends the program at once.
-pub fn interrupted() -> &'static Arc<AtomicBool> {
-    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-    FLAG.get_or_init(|| {
-        let flag = Arc::new(AtomicBool::new(false));
-        let seen = flag.clone();
-        // Without a handler Ctrl-C ends the program at once, which leaves no half-written file either.
-        let _ = ctrlc::set_handler(move || {
-            if seen.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
+    fn add(&mut self, result: &FrameResult) {
+        self.frames += 1;
+        self.totals = result.totals;
+        self.cnn_work.macs_dense += result.cnn_work.macs_dense;
+        self.cnn_work.macs += result.cnn_work.macs;
+        self.smoothness.add(result.index, result.steering_rad);
+        if let Some(truth) = result.steering_true_rad {
+            self.delta.add(result.steering_rad, truth);
+            self.single_frame.add(result.steering_single_frame_rad, truth);
+            if let Some(dense) = result.steering_dense_rad {
+                self.dense.add(dense, truth);
             }
-        });
-        flag
-    })
+        }
+        self.times.add(&result.times);
+    }
+}
+
+impl StageQuantiles {
+    fn add(&mut self, times: &StageTimes) {
+        self.decode.add_us(times.decode_us);
+        self.cnn.add_us(times.cnn_us);
+        self.step_delta.add_us(times.step_us_delta);
+        if let Some(us) = times.step_us_dense {
+            self.step_dense.add_us(us);
+        }
+    }
 }

@@ -4,6 +4,8 @@
 //! - [`model`]: the model folder, loaded and saved whole
 //! - [`pipeline`]: decode, CNN and RNN on their threads; commands in, snapshots out
 //! - [`session`]: source, model, thresholds and range, opened and checked; [`drive`]: a whole drive run to its end
+//! - [`interrupt`]: Ctrl-C and its relatives; [`stdout`]: printing that cannot panic
+//! - [`fingerprint`]: what a result or a cached picture was made from
 //! - [`metrics`]: error figures
 //! - [`terminal`]: a live view in a text terminal
 //! - [`training`]: what the training commands share
@@ -15,11 +17,14 @@ pub mod commands;
 pub mod drive;
 pub mod export;
 pub mod figures;
+pub mod fingerprint;
+pub mod interrupt;
 pub mod metrics;
 pub mod model;
 pub mod output;
 pub mod pipeline;
 pub mod session;
+pub mod stdout;
 pub mod terminal;
 pub mod text;
 pub mod training;

@@ -1,27 +1,33 @@
 //! The command `deltasteer`.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser;
+use deltasteer::stdout::StdoutError;
+use deltasteer::warn;
+
+/// The exit status of a program whose reader has gone, as shells report it.
+const NO_READER: u8 = 128 + 13;
 
 fn main() -> ExitCode {
-    leave_quietly_when_nobody_reads();
-    match deltasteer::commands::run(deltasteer::cli::Cli::parse()) {
-        Ok(status) => status,
-        Err(error) => {
-            eprintln!("deltasteer: {error:#}");
-            ExitCode::FAILURE
+    let cli = match deltasteer::cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help goes to standard output, which may be full or closed.
+            let printed = usage.print().map_err(|error| anyhow::Error::from(StdoutError(error)));
+            let status = u8::try_from(usage.exit_code()).unwrap_or(2);
+            return printed.map_or_else(|error| failed(&error), |()| ExitCode::from(status));
         }
-    }
+    };
+    deltasteer::commands::run(cli).unwrap_or_else(|error| failed(&error))
 }
 
-/// A reader that has heard enough (`| head`) is no fault, but `println!` would panic.
-fn leave_quietly_when_nobody_reads() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if panic.payload_as_str().is_some_and(|text| text.contains("Broken pipe")) {
-            std::process::exit(141);
-        }
-        usual(panic);
-    }));
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // A reader that has seen enough (`| head`) is no fault.
+    if error.downcast_ref::<StdoutError>().is_some_and(|error| error.0.kind() == ErrorKind::BrokenPipe) {
+        return ExitCode::from(NO_READER);
+    }
+    warn!("deltasteer: {error:#}");
+    ExitCode::FAILURE
 }

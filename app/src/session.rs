@@ -1,6 +1,6 @@
-//! From the command line's words to checked settings: source, model, thresholds and range.
+//! Source, model, thresholds and range, opened and checked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -8,9 +8,25 @@ use deltasteer_data::{Source, SourceInfo};
 use deltasteer_perception::Device;
 use deltasteer_temporal::Thresholds;
 
-use crate::cli::{DriveArgs, RunArgs};
 use crate::model::{self, Model};
 use crate::pipeline::FrameRange;
+
+/// How a drive is to be run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunOptions {
+    /// The model folder; `None`: the shipped model that fits the source.
+    pub model: Option<PathBuf>,
+    /// The threshold of the features; `None`: the model's own.
+    pub theta_x: Option<f32>,
+    /// The threshold of the hidden state; `None`: the model's own.
+    pub theta_h: Option<f32>,
+    /// Where the CNN runs.
+    pub device: Device,
+    /// Start, in seconds from the first frame.
+    pub from_s: Option<f64>,
+    /// End, in seconds from the first frame.
+    pub to_s: Option<f64>,
+}
 
 /// A drive ready to run.
 pub struct Session {
@@ -28,51 +44,84 @@ pub struct Session {
     pub range: Option<FrameRange>,
 }
 
+impl RunOptions {
+    /// Refuses thresholds that are negative or not finite.
+    ///
+    /// # Errors
+    /// Names the option.
+    pub fn check_thresholds(&self) -> anyhow::Result<()> {
+        for (option, value) in [("--theta-x", self.theta_x), ("--theta-h", self.theta_h)] {
+            if let Some(value) = value.filter(|value| !value.is_finite() || *value < 0.0) {
+                bail!("{option} is {value}; expected a finite number of zero or more");
+            }
+        }
+        Ok(())
+    }
+
+    /// The thresholds asked for, or else the model's own.
+    ///
+    /// # Errors
+    /// A threshold that is negative or not finite.
+    pub fn thresholds(&self, model: &Model) -> anyhow::Result<Thresholds> {
+        let own = model.thresholds();
+        Ok(Thresholds::new(self.theta_x.unwrap_or(own.theta_x), self.theta_h.unwrap_or(own.theta_h))?)
+    }
+}
+
 impl Session {
-    /// Opens and checks everything that `args` names.
+    /// Opens and checks a drive; `source` is the text that `deltasteer_data::open` takes.
     ///
     /// # Errors
     /// The first thing that is wrong, named by file or option.
-    pub fn open(args: &DriveArgs) -> anyhow::Result<Self> {
-        let opened = Self::open_source(&args.source, &args.run)?;
-        let model = load_model(args.run.model.as_deref(), &args.source)?;
-        Self::with(opened, &args.run, Arc::new(model))
+    pub fn open(source: &str, run: &RunOptions) -> anyhow::Result<Self> {
+        // The cheap checks come first: a model takes a moment to load.
+        let opened = open_source(source, run)?;
+        let model = load_model(run.model.as_deref(), source)?;
+        Self::with(opened, run, Arc::new(model))
     }
 
     /// As [`Session::open`], with a model that is already loaded.
     ///
     /// # Errors
     /// As [`Session::open`].
-    pub fn open_with(source: &str, run: &RunArgs, model: Arc<Model>) -> anyhow::Result<Self> {
-        Self::with(Self::open_source(source, run)?, run, model)
-    }
-
-    /// The cheap checks come first: a model takes a moment to load.
-    fn open_source(source: &str, run: &RunArgs) -> anyhow::Result<(Box<dyn Source>, Option<FrameRange>)> {
-        check_threshold("--theta-x", run.theta_x)?;
-        check_threshold("--theta-h", run.theta_h)?;
-        let source = deltasteer_data::open(&run.camera.spec(source))?;
-        let range = frame_range(source.info(), run.from, run.to)?;
-        Ok((source, range))
+    pub fn open_with(source: &str, run: &RunOptions, model: Arc<Model>) -> anyhow::Result<Self> {
+        Self::with(open_source(source, run)?, run, model)
     }
 
     fn with(
         (source, range): (Box<dyn Source>, Option<FrameRange>),
-        run: &RunArgs,
+        run: &RunOptions,
         model: Arc<Model>,
     ) -> anyhow::Result<Self> {
-        let thresholds = thresholds(run, &model)?;
+        let thresholds = run.thresholds(&model)?;
         Ok(Self { info: source.info().clone(), source, model, thresholds, device: run.device, range })
+    }
+
+    /// Refuses a camera or stream where only a recording will do.
+    ///
+    /// # Errors
+    /// Names the source.
+    pub fn refuse_live(&self) -> anyhow::Result<()> {
+        refuse_live(&self.info)
     }
 }
 
-/// The thresholds asked for, or else the model's own.
+/// As [`Session::refuse_live`].
 ///
 /// # Errors
-/// A threshold that is negative or not finite.
-pub fn thresholds(run: &RunArgs, model: &Model) -> anyhow::Result<Thresholds> {
-    let stored = model.thresholds();
-    Ok(Thresholds::new(run.theta_x.unwrap_or(stored.theta_x), run.theta_h.unwrap_or(stored.theta_h))?)
+/// Names the source.
+pub fn refuse_live(info: &SourceInfo) -> anyhow::Result<()> {
+    if info.live {
+        bail!("{}: a live source has no true angles to compare with; expected a recorded drive", info.name);
+    }
+    Ok(())
+}
+
+fn open_source(source: &str, run: &RunOptions) -> anyhow::Result<(Box<dyn Source>, Option<FrameRange>)> {
+    run.check_thresholds()?;
+    let source = deltasteer_data::open(source)?;
+    let range = frame_range(source.info(), run.from_s, run.to_s)?;
+    Ok((source, range))
 }
 
 /// The model named, or else the shipped one that fits the source.
@@ -83,19 +132,6 @@ pub fn load_model(folder: Option<&Path>, source: &str) -> anyhow::Result<Model> 
     match folder {
         Some(folder) => Model::load(folder),
         None => Model::load(&model::shipped(source)?),
-    }
-}
-
-/// Refuses a threshold that is negative or not finite, and names the option.
-///
-/// # Errors
-/// See above.
-pub fn check_threshold(option: &str, value: Option<f32>) -> anyhow::Result<()> {
-    match value {
-        Some(value) if !value.is_finite() || value < 0.0 => {
-            bail!("{option} is {value}; expected a finite number of zero or more")
-        }
-        _ => Ok(()),
     }
 }
 
@@ -118,7 +154,7 @@ pub fn frame_range(info: &SourceInfo, from: Option<f64>, to: Option<f64>) -> any
         .with_context(|| format!("--from and --to need a recording with known times, and {} is none", info.name))?;
     let from = from.unwrap_or(0.0);
     if from > last_s {
-        bail!("--from {from} is past the end of {}, whose last frame lies at {last_s:.3} s", info.name);
+        bail!("--from {from} is past the end of {}, whose last frame is at {last_s:.3} s", info.name);
     }
     let first = info.times_s.partition_point(|&time_s| time_s < from);
     let end = to.map_or(info.times_s.len(), |to| info.times_s.partition_point(|&time_s| time_s < to));

@@ -1,4 +1,25 @@
-//! Figures in words: short, rounded honestly, with units.
+//! Figures in words: short, rounded honestly, with units; and names that are safe to print.
+
+use std::borrow::Cow;
+
+/// `text` with control characters escaped, as Rust writes them (`\u{1b}`): file names and labels come from other people's disks,
+/// and a terminal obeys what they hold. Line ends and tabs stay. The marks that turn the direction of writing are escaped too,
+/// because they make one name look like another.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    let unsafe_char = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(unsafe_char) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| if unsafe_char(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
+/// As [`escaped`], with line ends escaped too: for a name inside a line.
+pub fn one_line(text: &str) -> String {
+    escaped(text).replace('\n', "\\n")
+}
 
 /// A count with a decimal prefix and three significant digits: `999`, `12.3 k`, `56.4 M`.
 pub fn count(value: f64) -> String {
@@ -108,6 +129,13 @@ pub fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_cannot_steer_a_terminal() {
+        assert_eq!(escaped("plain ü\n\tname"), "plain ü\n\tname");
+        assert_eq!(escaped("a\x1b[2Jb\r\u{9b}c\u{202e}d\x7f"), "a\\u{1b}[2Jb\\r\\u{9b}c\\u{202e}d\\u{7f}");
+        assert_eq!(one_line("two\nlines"), "two\\nlines");
+    }
 
     #[test]
     fn figures_keep_three_digits() {

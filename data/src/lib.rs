@@ -9,7 +9,7 @@
 //! - [`framing`]: [`Framing`], another car's camera, cut so that its picture meets a model half-way
 //! - `recorded`: what every format becomes: frames by index, decoded ahead, in order
 //! - `video`: video files and streams through FFmpeg, cameras through OpenCV
-//! - [`open()`]: finds out what a source is and opens it
+//! - [`open()`]: finds out what a source is and opens it; [`Inputs`]: the files behind its text
 
 pub mod camera;
 pub mod error;
@@ -17,6 +17,7 @@ mod folder;
 mod formats;
 pub mod framing;
 pub mod image;
+mod inputs;
 mod open;
 mod recorded;
 pub mod road;
@@ -30,6 +31,7 @@ pub use camera::CameraGeometry;
 pub use error::DataError;
 pub use framing::Framing;
 pub use image::rgb_bytes;
+pub use inputs::Inputs;
 pub use open::open;
 pub use source::{Frame, Gap, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};
 #[cfg(feature = "opencv")]

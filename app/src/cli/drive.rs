@@ -6,6 +6,9 @@ use clap::Args;
 use deltasteer_data::Framing;
 use deltasteer_perception::Device;
 
+use crate::export::Outputs;
+use crate::session::RunOptions;
+
 /// One drive and how to run it.
 #[derive(Debug, Clone, Args)]
 pub struct DriveArgs {
@@ -16,8 +19,15 @@ pub struct DriveArgs {
     pub run: RunArgs,
 }
 
+impl DriveArgs {
+    /// The source with its camera, as `deltasteer_data::open` takes it.
+    pub fn spec(&self) -> String {
+        self.run.camera.spec(&self.source)
+    }
+}
+
 /// A model, and the part of a drive to run.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// Model folder; without it the shipped model that fits the source
     #[arg(long, value_name = "DIR")]
@@ -42,7 +52,15 @@ pub struct RunArgs {
     pub camera: CameraArgs,
 }
 
-/// How the source's camera looks, where it is not the one that the model learned on.
+impl RunArgs {
+    /// All but the camera, which is part of the source's text.
+    pub fn options(&self) -> RunOptions {
+        let Self { model, theta_x, theta_h, device, from, to, camera: _ } = self.clone();
+        RunOptions { model, theta_x, theta_h, device, from_s: from, to_s: to }
+    }
+}
+
+/// How the source's camera looks, where it is not the one that the model was trained on.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CameraArgs {
     /// The source's camera: angle of view across the frame
@@ -64,7 +82,7 @@ impl CameraArgs {
     }
 }
 
-/// `LEFT:TOP:WIDTH:HEIGHT`; the sides' sense is checked with the source.
+/// `LEFT:TOP:WIDTH:HEIGHT`; the source checks the values.
 fn parse_crop(text: &str) -> Result<[i32; 4], String> {
     let sides: Option<Vec<i32>> = text.split(':').map(|side| side.parse().ok()).collect();
     sides
@@ -72,7 +90,7 @@ fn parse_crop(text: &str) -> Result<[i32; 4], String> {
         .ok_or_else(|| "expected LEFT:TOP:WIDTH:HEIGHT in pixels, such as 160:40:960:720".to_owned())
 }
 
-/// Files that take a drive's results away.
+/// The files that `replay` writes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ExportArgs {
     /// Write one line per frame
@@ -93,21 +111,9 @@ pub struct ExportArgs {
 }
 
 impl ExportArgs {
-    /// Finds out before any other work whether every file can be written.
-    ///
-    /// # Errors
-    /// A file that cannot be written, or one that is asked for twice.
-    pub fn check(&self) -> anyhow::Result<()> {
-        let files = [&self.csv, &self.parquet, &self.mcap, &self.video, &self.report];
-        let files: Vec<&PathBuf> = files.into_iter().flatten().collect();
-        for (index, file) in files.iter().enumerate() {
-            crate::output::check(file)?;
-            anyhow::ensure!(
-                !files[..index].contains(file),
-                "{}: named twice; expected a file of its own for each kind of output",
-                file.display()
-            );
-        }
-        Ok(())
+    /// The same without the command line.
+    pub fn outputs(&self) -> Outputs {
+        let Self { csv, parquet, mcap, video, report } = self.clone();
+        Outputs { csv, parquet, mcap, video, report }
     }
 }

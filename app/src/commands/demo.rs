@@ -1,16 +1,16 @@
 //! `demo`: the built-in road through its shipped model, live.
 
 use std::io::IsTerminal;
-use std::sync::atomic::Ordering;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
-use crate::cli::{DemoArgs, DriveArgs, RunArgs};
-use crate::drive::interrupted;
-use crate::pipeline::{Event, FrameResult, Pace, Pipeline, Settings};
-use crate::session::Session;
+use crate::cli::DemoArgs;
+use crate::drive::{interrupted, watch};
+use crate::pipeline::{FrameResult, Pace, Pipeline, Settings};
+use crate::session::{RunOptions, Session};
 use crate::terminal::{Screen, View};
 use crate::window::{self, Place, Start};
+use crate::{say, warn};
 
 /// Runs `demo`.
 ///
@@ -24,8 +24,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
     if !args.terminal && window_shown(args, &source)? {
         return Ok(());
     }
-    let drive = DriveArgs { source, run: RunArgs { model: args.model.clone(), ..RunArgs::default() } };
-    let session = Session::open(&drive)?;
+    interrupted();
+    let session = Session::open(&source, &RunOptions { model: args.model.clone(), ..RunOptions::default() })?;
     let settings = Settings {
         thresholds: Some(session.thresholds),
         shadow_dense: true,
@@ -43,16 +43,16 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
             Ok(screen.show(&view.draw(frame, columns, rows))?)
         })?
     } else {
-        println!("{title}");
+        say!("{title}")?;
         watch(&pipeline, |frame| {
             if frame.index.is_multiple_of(20) {
-                println!("{}", line(frame));
+                say!("{}", line(frame))?;
             }
             Ok(())
         })?
     };
     if let Some(frame) = last {
-        println!("{}", line(&frame));
+        say!("{}", line(&frame))?;
     }
     Ok(())
 }
@@ -72,31 +72,10 @@ fn window_shown(args: &DemoArgs, source: &str) -> anyhow::Result<bool> {
     match window::run_view(start) {
         Ok(()) => Ok(true),
         Err(error) => {
-            eprintln!("{error:#}; showing the drive in the terminal");
+            warn!("{error:#}; showing the drive in the terminal");
             Ok(false)
         }
     }
-}
-
-/// Passes every frame to `show` until the drive ends or Ctrl-C comes; hands back the last one.
-fn watch(
-    pipeline: &Pipeline,
-    mut show: impl FnMut(&FrameResult) -> anyhow::Result<()>,
-) -> anyhow::Result<Option<std::sync::Arc<FrameResult>>> {
-    let mut last = None;
-    while !interrupted().load(Ordering::Relaxed) {
-        match pipeline.next_event().context("the pipeline stopped without a word")? {
-            Event::Frame(frame) => {
-                show(&frame)?;
-                last = Some(frame);
-            }
-            Event::Ended(_) => break,
-            Event::Failed(failure) => return Err(failure.into()),
-            Event::Refused { command, reason } => bail!("{command}: {reason}"),
-            Event::Seen(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
-        }
-    }
-    Ok(last)
 }
 
 /// One frame in one line.

@@ -13,12 +13,17 @@ mod view;
 use std::process::ExitCode;
 
 use crate::cli::{Cli, Command};
+use crate::interrupt::interrupted;
 
 /// Carries out what the command line asks for; the process's exit status.
 ///
 /// # Errors
-/// In words for the user.
+/// What went wrong, naming the file or option.
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if !matches!(cli.command, Command::Info(_) | Command::Demo(_) | Command::View(_)) {
+        // From here on a signal ends the work at a safe place; the window is closed by its first signal.
+        interrupted();
+    }
     match cli.command {
         Command::Eval(args) => return eval::run(&args),
         Command::Replay(args) => replay::run(&args),

@@ -2,61 +2,71 @@
 
 use deltasteer_data::{SkipReport, SourceInfo, SteeringUnit};
 
-use crate::drive::{Drive, Row};
-use crate::metrics::{ErrorFigures, quantile};
+use crate::drive::{Drive, Quantiles};
+use crate::metrics::ErrorFigures;
 use crate::model::Model;
+use crate::say;
+use crate::stdout::StdoutError;
+use crate::text::one_line;
 
-/// Prints error, savings, rate, latency of each stage and what was skipped.
-pub fn print(info: &SourceInfo, model: &Model, drive: &Drive) {
-    println!("source       {} ({}, {}x{})", info.name, info.format, info.width, info.height);
-    println!("model        {}", model.folder().display());
-    println!(
-        "frames       {} in {:.2} s: {:.1} frames/s ({:.1} x real time)",
-        drive.rows.len(),
+/// Whether standard output could be written.
+type Printed = Result<(), StdoutError>;
+
+/// Prints error, savings, rate, latency of each stage, what was skipped, and what the source found wrong.
+///
+/// # Errors
+/// Standard output that cannot be written.
+pub fn print(info: &SourceInfo, model: &Model, drive: &Drive) -> Printed {
+    say!("source       {} ({}, {}x{})", one_line(&info.name), info.format, info.width, info.height)?;
+    say!("model        {}", model.folder().display())?;
+    let rate_hz = drive.frames as f64 / drive.seconds;
+    say!(
+        "frames       {} in {:.2} s: {rate_hz:.1} frames/s ({:.1} x real time)",
+        drive.frames,
         drive.seconds,
-        drive.rows.len() as f64 / drive.seconds,
-        drive.rows.len() as f64 / drive.seconds / info.rate_hz.max(f64::MIN_POSITIVE),
-    );
-    print_errors(info, drive);
-    print_savings(drive);
-    print_latencies(drive);
-    print_skips("skipped", &drive.end.skipped);
-    print_skips("refused", &drive.end.refused);
+        rate_hz / info.rate_hz.max(f64::MIN_POSITIVE),
+    )?;
+    print_errors(info, drive)?;
+    print_savings(drive)?;
+    print_latencies(drive)?;
+    print_report("skipped", "frames", &drive.end.skipped)?;
+    print_report("refused", "frames", &drive.end.refused)?;
     if drive.end.dropped > 0 {
-        println!("dropped      {} live frames gave way to newer ones", drive.end.dropped);
+        say!("dropped      {} live frames, because newer ones had come", drive.end.dropped)?;
     }
+    print_report("stalled", &format!("times, {:.1} s in all", drive.stalled.as_secs_f64()), &drive.stalls)?;
+    print_notes(&drive.end.notes)
 }
 
-fn print_errors(info: &SourceInfo, drive: &Drive) {
-    let Some(delta) = drive.errors(|row| row.steering_rad) else {
-        println!("error        no true angles are known");
-        return;
+/// What a source found wrong, one line a finding.
+///
+/// # Errors
+/// Standard output that cannot be written.
+pub fn print_notes(notes: &[String]) -> Printed {
+    notes.iter().try_for_each(|note| say!("note         {}", one_line(note)))
+}
+
+fn print_errors(info: &SourceInfo, drive: &Drive) -> Printed {
+    let Some(delta) = drive.delta.figures() else {
+        return say!("error        no true angles are known");
     };
-    println!("error        RMSE rad  MAE rad    EVA   (over {} labelled frames)", delta.frames);
+    say!("error        RMSE rad  MAE rad    EVA   (over {} labelled frames)", delta.frames)?;
     let line = |name: &str, figures: &ErrorFigures| {
         let eva = figures.eva.map_or("-".to_owned(), |eva| format!("{eva:.3}"));
-        println!(
-            "  {name:<11}{:8.4} {:8.4} {eva:>6}{}",
-            figures.rmse_rad,
-            figures.mae_rad,
-            own_unit(info, figures.rmse_rad)
-        );
+        let own_unit = own_unit(info, figures.rmse_rad);
+        say!("  {name:<11}{:8.4} {:8.4} {eva:>6}{own_unit}", figures.rmse_rad, figures.mae_rad)
     };
-    line("delta GRU", &delta);
-    if let Some(dense) = drive.errors(|row| row.steering_dense_rad) {
-        line("dense GRU", &dense);
+    line("delta GRU", &delta)?;
+    for (name, errors) in [("dense GRU", &drive.dense), ("CNN alone", &drive.single_frame)] {
+        errors.figures().map_or(Ok(()), |figures| line(name, &figures))?;
     }
-    if let Some(single) = drive.errors(|row| row.steering_single_frame_rad) {
-        line("CNN alone", &single);
-    }
-    println!("  {:<11}{:8.4}", "zero", delta.zero_rmse_rad);
+    say!("  {:<11}{:8.4}", "zero", delta.zero_rmse_rad)?;
     for band in &delta.by_angle {
         let rmse = band.rmse_rad.map_or("-".to_owned(), |rmse| format!("{rmse:.4}"));
-        println!("  |angle| {:>5} deg: {rmse:>7} rad over {} frames", band.band_deg, band.frames);
+        say!("  |angle| {:>5} deg: {rmse:>7} rad over {} frames", band.band_deg, band.frames)?;
     }
-    if let Some(step) = drive.rms_step_deg() {
-        println!("  smoothness: {step:.2} deg RMS from frame to frame");
-    }
+    let step = drive.smoothness.rms_step_deg();
+    step.map_or(Ok(()), |step| say!("  smoothness: {step:.2} deg RMS from frame to frame"))
 }
 
 /// An error in the recording's own unit, where that is not an angle.
@@ -69,61 +79,56 @@ fn own_unit(info: &SourceInfo, rad: f64) -> String {
     }
 }
 
-fn print_savings(drive: &Drive) {
-    let totals = &drive.totals;
-    let cnn = drive.cnn_work();
-    println!(
+fn print_savings(drive: &Drive) -> Printed {
+    let (totals, cnn) = (&drive.totals, &drive.cnn_work);
+    let per_frame = |sum: u64| sum as f64 / totals.steps.max(1) as f64;
+    say!(
         "RNN work     {:.1}x fewer MACs: {} of {} ({:.0} of {:.0} a frame, the first frame included)",
         totals.savings(),
         totals.macs,
         totals.macs_dense,
-        per(totals.macs, totals.steps),
-        per(totals.macs_dense, totals.steps),
-    );
+        per_frame(totals.macs),
+        per_frame(totals.macs_dense),
+    )?;
     if totals.macs_after_weight_sparsity < totals.macs {
-        println!("  {:.1}x with zero weights left out as well", totals.savings_after_weight_sparsity());
+        say!("  {:.1}x with zero weights left out as well", totals.savings_after_weight_sparsity())?;
     }
-    println!(
+    say!(
         "  columns sent: {:.2}% of the features, {:.2}% of the hidden state; {:.1}x fewer weight bytes",
         100.0 * totals.occupancy_x(),
         100.0 * totals.occupancy_h(),
         totals.weight_bytes_dense as f64 / totals.weight_bytes.max(1) as f64,
-    );
+    )?;
     let (dense, delta) = (cnn.macs_dense + totals.macs_dense, cnn.macs + totals.macs);
-    println!(
+    say!(
         "whole network {:.1} MMAC a frame instead of {:.1}: the RNN is {:.2}% of the dense work",
-        per(delta, totals.steps) / 1e6,
-        per(dense, totals.steps) / 1e6,
+        per_frame(delta) / 1e6,
+        per_frame(dense) / 1e6,
         100.0 * totals.macs_dense as f64 / dense.max(1) as f64,
-    );
+    )
 }
 
-fn per(sum: u64, count: u64) -> f64 {
-    sum as f64 / count.max(1) as f64
-}
-
-fn print_latencies(drive: &Drive) {
-    println!("latency      median    99%   (per frame, waiting not included)");
-    let line = |name: &str, unit: &str, scale: f32, pick: &dyn Fn(&Row) -> Option<f32>| {
-        let mut values: Vec<f32> = drive.rows.iter().filter_map(pick).map(|us| us * scale).collect();
-        let (middle, high) = (quantile(&mut values, 0.5), quantile(&mut values, 0.99));
-        println!("  {name:<11}{middle:7.2} {high:7.2} {unit}");
+fn print_latencies(drive: &Drive) -> Printed {
+    say!("latency      median    99%   (per frame, waiting not included)")?;
+    let line = |name: &str, unit: &str, scale: f64, times: &Quantiles| {
+        say!("  {name:<11}{:7.2} {:7.2} {unit}", scale * times.us(0.5), scale * times.us(0.99))
     };
-    line("decode", "ms", 1e-3, &|row| Some(row.times.decode_us));
-    line("CNN", "ms", 1e-3, &|row| Some(row.times.cnn_us));
-    line("delta step", "us", 1.0, &|row| Some(row.times.step_us_delta));
-    line("dense step", "us", 1.0, &|row| row.times.step_us_dense);
+    line("decode", "ms", 1e-3, &drive.times.decode)?;
+    line("CNN", "ms", 1e-3, &drive.times.cnn)?;
+    line("delta step", "us", 1.0, &drive.times.step_delta)?;
+    line("dense step", "us", 1.0, &drive.times.step_dense)
 }
 
-fn print_skips(what: &str, report: &SkipReport) {
+fn print_report(what: &str, unit: &str, report: &SkipReport) -> Printed {
     if report.count == 0 {
-        return;
+        return Ok(());
     }
-    println!("{what:<12} {} frames", report.count);
+    say!("{what:<12} {} {unit}", report.count)?;
     for example in &report.examples {
-        println!("  {example}");
+        say!("  {}", one_line(example))?;
     }
-    if report.count > report.examples.len() {
-        println!("  and {} more", report.count - report.examples.len());
+    match report.count - report.examples.len() {
+        0 => Ok(()),
+        more => say!("  and {more} more"),
     }
 }

@@ -5,7 +5,7 @@ use anyhow::bail;
 use crate::cli::{OverlayName, Theme, ViewArgs};
 use crate::model;
 use crate::pipeline::Pace;
-use crate::session::check_threshold;
+use crate::session::RunOptions;
 use crate::window::{self, Overlay, Place, Screenshot, Start};
 
 /// Runs `view`.
@@ -13,8 +13,7 @@ use crate::window::{self, Overlay, Place, Screenshot, Start};
 /// # Errors
 /// In words for the user.
 pub fn run(args: &ViewArgs) -> anyhow::Result<()> {
-    check_threshold("--theta-x", args.theta_x)?;
-    check_threshold("--theta-h", args.theta_h)?;
+    RunOptions { theta_x: args.theta_x, theta_h: args.theta_h, ..RunOptions::default() }.check_thresholds()?;
     let at_s = args.at.unwrap_or(0.0);
     if !(at_s.is_finite() && at_s >= 0.0) {
         bail!("--at is {at_s}; expected seconds from the first frame, zero or more");

@@ -1,144 +1,153 @@
-//! The report's curves, as SVG that stands inside the page.
+//! The report's curves, as SVG inside the page.
 
-use plotters::prelude::{RGBColor, SVGBackend};
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
 
-use crate::drive::Row;
-use crate::figures::canvas::{Canvas, GREY, HPos, PALE, PALETTE, Place, Scale};
+use crate::figures::style::{GREY, PALE, PALETTE, register_font, text};
+use crate::pipeline::FrameResult;
 
-/// Size in points.
+/// Size in pixels.
 const SIZE: (u32, u32) = (900, 260);
-/// Points left free at the left, top, right and bottom.
-const MARGIN: [f64; 4] = [64.0, 26.0, 14.0, 34.0];
-/// Points along the time axis that a curve may have: more cannot be seen.
+/// Most points of a curve. When there are twice as many frames, each point stands for twice as many of them.
 const POINTS: usize = 1800;
 
-/// Which angle of a frame a curve shows.
-type AngleOf = fn(&Row) -> Option<f32>;
+/// Which angle of a point a curve shows.
+type AngleOf = fn(&Point) -> Option<f32>;
 
-/// The driver's angle, the delta GRU's and the dense GRU's over time, in degrees.
-///
-/// # Errors
-/// What the drawing library says.
-pub(super) fn angles(rows: &[Row]) -> anyhow::Result<String> {
-    let largest = rows.iter().flat_map(|row| [row.steering_rad, row.steering_true_rad.unwrap_or(0.0)]);
-    let limit = f64::from(largest.fold(0.05f32, |limit, angle| limit.max(angle.abs()))).to_degrees() * 1.1;
-    let frame = Frame::of(rows, Scale { values: (-limit, limit), points: Frame::UP, logarithmic: false });
-    let mut svg = String::new();
-    let canvas = Canvas::new(SVGBackend::with_string(&mut svg, SIZE), 1.0)?;
-    let step = nice_step(limit);
-    let marks: Vec<(f64, String)> =
-        (-4..=4).map(|k| f64::from(k) * step).filter(|v| v.abs() <= limit).map(|v| (v, format!("{v:.0}°"))).collect();
-    frame.axes(&canvas, &marks)?;
-    let curves: [(&str, RGBColor, AngleOf); 3] = [
-        ("driver", PALETTE[3], |row| row.steering_true_rad),
-        ("dense GRU", PALETTE[6], |row| Some(row.steering_dense_rad)),
-        ("delta GRU", PALETTE[1], |row| Some(row.steering_rad)),
-    ];
-    for (place, (name, color, pick)) in curves.into_iter().enumerate() {
-        frame.curve(&canvas, rows, color, |row| pick(row).map(|rad| f64::from(rad).to_degrees()))?;
-        canvas.text(name, (MARGIN[0] + 90.0 * place as f64, 12.0), HPos::Left, 14.0, color)?;
-    }
-    canvas.text("positive: left", (f64::from(SIZE.0) - MARGIN[2], 12.0), HPos::Right, 13.0, GREY)?;
-    canvas.finish()?;
-    Ok(svg)
+/// Frames that follow each other.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    /// Time and angles of the first of them.
+    time_s: f64,
+    steering_true_rad: Option<f32>,
+    steering_rad: f32,
+    steering_dense_rad: Option<f32>,
+    /// The most multiplications that any of them took.
+    macs: u64,
 }
 
-/// The delta step's multiplications of each frame on a logarithmic axis, with the dense step's `macs_dense` as a line.
-///
-/// # Errors
-/// What the drawing library says.
-pub(super) fn work(rows: &[Row], macs_dense: u64) -> anyhow::Result<String> {
-    let top = (macs_dense.max(10) as f64) * 2.0;
-    let frame = Frame::of(rows, Scale { values: (1.0, top), points: Frame::UP, logarithmic: true });
-    let mut svg = String::new();
-    let canvas = Canvas::new(SVGBackend::with_string(&mut svg, SIZE), 1.0)?;
-    let marks: Vec<(f64, String)> =
-        (0..9).map(|k| 10f64.powi(k)).filter(|v| *v <= top).map(|v| (v, format!("{v:.0}"))).collect();
-    frame.axes(&canvas, &marks)?;
-    let each = rows.len().div_ceil(POINTS).max(1);
-    for group in rows.chunks(each) {
-        let busiest = group.iter().map(|row| row.count.macs).max().unwrap_or(0);
-        if busiest > 0 {
-            let x = frame.x.place(group[0].time_s);
-            let (low, high) = (frame.y.place(1.0), frame.y.place(busiest as f64));
-            canvas.line(&[(x, low), (x, high)], PALETTE[1], 1.0)?;
-        }
-    }
-    let dense = frame.y.place(macs_dense as f64);
-    canvas.dashes((frame.x.points.0, dense), (frame.x.points.1, dense), PALETTE[2], 1.5)?;
-    canvas.text("delta (frames without a line needed none)", (MARGIN[0], 12.0), HPos::Left, 14.0, PALETTE[1])?;
-    canvas.text("dense", (f64::from(SIZE.0) - MARGIN[2], 12.0), HPos::Right, 14.0, PALETTE[2])?;
-    canvas.finish()?;
-    Ok(svg)
+/// The curves of a drive of any length, in constant memory.
+pub(super) struct Curves {
+    points: Vec<Point>,
+    /// Frames that a point stands for.
+    each: usize,
+    /// Frames in the last point.
+    filled: usize,
 }
 
-/// The axes of one chart.
-struct Frame {
-    x: Scale,
-    y: Scale,
-}
-
-impl Frame {
-    /// The points of the vertical axis, bottom first.
-    const UP: (f64, f64) = (SIZE.1 as f64 - MARGIN[3], MARGIN[1]);
-
-    fn of(rows: &[Row], y: Scale) -> Self {
-        let first = rows.first().map_or(0.0, |row| row.time_s);
-        let last = rows.last().map_or(1.0, |row| row.time_s).max(first + 1e-3);
-        let points = (MARGIN[0], f64::from(SIZE.0) - MARGIN[2]);
-        Self { x: Scale { values: (first, last), points, logarithmic: false }, y }
+impl Curves {
+    pub fn new() -> Self {
+        Self { points: Vec::new(), each: 1, filled: 1 }
     }
 
-    fn axes(&self, canvas: &Canvas<SVGBackend<'_>>, marks: &[(f64, String)]) -> anyhow::Result<()> {
-        let (left, right) = self.x.points;
-        for (value, name) in marks {
-            let y = self.y.place(*value);
-            canvas.line(&[(left, y), (right, y)], PALE, 1.0)?;
-            canvas.text(name, (left - 8.0, y), HPos::Right, 13.0, GREY)?;
+    pub fn add(&mut self, frame: &FrameResult) {
+        if self.filled < self.each
+            && let Some(last) = self.points.last_mut()
+        {
+            last.macs = last.macs.max(frame.count.macs);
+            self.filled += 1;
+            return;
         }
-        let (first, last) = self.x.values;
-        for share in 0..=6 {
-            let time_s = first + (last - first) * f64::from(share) / 6.0;
-            let name = format!("{time_s:.0} s");
-            canvas.text(&name, (self.x.place(time_s), Self::UP.0 + 16.0), HPos::Center, 13.0, GREY)?;
+        if self.points.len() == 2 * POINTS {
+            let merged = self.points.chunks(2).map(|pair| Point { macs: pair[0].macs.max(pair[1].macs), ..pair[0] });
+            self.points = merged.collect();
+            self.each *= 2;
         }
-        Ok(())
+        self.filled = 1;
+        self.points.push(Point {
+            time_s: frame.time_s,
+            steering_true_rad: frame.steering_true_rad,
+            steering_rad: frame.steering_rad,
+            steering_dense_rad: frame.steering_dense_rad,
+            macs: frame.count.macs,
+        });
     }
 
-    /// A curve with gaps where `pick` knows nothing or frames are missing.
-    fn curve(
-        &self,
-        canvas: &Canvas<SVGBackend<'_>>,
-        rows: &[Row],
-        color: RGBColor,
-        pick: impl Fn(&Row) -> Option<f64>,
-    ) -> anyhow::Result<()> {
-        let each = rows.len().div_ceil(POINTS).max(1);
-        let mut piece: Vec<Place> = Vec::new();
-        for row in rows.iter().step_by(each) {
-            match pick(row).filter(|value| value.is_finite()) {
-                Some(value) => piece.push((self.x.place(row.time_s), self.y.place(value))),
-                None => self.piece(canvas, &mut piece, color)?,
+    /// The driver's angle, the delta GRU's and the dense GRU's over time, in degrees.
+    ///
+    /// # Errors
+    /// What the drawing library says.
+    pub fn angles(&self) -> anyhow::Result<String> {
+        let largest = self.points.iter().flat_map(|point| [point.steering_rad, point.steering_true_rad.unwrap_or(0.0)]);
+        let limit = f64::from(largest.fold(0.05f32, |limit, angle| limit.max(angle.abs()))).to_degrees() * 1.1;
+        let curves: [(&str, RGBColor, AngleOf); 3] = [
+            ("driver", PALETTE[3], |point| point.steering_true_rad),
+            ("dense GRU", PALETTE[6], |point| point.steering_dense_rad),
+            ("delta GRU", PALETTE[1], |point| Some(point.steering_rad)),
+        ];
+        svg(|root| {
+            let mut chart = ChartBuilder::on(root)
+                .margin_top(26)
+                .margin_right(14)
+                .x_label_area_size(30)
+                .y_label_area_size(64)
+                .build_cartesian_2d(self.times(), -limit..limit)?;
+            let mut mesh = chart.configure_mesh();
+            mesh.bold_line_style(PALE).light_line_style(TRANSPARENT).axis_style(GREY).x_labels(7).y_labels(7);
+            mesh.label_style(text(13.0, GREY, HPos::Center)).x_label_formatter(&|time_s| format!("{time_s:.0} s"));
+            mesh.y_label_formatter(&|degrees| format!("{degrees:.0}°")).disable_x_mesh().draw()?;
+            for (place, (name, color, angle)) in curves.into_iter().enumerate() {
+                // A frame without this angle, and a new recording, leave a gap.
+                for piece in self.points.split(|point| angle(point).is_none_or(|angle| !angle.is_finite())) {
+                    let degrees =
+                        piece.iter().filter_map(|point| Some((point.time_s, f64::from(angle(point)?).to_degrees())));
+                    chart.draw_series(LineSeries::new(degrees, color.stroke_width(2)))?;
+                }
+                root.draw(&Text::new(name, (64 + 90 * place as i32, 12), text(14.0, color, HPos::Left)))?;
             }
-        }
-        self.piece(canvas, &mut piece, color)
+            let note = Text::new("positive: left", (SIZE.0 as i32 - 14, 12), text(13.0, GREY, HPos::Right));
+            Ok(root.draw(&note)?)
+        })
     }
 
-    fn piece(&self, canvas: &Canvas<SVGBackend<'_>>, piece: &mut Vec<Place>, color: RGBColor) -> anyhow::Result<()> {
-        if piece.len() > 1 {
-            canvas.line(piece, color, 1.5)?;
-        }
-        piece.clear();
-        Ok(())
+    /// The delta step's multiplications of each frame on a logarithmic axis, with the dense step's `macs_dense` as a line.
+    ///
+    /// # Errors
+    /// What the drawing library says.
+    pub fn work(&self, macs_dense: u64) -> anyhow::Result<String> {
+        let top = macs_dense.max(10) as f64 * 2.0;
+        svg(|root| {
+            let mut chart = ChartBuilder::on(root)
+                .margin_top(26)
+                .margin_right(14)
+                .x_label_area_size(30)
+                .y_label_area_size(64)
+                .build_cartesian_2d(self.times(), (1.0..top).log_scale())?;
+            let mut mesh = chart.configure_mesh();
+            mesh.bold_line_style(PALE).light_line_style(TRANSPARENT).axis_style(GREY).x_labels(7);
+            mesh.label_style(text(13.0, GREY, HPos::Center)).x_label_formatter(&|time_s| format!("{time_s:.0} s"));
+            mesh.y_label_formatter(&|macs| format!("{macs:.0}")).disable_x_mesh().draw()?;
+            let busy = self.points.iter().filter(|point| point.macs > 0);
+            chart.draw_series(busy.map(|point| {
+                PathElement::new(vec![(point.time_s, 1.0), (point.time_s, point.macs as f64)], PALETTE[1])
+            }))?;
+            let dense = self.times();
+            let ends = [(dense.start, macs_dense as f64), (dense.end, macs_dense as f64)];
+            chart.draw_series(DashedLineSeries::new(ends, 6, 6, PALETTE[2].stroke_width(2)))?;
+            let delta = "delta (frames without a line needed none)";
+            root.draw(&Text::new(delta, (64, 12), text(14.0, PALETTE[1], HPos::Left)))?;
+            Ok(root.draw(&Text::new("dense", (SIZE.0 as i32 - 14, 12), text(14.0, PALETTE[2], HPos::Right)))?)
+        })
+    }
+
+    fn times(&self) -> std::ops::Range<f64> {
+        let first = self.points.first().map_or(0.0, |point| point.time_s);
+        first..self.points.last().map_or(1.0, |point| point.time_s).max(first + 1e-3)
     }
 }
 
-/// A round distance between marks, so that a few lie within `limit` each way.
-fn nice_step(limit: f64) -> f64 {
-    let rough = limit / 2.5;
-    let power = 10f64.powf(rough.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0];
-    power * steps.into_iter().find(|step| step * power >= rough).unwrap_or(10.0)
+/// A white picture with what `draw` draws on it.
+fn svg(
+    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> anyhow::Result<()>,
+) -> anyhow::Result<String> {
+    register_font()?;
+    let mut svg = String::new();
+    let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+    root.fill(&WHITE)?;
+    draw(&root)?;
+    root.present()?;
+    drop(root);
+    Ok(svg)
 }
 
 #[cfg(test)]
@@ -146,7 +155,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_round_numbers() {
-        assert_eq!([3.0, 11.0, 30.0, 95.0].map(nice_step), [2.0, 5.0, 20.0, 50.0]);
+    fn a_long_drive_keeps_its_peaks_in_few_points() {
+        let mut curves = Curves::new();
+        let mut frame = crate::export::tests::frame();
+        for index in 0..20 * POINTS {
+            frame.time_s = index as f64;
+            frame.count.macs = if index == 12_345 { 99 } else { 1 };
+            curves.add(&frame);
+        }
+        assert!((POINTS / 2..=2 * POINTS).contains(&curves.points.len()), "{}", curves.points.len());
+        assert_eq!(curves.points.iter().filter(|point| point.macs == 99).count(), 1);
+        assert!(curves.points.windows(2).all(|pair| pair[1].time_s - pair[0].time_s == curves.each as f64));
     }
 }

@@ -1,44 +1,44 @@
-//! What is written of each frame, whatever the kind of table.
+//! What tables hold of each frame, and the CSV.
 
+use std::path::Path;
+
+use anyhow::Context;
+use deltasteer_temporal::StepCount;
+
+use super::Export;
+use crate::drive::Drive;
+use crate::model::Model;
+use crate::output::OutputFile;
 use crate::pipeline::FrameResult;
 
-/// The numbers of one frame. Angles are radians of the steering wheel, positive to the left.
+/// The columns of a table, in their order. Angles are radians of the steering wheel, positive to the left.
+pub(super) const NAMES: [&str; 9] = [
+    "frame",
+    "time_s",
+    "steering_true_rad",
+    "steering_rad",
+    "steering_dense_rad",
+    "columns_x",
+    "columns_h",
+    "macs_delta",
+    "macs_dense",
+];
+
+/// One frame's row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Numbers {
-    /// Place of the frame in its source.
+pub(super) struct Columns {
     pub frame: usize,
-    /// Seconds from the source's first frame.
     pub time_s: f64,
-    /// The human driver's angle, where it is known.
     pub steering_true_rad: Option<f32>,
-    /// The delta GRU's angle.
     pub steering_rad: f32,
-    /// The dense GRU's angle from the same weights.
     pub steering_dense_rad: Option<f32>,
-    /// Columns of the input matrix that were sent.
-    pub columns_x: u32,
-    /// Columns of the hidden matrix that were sent.
-    pub columns_h: u32,
-    /// Multiply-accumulates of the delta step.
-    pub macs_delta: u64,
+    /// Columns sent and multiply-accumulates of the delta step.
+    pub count: StepCount,
     /// Multiply-accumulates of a dense step.
     pub macs_dense: u64,
 }
 
-impl Numbers {
-    /// Their names, in the order in which they are written.
-    pub const NAMES: [&str; 9] = [
-        "frame",
-        "time_s",
-        "steering_true_rad",
-        "steering_rad",
-        "steering_dense_rad",
-        "columns_x",
-        "columns_h",
-        "macs_delta",
-        "macs_dense",
-    ];
-
+impl Columns {
     /// Of one frame, run by a model whose dense step takes `macs_dense`.
     pub fn of(result: &FrameResult, macs_dense: u64) -> Self {
         Self {
@@ -47,10 +47,69 @@ impl Numbers {
             steering_true_rad: result.steering_true_rad,
             steering_rad: result.steering_rad,
             steering_dense_rad: result.steering_dense_rad,
-            columns_x: result.count.columns_x,
-            columns_h: result.count.columns_h,
-            macs_delta: result.count.macs,
+            count: result.count,
             macs_dense,
         }
+    }
+
+    /// The row as text; an unknown angle is empty.
+    fn record(&self) -> [String; NAMES.len()] {
+        let angle = |angle: Option<f32>| angle.map_or(String::new(), |angle| format!("{angle:.6}"));
+        [
+            self.frame.to_string(),
+            format!("{:.6}", self.time_s),
+            angle(self.steering_true_rad),
+            angle(Some(self.steering_rad)),
+            angle(self.steering_dense_rad),
+            self.count.columns_x.to_string(),
+            self.count.columns_h.to_string(),
+            self.count.macs.to_string(),
+            self.macs_dense.to_string(),
+        ]
+    }
+}
+
+/// A CSV file being written: one line a frame.
+pub struct Csv {
+    writer: csv::Writer<OutputFile>,
+    macs_dense: u64,
+}
+
+impl Csv {
+    /// Begins the file.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn create(path: &Path, model: &Model) -> anyhow::Result<Self> {
+        let mut writer = csv::Writer::from_writer(OutputFile::create(path)?);
+        writer.write_record(NAMES)?;
+        Ok(Self { writer, macs_dense: model.rnn().dense_count().macs })
+    }
+
+    /// Adds a frame.
+    ///
+    /// # Errors
+    /// What keeps the file from being written.
+    pub fn add(&mut self, result: &FrameResult) -> anyhow::Result<()> {
+        Ok(self.writer.write_record(Columns::of(result, self.macs_dense).record())?)
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    /// As [`Csv::add`].
+    pub fn complete(self) -> anyhow::Result<()> {
+        // The error of into_inner holds the whole writer, which is no error type that can be passed on.
+        self.writer.into_inner().map_err(|error| error.into_error()).context("writing the CSV")?.finish()
+    }
+}
+
+impl Export for Csv {
+    fn frame(&mut self, result: &FrameResult) -> anyhow::Result<()> {
+        self.add(result)
+    }
+
+    fn finish(self: Box<Self>, _drive: &Drive) -> anyhow::Result<()> {
+        self.complete()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ::mcap::records::MessageHeader;
+use ::mcap::write::NoSeek;
 use ::mcap::{WriteOptions, Writer};
 use anyhow::Context;
 use deltasteer_data::rgb_bytes;
@@ -20,9 +21,12 @@ use crate::pipeline::FrameResult;
 /// Quality of the pictures: they are decoded frames, so they are coded once more.
 const JPEG_QUALITY: u8 = 85;
 
+/// The file, written from its beginning to its end: it may be a pipe.
+type Sink = NoSeek<OutputFile>;
+
 /// The MCAP file being written.
 pub(super) struct Mcap {
-    writer: Writer<OutputFile>,
+    writer: Writer<Sink>,
     image: u16,
     steering: u16,
     work: u16,
@@ -32,8 +36,9 @@ pub(super) struct Mcap {
 impl Mcap {
     pub fn create(path: &Path) -> anyhow::Result<Self> {
         let file = OutputFile::create(path)?;
-        let options = WriteOptions::new().compression(None).library(concat!("deltasteer ", env!("CARGO_PKG_VERSION")));
-        let mut writer = options.create(file).with_context(|| path.display().to_string())?;
+        let library = concat!("deltasteer ", env!("CARGO_PKG_VERSION"));
+        let options = WriteOptions::new().compression(None).library(library).disable_seeking(true);
+        let mut writer = options.create(NoSeek::new(file)).with_context(|| path.display().to_string())?;
         let image = channel(&mut writer, "/camera", &messages::compressed_image())?;
         let steering = channel(&mut writer, "/steering", &messages::steering())?;
         let work = channel(&mut writer, "/work", &messages::work())?;
@@ -80,11 +85,11 @@ impl Export for Mcap {
 
     fn finish(mut self: Box<Self>, _drive: &Drive) -> anyhow::Result<()> {
         self.writer.finish()?;
-        self.writer.into_inner().finish()
+        self.writer.into_inner().into_inner().finish()
     }
 }
 
-fn channel(writer: &mut Writer<OutputFile>, topic: &str, schema: &Schema) -> anyhow::Result<u16> {
+fn channel(writer: &mut Writer<Sink>, topic: &str, schema: &Schema) -> anyhow::Result<u16> {
     let schema = writer.add_schema(&schema.name, "protobuf", &schema.data)?;
     Ok(writer.add_channel(schema, topic, "protobuf", &BTreeMap::new())?)
 }

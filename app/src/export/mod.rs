@@ -1,4 +1,4 @@
-//! Taking a drive's results away: each kind of file gets every frame, then the finished drive.
+//! The files that `replay` writes: each kind gets every frame, then the finished drive.
 
 mod charts;
 mod columns;
@@ -7,24 +7,23 @@ mod messages;
 mod paint;
 mod parquet;
 mod report;
-mod table;
 #[cfg(feature = "opencv")]
 mod video;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 use deltasteer_data::SourceInfo;
 
-use crate::cli::ExportArgs;
+pub use self::columns::Csv;
 use crate::drive::Drive;
 use crate::model::Model;
 use crate::pipeline::FrameResult;
+use crate::warn;
 
-/// A file in the making. Dropped before [`Export::finish`], it leaves nothing behind.
+/// A file being written. Dropped before [`Export::finish`], it leaves nothing behind.
 pub trait Export {
     /// Takes in the next frame.
     ///
@@ -39,59 +38,109 @@ pub trait Export {
     fn finish(self: Box<Self>, drive: &Drive) -> anyhow::Result<()>;
 }
 
-/// All files asked for, each with the name it will have. Begun before the work starts, so that a folder that cannot be
-/// written is known at once.
-pub struct Exports(Vec<(PathBuf, Box<dyn Export>)>);
+/// The files to write, one a kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// One line per frame.
+    pub csv: Option<PathBuf>,
+    /// The same columns as Parquet.
+    pub parquet: Option<PathBuf>,
+    /// Pictures, angles and work for Foxglove and Rerun.
+    pub mcap: Option<PathBuf>,
+    /// An MP4 with the overlays drawn in.
+    pub video: Option<PathBuf>,
+    /// A page of HTML.
+    pub report: Option<PathBuf>,
+}
 
-impl Exports {
-    /// Begins the files that `args` names.
-    ///
-    /// # Errors
-    /// A file that cannot be made, by name.
-    pub fn open(args: &ExportArgs, info: &SourceInfo, model: &Arc<Model>) -> anyhow::Result<Self> {
-        let mut all: Vec<(PathBuf, Box<dyn Export>)> = Vec::new();
-        if let Some(path) = &args.csv {
-            all.push((path.clone(), Box::new(table::Table::create(path, model)?)));
-        }
-        if let Some(path) = &args.parquet {
-            all.push((path.clone(), Box::new(parquet::Parquet::create(path, info, model)?)));
-        }
-        if let Some(path) = &args.mcap {
-            all.push((path.clone(), Box::new(mcap::Mcap::create(path)?)));
-        }
-        if let Some(path) = &args.report {
-            all.push((path.clone(), Box::new(report::Report::create(path, info, model)?)));
-        }
-        if let Some(path) = &args.video {
-            all.push((path.clone(), open_video(path, info)?));
-        }
-        Ok(Self(all))
-    }
-
-    /// Hands a frame to every file.
-    ///
-    /// # Errors
-    /// The first file that cannot take it.
-    pub fn frame(&mut self, result: &FrameResult) -> anyhow::Result<()> {
-        self.0.iter_mut().try_for_each(|(_, export)| export.frame(result))
-    }
-
-    /// Completes every file; their names.
-    ///
-    /// # Errors
-    /// The first file that cannot be completed.
-    pub fn finish(self, drive: &Drive) -> anyhow::Result<Vec<PathBuf>> {
-        let finish = |(path, export): (PathBuf, Box<dyn Export>)| export.finish(drive).map(|()| path);
-        self.0.into_iter().map(finish).collect()
+impl Outputs {
+    /// All that are asked for.
+    pub fn paths(&self) -> Vec<&Path> {
+        let all = [&self.csv, &self.parquet, &self.mcap, &self.video, &self.report];
+        all.into_iter().flatten().map(PathBuf::as_path).collect()
     }
 }
 
+/// All files asked for, each with the name it will have. They are begun before the work starts, so that a folder that cannot be
+/// written is known at once.
+pub struct Exports {
+    open: Vec<(PathBuf, Box<dyn Export>)>,
+    lost: usize,
+}
+
+/// What has become of the files.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Those that are complete.
+    pub complete: Vec<PathBuf>,
+    /// How many are not; each has been named on standard error with its reason.
+    pub lost: usize,
+}
+
+impl Exports {
+    /// Begins the files.
+    ///
+    /// # Errors
+    /// A file that cannot be begun, by name.
+    pub fn open(outputs: &Outputs, info: &SourceInfo, model: &Model) -> anyhow::Result<Self> {
+        let mut open: Vec<(PathBuf, Box<dyn Export>)> = Vec::new();
+        if let Some(path) = &outputs.csv {
+            open.push((path.clone(), Box::new(Csv::create(path, model)?)));
+        }
+        if let Some(path) = &outputs.parquet {
+            open.push((path.clone(), Box::new(parquet::Parquet::create(path, info, model)?)));
+        }
+        if let Some(path) = &outputs.mcap {
+            open.push((path.clone(), Box::new(mcap::Mcap::create(path)?)));
+        }
+        if let Some(path) = &outputs.report {
+            open.push((path.clone(), Box::new(report::Report::create(path, info, model)?)));
+        }
+        if let Some(path) = &outputs.video {
+            open.push((path.clone(), open_video(path, info)?));
+        }
+        Ok(Self { open, lost: 0 })
+    }
+
+    /// Hands a frame to every file. One that cannot take it is given up; the others go on.
+    pub fn frame(&mut self, result: &FrameResult) {
+        let lost = &mut self.lost;
+        self.open.retain_mut(|(path, export)| match export.frame(result) {
+            Ok(()) => true,
+            Err(error) => {
+                *lost += 1;
+                not_written(path, &error);
+                false
+            }
+        });
+    }
+
+    /// Completes every file that was not given up.
+    pub fn finish(self, drive: &Drive) -> Written {
+        let mut written = Written { lost: self.lost, ..Written::default() };
+        for (path, export) in self.open {
+            match export.finish(drive) {
+                Ok(()) => written.complete.push(path),
+                Err(error) => {
+                    written.lost += 1;
+                    not_written(&path, &error);
+                }
+            }
+        }
+        written
+    }
+}
+
+fn not_written(path: &Path, error: &anyhow::Error) {
+    warn!("deltasteer: {} is not written: {error:#}", path.display());
+}
+
 #[cfg(feature = "opencv")]
-fn open_video(path: &std::path::Path, info: &SourceInfo) -> anyhow::Result<Box<dyn Export>> {
+fn open_video(path: &Path, info: &SourceInfo) -> anyhow::Result<Box<dyn Export>> {
     Ok(Box::new(video::Video::create(path, info)?))
 }
 
 #[cfg(not(feature = "opencv"))]
-fn open_video(path: &std::path::Path, _info: &SourceInfo) -> anyhow::Result<Box<dyn Export>> {
-    anyhow::bail!("--video {}: this build has no OpenCV; build with --features opencv (make does)", path.display())
+fn open_video(path: &Path, _info: &SourceInfo) -> anyhow::Result<Box<dyn Export>> {
+    anyhow::bail!("--video {}: this build has no OpenCV; build with --features opencv", path.display())
 }

@@ -1,11 +1,15 @@
 //! Draws paths, angles and savings into a frame.
 
-use anyhow::Context as _;
-use deltasteer_data::CameraGeometry;
-use ndarray::Array3;
-use plotters::prelude::{BitMapBackend, RGBColor};
+use std::borrow::Cow;
 
-use crate::figures::canvas::{Canvas, HPos, PALETTE};
+use anyhow::Context;
+use deltasteer_data::{CameraGeometry, rgb_bytes};
+use ndarray::Array3;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use crate::figures::style::{PALETTE, register_font, text as text_style};
 use crate::pipeline::FrameResult;
 use crate::text;
 
@@ -15,63 +19,84 @@ const HALF_WIDTH_M: f32 = 0.9;
 const DELTA: RGBColor = PALETTE[5];
 /// The driver's colour.
 const TRUTH: RGBColor = RGBColor(46, 204, 150);
-/// Rows of the picture for which one point is one pixel.
+/// Rows of the picture for which letters are 17 pixels high.
 const ROWS_AT_FULL_SIZE: f64 = 480.0;
 
-/// The frame of `result` with the predicted path (filled), the driver's (dashed), both angles and the savings.
+/// The part of plotters that is drawn on.
+type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+
+/// The frame of `result`, at `size` columns and rows, with the predicted path (filled), the driver's (dashed), both angles and
+/// the savings. `camera` belongs to frames of that size.
 ///
 /// # Errors
 /// What the drawing library says.
-pub(super) fn overlaid(result: &FrameResult, camera: &CameraGeometry) -> anyhow::Result<Array3<u8>> {
-    let mut picture = (*result.image).clone();
-    let (rows, columns, _) = picture.dim();
-    let (width, height) = (columns as u32, rows as u32);
+pub(super) fn overlaid(
+    result: &FrameResult,
+    camera: &CameraGeometry,
+    size: (usize, usize),
+) -> anyhow::Result<Array3<u8>> {
+    register_font()?;
+    let mut picture = scaled(&result.image, size)?.into_owned();
+    let (width, height) = (size.0 as u32, size.1 as u32);
     let bytes = picture.as_slice_mut().context("a picture in standard layout")?;
+    let area = BitMapBackend::with_buffer(bytes, (width, height)).into_drawing_area();
     // Small pictures get letters that can still be read.
     let scale = (f64::from(height) / ROWS_AT_FULL_SIZE).max(0.6);
-    let canvas = Canvas::over(BitMapBackend::with_buffer(bytes, (width, height)), scale)?;
-    let points = |side: f32, steering_rad: f32| -> Vec<(f64, f64)> {
+    let stroke = (2.0 * scale).round().max(1.0) as u32;
+    let points = |side: f32, steering_rad: f32| -> Vec<(i32, i32)> {
         let path = camera.path(steering_rad, side).into_iter();
-        path.map(|(column, row)| (f64::from(column) / scale, f64::from(row) / scale)).collect()
+        path.map(|(column, row)| (column.round() as i32, row.round() as i32)).collect()
     };
     let left = points(HALF_WIDTH_M, result.steering_rad);
     let right = points(-HALF_WIDTH_M, result.steering_rad);
     let outline: Vec<_> = left.iter().copied().chain(right.iter().rev().copied()).collect();
     if outline.len() > 2 {
-        canvas.area(&outline, DELTA, 0.35)?;
+        area.draw(&Polygon::new(outline, DELTA.mix(0.35)))?;
     }
     for edge in [left, right] {
-        canvas.line(&edge, DELTA, 2.0)?;
+        area.draw(&PathElement::new(edge, DELTA.stroke_width(stroke)))?;
     }
     if let Some(truth) = result.steering_true_rad {
         for side in [HALF_WIDTH_M, -HALF_WIDTH_M] {
-            let edge = points(side, truth);
-            edge.chunks(4).try_for_each(|piece| canvas.line(&piece[..piece.len().min(3)], TRUTH, 2.0))?;
+            for dash in points(side, truth).chunks(4) {
+                area.draw(&PathElement::new(&dash[..dash.len().min(3)], TRUTH.stroke_width(stroke)))?;
+            }
         }
     }
-    caption(&canvas, result, f64::from(width) / scale)?;
-    canvas.finish()?;
+    caption(&area, result, f64::from(width), scale)?;
+    area.present()?;
+    drop(area);
     Ok(picture)
 }
 
+/// The picture in another size, where it has another: a feed may change its size, a video cannot.
+fn scaled(picture: &Array3<u8>, (width, height): (usize, usize)) -> anyhow::Result<Cow<'_, Array3<u8>>> {
+    let (rows, columns, _) = picture.dim();
+    if (columns, rows) == (width, height) {
+        return Ok(Cow::Borrowed(picture));
+    }
+    let view: image::ImageBuffer<image::Rgb<u8>, &[u8]> =
+        image::ImageBuffer::from_raw(columns as u32, rows as u32, rgb_bytes(picture)).context("a whole picture")?;
+    let resized = image::imageops::resize(&view, width as u32, height as u32, image::imageops::FilterType::Triangle);
+    Ok(Cow::Owned(Array3::from_shape_vec((height, width, 3), resized.into_raw())?))
+}
+
 /// Two lines on a dark plate at the top.
-fn caption(canvas: &Canvas<BitMapBackend<'_>>, result: &FrameResult, width: f64) -> anyhow::Result<()> {
-    const WHITE: RGBColor = RGBColor(255, 255, 255);
-    canvas.area(&[(0.0, 0.0), (width, 0.0), (width, 46.0), (0.0, 46.0)], RGBColor(0, 0, 0), 0.55)?;
-    canvas.text(
-        &format!("delta RNN {}", text::steering(result.steering_rad)),
-        (10.0, 14.0),
-        HPos::Left,
-        17.0,
-        DELTA,
-    )?;
+fn caption(area: &Area<'_>, result: &FrameResult, width: f64, scale: f64) -> anyhow::Result<()> {
+    let plate = Rectangle::new([(0, 0), (width as i32, (46.0 * scale) as i32)], BLACK.mix(0.55).filled());
+    area.draw(&plate)?;
+    let line = |words: String, row: f64, side: HPos, color: RGBColor| {
+        let column = if matches!(side, HPos::Left) { 10.0 * scale } else { width - 10.0 * scale };
+        area.draw(&Text::new(words, (column as i32, (row * scale) as i32), text_style(17.0 * scale, color, side)))
+    };
+    line(format!("delta RNN {}", text::steering(result.steering_rad)), 14.0, HPos::Left, DELTA)?;
     if let Some(truth) = result.steering_true_rad {
-        canvas.text(&format!("driver {}", text::steering(truth)), (10.0, 34.0), HPos::Left, 17.0, TRUTH)?;
+        line(format!("driver {}", text::steering(truth)), 34.0, HPos::Left, TRUTH)?;
     }
     let totals = &result.totals;
-    let savings = format!("{} fewer RNN operations", text::times(totals.macs_dense as f64, totals.macs as f64));
-    canvas.text(&savings, (width - 10.0, 14.0), HPos::Right, 17.0, WHITE)?;
+    let savings = text::times(totals.macs_dense as f64, totals.macs as f64);
+    line(format!("{savings} fewer RNN operations"), 14.0, HPos::Right, WHITE)?;
     let dense = totals.macs_dense / totals.steps.max(1);
     let frame = format!("this frame {} of {}", text::grouped(result.count.macs), text::grouped(dense));
-    canvas.text(&frame, (width - 10.0, 34.0), HPos::Right, 17.0, WHITE)
+    Ok(line(frame, 34.0, HPos::Right, WHITE)?)
 }

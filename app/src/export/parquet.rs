@@ -12,7 +12,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
 use super::Export;
-use super::columns::Numbers;
+use super::columns::Columns;
 use crate::drive::Drive;
 use crate::model::Model;
 use crate::output::OutputFile;
@@ -42,7 +42,7 @@ pub(super) struct Parquet {
     drive: String,
     model: String,
     macs_dense: u64,
-    rows: Vec<Numbers>,
+    rows: Vec<Columns>,
 }
 
 impl Parquet {
@@ -79,9 +79,9 @@ impl Parquet {
         angles(&mut group, &rows, |row| row.steering_true_rad)?;
         column::<FloatType>(&mut group, &list(&rows, |row| row.steering_rad))?;
         angles(&mut group, &rows, |row| row.steering_dense_rad)?;
-        column::<Int32Type>(&mut group, &list(&rows, |row| row.columns_x as i32))?;
-        column::<Int32Type>(&mut group, &list(&rows, |row| row.columns_h as i32))?;
-        column::<Int64Type>(&mut group, &list(&rows, |row| row.macs_delta as i64))?;
+        column::<Int32Type>(&mut group, &list(&rows, |row| row.count.columns_x as i32))?;
+        column::<Int32Type>(&mut group, &list(&rows, |row| row.count.columns_h as i32))?;
+        column::<Int64Type>(&mut group, &list(&rows, |row| row.count.macs as i64))?;
         column::<Int64Type>(&mut group, &list(&rows, |row| row.macs_dense as i64))?;
         group.close()?;
         Ok(())
@@ -90,7 +90,7 @@ impl Parquet {
 
 impl Export for Parquet {
     fn frame(&mut self, result: &FrameResult) -> anyhow::Result<()> {
-        self.rows.push(Numbers::of(result, self.macs_dense));
+        self.rows.push(Columns::of(result, self.macs_dense));
         if self.rows.len() == GROUP { self.flush() } else { Ok(()) }
     }
 
@@ -100,7 +100,7 @@ impl Export for Parquet {
     }
 }
 
-fn list<T>(rows: &[Numbers], pick: impl Fn(&Numbers) -> T) -> Vec<T> {
+fn list<T>(rows: &[Columns], pick: impl Fn(&Columns) -> T) -> Vec<T> {
     rows.iter().map(pick).collect()
 }
 
@@ -114,8 +114,8 @@ fn column<T: DataType>(group: &mut SerializedRowGroupWriter<'_, OutputFile>, val
 /// The next column, with gaps where an angle is not known.
 fn angles(
     group: &mut SerializedRowGroupWriter<'_, OutputFile>,
-    rows: &[Numbers],
-    pick: impl Fn(&Numbers) -> Option<f32>,
+    rows: &[Columns],
+    pick: impl Fn(&Columns) -> Option<f32>,
 ) -> anyhow::Result<()> {
     let values: Vec<f32> = rows.iter().filter_map(&pick).collect();
     let known: Vec<i16> = rows.iter().map(|row| i16::from(pick(row).is_some())).collect();

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use deltasteer_data::{CameraGeometry, SourceInfo};
 
-use super::charts;
+use super::charts::Curves;
 use super::mcap::jpeg;
 use super::{Export, paint};
 use crate::drive::Drive;
@@ -28,6 +28,9 @@ pub(super) struct Report {
     model: String,
     thresholds: String,
     camera: CameraGeometry,
+    /// Columns and rows that the camera's geometry is of.
+    size: (usize, usize),
+    curves: Curves,
     /// The frame with the largest error, the sharpest curve, and the most work behind the first.
     worst: Option<FrameResult>,
     sharpest: Option<FrameResult>,
@@ -35,7 +38,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub fn create(path: &Path, info: &SourceInfo, model: &Arc<Model>) -> anyhow::Result<Self> {
+    pub fn create(path: &Path, info: &SourceInfo, model: &Model) -> anyhow::Result<Self> {
         Ok(Self {
             file: OutputFile::create(path)?,
             source: info.name.clone(),
@@ -43,6 +46,8 @@ impl Report {
             model: model.folder().display().to_string(),
             thresholds: String::new(),
             camera: info.camera,
+            size: (info.width, info.height),
+            curves: Curves::new(),
             worst: None,
             sharpest: None,
             busiest: None,
@@ -62,14 +67,14 @@ impl Report {
             escaped(&self.format),
             escaped(&self.model),
             self.thresholds,
-            drive.rows.len(),
+            drive.frames,
         )?;
         page += &errors(drive)?;
         page += &work(drive)?;
         page += "<h2>Angles</h2>\n";
-        page += &charts::angles(&drive.rows)?;
+        page += &self.curves.angles()?;
         page += "<h2>RNN multiplications of each frame</h2>\n";
-        page += &charts::work(&drive.rows, totals.macs_dense / totals.steps.max(1))?;
+        page += &self.curves.work(totals.macs_dense / totals.steps.max(1))?;
         page += "<h2>Frames</h2>\n<div class=\"frames\">";
         for (title, frame) in
             [("largest error", &self.worst), ("sharpest curve", &self.sharpest), ("most work", &self.busiest)]
@@ -84,9 +89,9 @@ impl Report {
 
     /// A frame with its overlays, inside the page.
     fn picture(&self, title: &str, frame: &FrameResult) -> anyhow::Result<String> {
-        let drawn = FrameResult { image: Arc::new(paint::overlaid(frame, &self.camera)?), ..frame.clone() };
+        let drawn = FrameResult { image: Arc::new(paint::overlaid(frame, &self.camera, self.size)?), ..frame.clone() };
         let data = STANDARD.encode(jpeg(&drawn)?);
-        let (height, width, _) = frame.image.dim();
+        let (width, height) = self.size;
         Ok(format!(
             "<figure><img width=\"{width}\" height=\"{height}\" alt=\"{title}\" src=\"data:image/jpeg;base64,{data}\">\
              <figcaption>{title}: frame {} at {}</figcaption></figure>",
@@ -102,6 +107,7 @@ impl Export for Report {
             let thresholds = result.thresholds;
             self.thresholds = format!("{} (features) and {} (hidden state)", thresholds.theta_x, thresholds.theta_h);
         }
+        self.curves.add(result);
         let error = |frame: &FrameResult| frame.steering_true_rad.map(|truth| (truth - frame.steering_rad).abs());
         keep_larger(&mut self.worst, result, error);
         keep_larger(&mut self.sharpest, result, |frame| {
@@ -129,7 +135,7 @@ fn keep_larger(kept: &mut Option<FrameResult>, frame: &FrameResult, figure: impl
 }
 
 fn errors(drive: &Drive) -> anyhow::Result<String> {
-    let Some(delta) = drive.errors(|row| row.steering_rad) else {
+    let Some(delta) = drive.delta.figures() else {
         return Ok("<p>No true angles are known.</p>\n".to_owned());
     };
     let mut table = format!("<h2>Error over {} labelled frames</h2>\n<table>", delta.frames);
@@ -140,22 +146,16 @@ fn errors(drive: &Drive) -> anyhow::Result<String> {
         write!(table, "<tr><td>{name}</td><td>{rmse:.4}</td><td>{mae:.4}</td><td>{eva}</td></tr>")
     };
     line("delta GRU", &delta)?;
-    if let Some(dense) = drive.errors(|row| row.steering_dense_rad) {
-        line("the same weights, dense", &dense)?;
+    let others = [("the same weights, dense", &drive.dense), ("the CNN alone, frame by frame", &drive.single_frame)];
+    for (name, figures) in others.into_iter().filter_map(|(name, errors)| Some((name, errors.figures()?))) {
+        line(name, &figures)?;
     }
-    if let Some(single) = drive.errors(|row| row.steering_single_frame_rad) {
-        line("the CNN alone, frame by frame", &single)?;
-    }
-    writeln!(
-        table,
-        "<tr><td>always straight ahead</td><td>{:.4}</td><td></td><td></td></tr></table>",
-        delta.zero_rmse_rad
-    )?;
+    writeln!(table, "<tr><td>always zero</td><td>{:.4}</td><td></td><td></td></tr></table>", delta.zero_rmse_rad)?;
     Ok(table)
 }
 
 fn work(drive: &Drive) -> anyhow::Result<String> {
-    let (totals, cnn) = (&drive.totals, drive.cnn_work());
+    let (totals, cnn) = (&drive.totals, drive.cnn_work);
     let mut table = "<h2>Work</h2>\n<table><tr><th></th><th>delta</th><th>dense</th><th>less</th></tr>".to_owned();
     let mut line = |name: &str, delta: u64, dense: u64| {
         let less = text::times(dense as f64, delta as f64);
@@ -170,19 +170,23 @@ fn work(drive: &Drive) -> anyhow::Result<String> {
     write!(
         table,
         "</table>\n<p>The RNN is {} of the dense network's work. {} of the features and {} of the hidden state were sent. \
-         {} frames could not be read, {} were refused.</p>\n",
+         {} frames could not be read, {} were refused, {} live frames were dropped.</p>\n",
         text::percent(share),
         text::percent(totals.occupancy_x()),
         text::percent(totals.occupancy_h()),
         drive.end.skipped.count,
         drive.end.refused.count,
+        drive.end.dropped,
     )?;
+    for note in &drive.end.notes {
+        writeln!(table, "<p>Note: {}</p>", escaped(note))?;
+    }
     Ok(table)
 }
 
 /// Text that may hold any character, for the inside of an element.
 pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text::one_line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 const STYLE: &str = "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use prost::Message;
 
-use super::Exports;
 use super::messages::{CompressedImage, Steering, Work};
-use crate::cli::ExportArgs;
+use super::{Exports, Outputs};
 use crate::drive::{self, Drive};
 use crate::model::Model;
 use crate::pipeline::FrameRange;
+use crate::pipeline::FrameResult;
 use crate::session::{Session, load_model};
 
 const FRAMES: usize = 30;
 
-/// Runs the first frames of the built-in road into the files of `args`.
-fn run(args: &ExportArgs) -> anyhow::Result<Drive> {
+/// Runs the first frames of the built-in road into the files of `outputs`; the drive and its frames.
+fn run(outputs: &Outputs) -> anyhow::Result<(Drive, Vec<FrameResult>)> {
     let source = deltasteer_data::open("road:3,seconds=3")?;
     let info = source.info().clone();
     let model: Arc<Model> = Arc::new(load_model(None, "road:3,seconds=3")?);
@@ -28,17 +28,28 @@ fn run(args: &ExportArgs) -> anyhow::Result<Drive> {
         device: deltasteer_perception::Device::Cpu,
         range: Some(FrameRange { first: 0, end: FRAMES }),
     };
-    let mut exports = Exports::open(args, &info, &model)?;
-    let drive = drive::run(session, |result| exports.frame(result))?;
-    exports.finish(&drive)?;
-    Ok(drive)
+    let (mut exports, mut frames) = (Exports::open(outputs, &info, &model)?, Vec::new());
+    let drive = drive::run(session, |result| {
+        exports.frame(result);
+        frames.push(result.clone());
+        Ok(())
+    })?;
+    let written = exports.finish(&drive);
+    assert_eq!((written.complete, written.lost), (outputs.paths().iter().map(|path| path.to_path_buf()).collect(), 0));
+    Ok((drive, frames))
+}
+
+/// A frame of the built-in road.
+pub(super) fn frame() -> FrameResult {
+    let (_, frames) = run(&Outputs::default()).unwrap();
+    frames.into_iter().next().unwrap()
 }
 
 #[test]
 fn an_mcap_file_holds_every_frame_in_order_with_its_angle_and_work() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("drive.mcap");
-    let drive = run(&ExportArgs { mcap: Some(path.clone()), ..ExportArgs::default() }).unwrap();
+    let (_, frames) = run(&Outputs { mcap: Some(path.clone()), ..Outputs::default() }).unwrap();
     let bytes = std::fs::read(path).unwrap();
     let (mut pictures, mut angles, mut works) = (0, 0, 0);
     for message in ::mcap::MessageStream::new(&bytes).unwrap() {
@@ -57,7 +68,7 @@ fn an_mcap_file_holds_every_frame_in_order_with_its_angle_and_work() {
             }
             "/steering" => {
                 let steering = Steering::decode(&message.data[..]).unwrap();
-                let row = &drive.rows[angles];
+                let row = &frames[angles];
                 assert_eq!(steering.steering_rad as f32, row.steering_rad);
                 assert_eq!(steering.steering_true_rad.map(|rad| rad as f32), row.steering_true_rad);
                 assert!((time_s - row.time_s).abs() < 1e-8);
@@ -66,7 +77,7 @@ fn an_mcap_file_holds_every_frame_in_order_with_its_angle_and_work() {
             }
             _ => {
                 let work = Work::decode(&message.data[..]).unwrap();
-                assert_eq!(work.macs, drive.rows[works].count.macs);
+                assert_eq!(work.macs, frames[works].count.macs);
                 assert_eq!(described.field.len(), 6);
                 works += 1;
             }
@@ -79,8 +90,8 @@ fn an_mcap_file_holds_every_frame_in_order_with_its_angle_and_work() {
 fn a_parquet_file_has_the_columns_of_the_csv_with_types_and_gaps() {
     let folder = tempfile::tempdir().unwrap();
     let (path, table) = (folder.path().join("drive.parquet"), folder.path().join("drive.csv"));
-    let args = ExportArgs { parquet: Some(path.clone()), csv: Some(table.clone()), ..ExportArgs::default() };
-    let drive = run(&args).unwrap();
+    let args = Outputs { parquet: Some(path.clone()), csv: Some(table.clone()), ..Outputs::default() };
+    let (_, frames) = run(&args).unwrap();
     let reader = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
     let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
     assert_eq!(rows.len(), FRAMES);
@@ -90,7 +101,7 @@ fn a_parquet_file_has_the_columns_of_the_csv_with_types_and_gaps() {
     assert_eq!(names[..2], ["drive", "model"]);
     assert_eq!(names[2..], header);
     assert_eq!(csv.records().count(), FRAMES);
-    for (row, expected) in rows.iter().zip(&drive.rows) {
+    for (row, expected) in rows.iter().zip(&frames) {
         let same = row.says(expected);
         assert!(same, "{row}");
     }
@@ -98,11 +109,11 @@ fn a_parquet_file_has_the_columns_of_the_csv_with_types_and_gaps() {
 
 /// Compares a row that was read back with what was run.
 trait Same {
-    fn says(&self, expected: &drive::Row) -> bool;
+    fn says(&self, expected: &FrameResult) -> bool;
 }
 
 impl Same for parquet::record::Row {
-    fn says(&self, expected: &drive::Row) -> bool {
+    fn says(&self, expected: &FrameResult) -> bool {
         use parquet::record::RowAccessor;
         self.get_long(2).unwrap() == expected.index as i64
             && self.get_float(5).unwrap() == expected.steering_rad
@@ -115,9 +126,9 @@ impl Same for parquet::record::Row {
 fn a_report_holds_its_figures_and_pictures_and_asks_for_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("drive.html");
-    let drive = run(&ExportArgs { report: Some(path.clone()), ..ExportArgs::default() }).unwrap();
+    let (drive, _) = run(&Outputs { report: Some(path.clone()), ..Outputs::default() }).unwrap();
     let page = std::fs::read_to_string(path).unwrap();
-    let rmse = drive.errors(|row| row.steering_rad).unwrap().rmse_rad;
+    let rmse = drive.delta.figures().unwrap().rmse_rad;
     assert!(page.contains(&format!("<td>{rmse:.4}</td>")));
     assert_eq!((page.matches("<svg").count(), page.matches("data:image/jpeg;base64,").count()), (2, 3));
     // The one address is the name of SVG's language, which is never fetched.
@@ -131,7 +142,7 @@ fn a_report_holds_its_figures_and_pictures_and_asks_for_nothing_else() {
 fn a_video_has_as_many_frames_as_were_replayed_and_shows_the_overlays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("drive.mp4");
-    run(&ExportArgs { video: Some(path.clone()), ..ExportArgs::default() }).unwrap();
+    run(&Outputs { video: Some(path.clone()), ..Outputs::default() }).unwrap();
     let mut video = deltasteer_data::open(path.to_str().unwrap()).unwrap();
     assert!((video.info().rate_hz - 20.0).abs() < 0.01);
     let mut frames = Vec::new();
@@ -150,7 +161,7 @@ fn a_video_has_as_many_frames_as_were_replayed_and_shows_the_overlays() {
 #[cfg(not(feature = "opencv"))]
 #[test]
 fn a_video_without_opencv_says_how_to_build_it() {
-    let args = ExportArgs { video: Some("drive.mp4".into()), ..ExportArgs::default() };
+    let args = Outputs { video: Some("drive.mp4".into()), ..Outputs::default() };
     let message = format!("{:#}", run(&args).err().unwrap());
     assert!(message.contains("--video") && message.contains("--features opencv"), "{message}");
 }
@@ -159,7 +170,7 @@ fn a_video_without_opencv_says_how_to_build_it() {
 fn a_missing_folder_is_named_before_the_work_starts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("no/such/drive.parquet");
-    let message = format!("{:#}", run(&ExportArgs { parquet: Some(path), ..ExportArgs::default() }).err().unwrap());
+    let message = format!("{:#}", run(&Outputs { parquet: Some(path), ..Outputs::default() }).err().unwrap());
     assert!(message.contains("drive.parquet"), "{message}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -5,33 +5,38 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use image::ImageEncoder;
 use image::codecs::png::PngEncoder;
-use plotters::prelude::{BitMapBackend, DrawingBackend, RGBColor, SVGBackend};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
 
-use super::canvas::{Canvas, GREY, HPos, PALE, PALETTE, Place, Scale};
 use super::lines::{Line, Point, References, lines, references};
 use super::results::Row;
+use super::style::{GREY, PALE, PALETTE, register_font, text};
 use crate::output;
 
-/// Size in points: as wide as a README's column, so that its letters keep their size there.
+/// Size of the SVG: as wide as a README's column, so that its letters keep their size there.
 const SIZE: (u32, u32) = (900, 520);
-/// Points left free at the left, top, right (for the names) and bottom.
-const MARGIN: (f64, f64, f64, f64) = (70.0, 46.0, 255.0, 54.0);
-/// Pixels of the PNG for each point.
+/// Pixels left free at the right, for the names.
+const NAMES_WIDTH: f64 = 255.0;
+/// The PNG's width over the SVG's.
 const PNG_SCALE: u32 = 2;
 /// The PNG is drawn this much larger and then reduced, which smooths its edges.
 const OVERSAMPLING: u32 = 2;
-/// Size of most words.
-const WORDS: f64 = 15.0;
-/// Names lie at least this far apart.
+/// Size of most letters.
+const LETTERS: f64 = 15.0;
+/// Names are at least this far apart.
 const NAME_STEP: f64 = 18.0;
+/// Marks of the horizontal axis.
+const SAVINGS: [f64; 11] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0];
 
 /// Everything that is drawn.
 struct Plot {
     title: String,
     lines: Vec<Line>,
     references: References,
-    x: Scale,
-    y: Scale,
+    /// Most savings, and lowest and highest error, that are shown.
+    most: f64,
+    errors: (f64, f64),
 }
 
 /// Writes the picture of `rows` to each file that is named.
@@ -43,9 +48,10 @@ pub fn write(rows: &[Row], svg: Option<&Path>, png: Option<&Path>) -> anyhow::Re
         return Ok(());
     }
     let plot = Plot::of(rows)?;
+    register_font()?;
     if let Some(path) = svg {
         let mut text = String::new();
-        plot.draw(Canvas::new(SVGBackend::with_string(&mut text, SIZE), 1.0)?)?;
+        plot.draw(SVGBackend::with_string(&mut text, SIZE).into_drawing_area(), 1.0)?;
         output::write_whole(path, text.as_bytes())?;
     }
     if let Some(path) = png {
@@ -56,27 +62,18 @@ pub fn write(rows: &[Row], svg: Option<&Path>, png: Option<&Path>) -> anyhow::Re
 
 impl Plot {
     fn of(rows: &[Row]) -> anyhow::Result<Self> {
+        let Some(first) = rows.first() else { bail!("the results hold no row to draw") };
         let references = references(rows).context("the results hold no row to draw")?;
         let lines = lines(rows);
         let points = || lines.iter().flat_map(|line| &line.path);
-        let Some(first) = rows.first() else { bail!("the results hold no row to draw") };
         let most = points().map(|point| point.savings).fold(10.0, f64::max);
-        // Beyond a fifth more than the CNN alone no technique is of use; lines leave the picture there.
+        // More than a fifth above the error of the CNN alone no technique is of use; lines leave the picture there.
         let top = 1.2 * references.single_frame_rad.max(references.dense_rad);
         let bottom = points().map(|point| point.lowest_rad).fold(references.dense_rad, f64::min);
-        let (width, height) = (f64::from(SIZE.0), f64::from(SIZE.1));
         Ok(Self {
             title: title(first),
-            x: Scale {
-                values: (1.0, (most * 1.2).min(1000.0)),
-                points: (MARGIN.0, width - MARGIN.2),
-                logarithmic: true,
-            },
-            y: Scale {
-                values: ((bottom * 95.0).floor() / 100.0, top),
-                points: (height - MARGIN.3, MARGIN.1),
-                logarithmic: false,
-            },
+            most: (most * 1.2).min(1000.0),
+            errors: ((bottom * 95.0).floor() / 100.0, top),
             lines,
             references,
         })
@@ -86,7 +83,7 @@ impl Plot {
         let scale = PNG_SCALE * OVERSAMPLING;
         let (width, height) = (SIZE.0 * scale, SIZE.1 * scale);
         let mut pixels = vec![0; (width * height * 3) as usize];
-        self.draw(Canvas::new(BitMapBackend::with_buffer(&mut pixels, (width, height)), f64::from(scale))?)?;
+        self.draw(BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area(), f64::from(scale))?;
         let large = image::RgbImage::from_raw(width, height, pixels).context("the picture's pixels")?;
         let small = image::imageops::thumbnail(&large, SIZE.0 * PNG_SCALE, SIZE.1 * PNG_SCALE);
         let mut bytes = Vec::new();
@@ -95,110 +92,85 @@ impl Plot {
         Ok(bytes)
     }
 
-    fn draw<B: DrawingBackend>(&self, canvas: Canvas<B>) -> anyhow::Result<()> {
-        self.draw_axes(&canvas)?;
-        self.draw_references(&canvas)?;
-        let colors = || self.lines.iter().zip((0..).map(|number| PALETTE[number % PALETTE.len()]));
-        for (line, color) in colors() {
-            self.draw_band(&canvas, line, color)?;
-        }
-        for (line, color) in colors() {
-            self.draw_line(&canvas, line, color)?;
-        }
-        self.draw_names(&canvas, &colors().collect::<Vec<_>>())?;
-        canvas.finish()
-    }
-
-    fn place(&self, savings: f64, rmse_rad: f64) -> Place {
-        (self.x.place(savings), self.y.place(rmse_rad))
-    }
-
-    fn draw_axes<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> anyhow::Result<()> {
-        let ((left, right), (bottom, top)) = (self.x.points, self.y.points);
-        canvas.text(&self.title, (left, 20.0), HPos::Left, WORDS + 1.0, PALETTE[0])?;
-        for value in [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0] {
-            if value > self.x.values.1 {
-                break;
-            }
-            let x = self.x.place(value);
-            canvas.line(&[(x, bottom), (x, top)], PALE, 1.0)?;
-            canvas.text(&format!("{value:.0}x"), (x, bottom + 13.0), HPos::Center, WORDS, GREY)?;
-        }
-        let mut hundredths = (self.y.values.0 * 100.0).ceil();
-        while hundredths / 100.0 <= self.y.values.1 {
-            let y = self.y.place(hundredths / 100.0);
-            canvas.line(&[(left, y), (right, y)], PALE, 1.0)?;
-            canvas.text(&format!("{:.2}", hundredths / 100.0), (left - 8.0, y), HPos::Right, WORDS, GREY)?;
-            hundredths += 1.0;
-        }
-        canvas.line(&[(left, top), (left, bottom), (right, bottom)], GREY, 1.0)?;
-        let middle = ((left + right) / 2.0, bottom + 36.0);
-        canvas.text("savings of the RNN: dense MACs / MACs done", middle, HPos::Center, WORDS, PALETTE[0])?;
-        canvas.upward_text("steering RMSE, rad", (16.0, (bottom + top) / 2.0), WORDS, PALETTE[0])
-    }
-
-    fn draw_references<B: DrawingBackend>(&self, canvas: &Canvas<B>) -> anyhow::Result<()> {
+    /// Draws on a surface with `scale` pixels for each of the SVG's.
+    fn draw<B: DrawingBackend>(&self, root: DrawingArea<B, Shift>, scale: f64) -> anyhow::Result<()>
+    where
+        B::ErrorType: 'static,
+    {
+        let px = |points: f64| (points * scale).round() as i32;
+        root.fill(&WHITE)?;
+        let title = text((LETTERS + 1.0) * scale, PALETTE[0], HPos::Left);
+        root.draw(&Text::new(self.title.clone(), (px(70.0), px(20.0)), title))?;
+        let mut chart = ChartBuilder::on(&root)
+            .margin_top(px(46.0))
+            .margin_right(px(NAMES_WIDTH))
+            .x_label_area_size(px(54.0))
+            .y_label_area_size(px(70.0))
+            .build_cartesian_2d(
+                (1.0..self.most).log_scale().with_key_points(SAVINGS.to_vec()),
+                self.errors.0..self.errors.1,
+            )?;
+        let mut mesh = chart.configure_mesh();
+        mesh.bold_line_style(PALE.stroke_width(px(1.0) as u32)).light_line_style(TRANSPARENT);
+        mesh.axis_style(GREY.stroke_width(px(1.0) as u32)).label_style(text(LETTERS * scale, GREY, HPos::Center));
+        mesh.axis_desc_style(text(LETTERS * scale, PALETTE[0], HPos::Center)).y_labels(12);
+        mesh.x_label_formatter(&|savings| format!("{savings:.0}x")).y_label_formatter(&|rad| format!("{rad:.2}"));
+        mesh.x_desc("savings of the RNN: dense MACs / MACs done").y_desc("steering RMSE, rad").draw()?;
         let references = [
             ("CNN alone, single frames", self.references.single_frame_rad),
             (self.references.dense_name, self.references.dense_rad),
         ];
         for (name, rmse_rad) in references {
-            let (from, to) = (self.place(self.x.values.0, rmse_rad), self.place(self.x.values.1, rmse_rad));
-            canvas.dashes(from, to, GREY, 1.5)?;
-            canvas.text(&format!("{name}: {rmse_rad:.4}"), (from.0 + 6.0, from.1 - 9.0), HPos::Left, WORDS, GREY)?;
+            let ends = [(1.0, rmse_rad), (self.most, rmse_rad)];
+            chart.draw_series(DashedLineSeries::new(ends, px(6.0), px(6.0), GREY.stroke_width(px(1.5) as u32)))?;
+            let (x, y) = chart.backend_coord(&ends[0]);
+            let name = format!("{name}: {rmse_rad:.4}");
+            root.draw(&Text::new(name, (x + px(6.0), y - px(9.0)), text(LETTERS * scale, GREY, HPos::Left)))?;
         }
-        Ok(())
-    }
-
-    /// Lowest to highest seed along the line.
-    fn draw_band<B: DrawingBackend>(&self, canvas: &Canvas<B>, line: &Line, color: RGBColor) -> anyhow::Result<()> {
-        let shown = self.shown(line);
-        let edge = |value: fn(&Point) -> f64| shown.iter().map(move |point| self.place(point.savings, value(point)));
-        let mut around: Vec<Place> = edge(|point| point.lowest_rad).collect();
-        around.extend(edge(|point| point.highest_rad).rev());
-        match shown.as_slice() {
-            [] => Ok(()),
-            [_] => canvas.line(&around, color, 1.5),
-            _ => canvas.area(&around, color, 0.13),
-        }
-    }
-
-    fn draw_line<B: DrawingBackend>(&self, canvas: &Canvas<B>, line: &Line, color: RGBColor) -> anyhow::Result<()> {
-        for point in line.points.iter().filter(|point| self.holds(point)) {
-            canvas.dot(self.place(point.savings, point.rmse_rad), 1.5, color, 0.35)?;
-        }
-        let front: Vec<Place> =
-            self.shown(line).iter().map(|point| self.place(point.savings, point.rmse_rad)).collect();
-        canvas.line(&front, color, 2.0)?;
-        front.iter().try_for_each(|&place| canvas.dot(place, 3.0, color, 1.0))
-    }
-
-    /// Each line's name at the right edge, with a thin lead from the line's end.
-    fn draw_names<B: DrawingBackend>(&self, canvas: &Canvas<B>, lines: &[(&Line, RGBColor)]) -> anyhow::Result<()> {
-        let mut names: Vec<(f64, Place, &Line, RGBColor)> = Vec::new();
-        for &(line, color) in lines {
-            if let Some(last) = self.shown(line).last() {
-                let end = self.place(last.savings, last.rmse_rad);
-                names.push((end.1, end, line, color));
+        let colors = || self.lines.iter().zip((0..).map(|number| PALETTE[number % PALETTE.len()]));
+        for (line, color) in colors() {
+            // Lowest to highest seed along the line.
+            let shown = self.shown(line);
+            let edge = |value: fn(&Point) -> f64| shown.iter().map(move |point| (point.savings, value(point)));
+            let mut around: Vec<_> = edge(|point| point.lowest_rad).collect();
+            around.extend(edge(|point| point.highest_rad).rev());
+            match shown.len() {
+                0 => {}
+                1 => drop(chart.draw_series([PathElement::new(around, color.stroke_width(px(1.5) as u32))])?),
+                _ => drop(chart.draw_series([Polygon::new(around, color.mix(0.13))])?),
             }
         }
-        names.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut wanted: Vec<f64> = names.iter().map(|name| name.0).collect();
-        spread(&mut wanted, NAME_STEP, self.y.points.1, self.y.points.0);
-        for (y, (_, end, line, color)) in wanted.into_iter().zip(names) {
-            let from = self.x.points.1 + 14.0;
-            canvas.line(&[(end.0 + 4.0, end.1), (from - 3.0, y)], color, 0.5)?;
-            let seeds = if line.seeds > 1 { format!(" ({} seeds)", line.seeds) } else { String::new() };
-            canvas.text(&format!("{}{seeds}", line.label), (from, y), HPos::Left, WORDS, color)?;
+        let mut ends: Vec<((i32, i32), &Line, RGBColor)> = Vec::new();
+        for (line, color) in colors() {
+            let all = line.points.iter().filter(|point| self.holds(point));
+            chart.draw_series(
+                all.map(|point| Circle::new((point.savings, point.rmse_rad), px(1.5), color.mix(0.35).filled())),
+            )?;
+            let path: Vec<_> = self.shown(line).iter().map(|point| (point.savings, point.rmse_rad)).collect();
+            chart.draw_series(LineSeries::new(path.iter().copied(), color.stroke_width(px(2.0) as u32)))?;
+            chart.draw_series(path.iter().map(|&place| Circle::new(place, px(3.0), color.filled())))?;
+            ends.extend(path.last().map(|place| (chart.backend_coord(place), line, color)));
         }
-        Ok(())
+        ends.sort_by_key(|(place, ..)| place.1);
+        // Each line's name at the right edge, with a thin line from the line's end.
+        let mut rows: Vec<f64> = ends.iter().map(|(place, ..)| f64::from(place.1)).collect();
+        spread(&mut rows, NAME_STEP * scale, 46.0 * scale, (f64::from(SIZE.1) - 54.0) * scale);
+        let left = px(f64::from(SIZE.0) - NAMES_WIDTH + 14.0);
+        for (row, ((x, y), line, color)) in rows.into_iter().zip(ends) {
+            let row = row.round() as i32;
+            root.draw(&PathElement::new([(x + px(4.0), y), (left - px(3.0), row)], color))?;
+            let seeds = if line.seeds > 1 { format!(" ({} seeds)", line.seeds) } else { String::new() };
+            let name = format!("{}{seeds}", line.label);
+            root.draw(&Text::new(name, (left, row), text(LETTERS * scale, color, HPos::Left)))?;
+        }
+        Ok(root.present()?)
     }
 
     fn holds(&self, point: &Point) -> bool {
-        point.rmse_rad <= self.y.values.1 && point.savings <= self.x.values.1
+        point.rmse_rad <= self.errors.1 && point.savings <= self.most
     }
 
-    /// The path without what lies beyond the picture.
+    /// The path without what is beyond the picture.
     fn shown<'a>(&self, line: &'a Line) -> Vec<&'a Point> {
         line.path.iter().filter(|point| self.holds(point)).collect()
     }
@@ -262,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_draw_is_said() {
+    fn results_without_a_row_are_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let message = write(&[], Some(&folder.path().join("x.svg")), None).unwrap_err().to_string();
         assert!(message.contains("no row"), "{message}");

@@ -8,7 +8,7 @@ use deltasteer_perception::{CnnWork, Device, FeatureExtractor};
 
 use super::decode::micros;
 use super::item::{Control, DecodedFrame, Item};
-use super::snapshot::SeenFrame;
+use super::snapshot::{RunEnd, SeenFrame};
 use super::stage::{Events, StageResult, Stop, pass};
 use crate::model::Model;
 
@@ -108,7 +108,7 @@ impl Cnn {
                 self.dropped = 0;
                 Control::Opened(info)
             }
-            Control::End { skipped, .. } => Control::End { skipped, dropped: self.dropped },
+            Control::End(end) => Control::End(RunEnd { dropped: end.dropped + self.dropped, ..end }),
             Control::UseModel(model) => match model.extractor(self.device) {
                 Ok(extractor) => {
                     self.extractor = extractor;

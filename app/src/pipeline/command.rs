@@ -27,6 +27,8 @@ pub struct FrameRange {
 pub enum Command {
     /// Let frames flow.
     Play,
+    /// End here, as at the end of the source: what has been read goes through, then comes [`Event::Ended`](super::Event).
+    End,
     /// Stop after the frame in hand.
     Pause,
     /// Show this many more frames and stop.

@@ -9,7 +9,7 @@ use deltasteer_data::{DataError, Frame, Source};
 
 use super::command::{Command, FrameRange, Pace};
 use super::item::{Control, DecodedFrame, Item};
-use super::snapshot::{Before, Event};
+use super::snapshot::{Before, Event, RunEnd};
 use super::stage::{Events, StageResult, Stop, pass};
 
 /// The stage's state between two frames.
@@ -113,6 +113,7 @@ impl Decode {
                 self.run.anchor = None;
             }
             Command::PlayUntil(end) => self.until = end,
+            Command::End => self.end_reached()?,
             Command::UseModel(model) => pass(&self.out, Item::Control(Control::UseModel(model)))?,
         }
         Ok(())
@@ -217,8 +218,14 @@ impl Decode {
         self.run.ended = true;
         self.run.owed = 0;
         self.playing = false;
-        let skipped = self.source.skipped().clone();
-        pass(&self.out, Item::Control(Control::End { skipped, dropped: 0 }))
+        let dropped = self.source.health().map_or(0, |health| health.dropped as usize);
+        let end = RunEnd {
+            skipped: self.source.skipped().clone(),
+            dropped,
+            notes: self.source.info().notes.clone(),
+            ..RunEnd::default()
+        };
+        pass(&self.out, Item::Control(Control::End(end)))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use deltasteer_data::{Frame, LiveHealth, SkipReport, SourceInfo};
+use deltasteer_data::{Frame, LiveHealth, SourceInfo};
 
-use super::snapshot::Before;
+use super::snapshot::{Before, RunEnd};
 use crate::model::Model;
 
 /// A change for the stages after decode, in its place among the frames.
@@ -16,8 +16,8 @@ pub(super) enum Control {
     ColdStart,
     /// Use this model, from a cold start.
     UseModel(Arc<Model>),
-    /// The source is at its end. The CNN stage fills in what it dropped.
-    End { skipped: SkipReport, dropped: usize },
+    /// The source is at its end. The later stages add what they dropped and refused.
+    End(RunEnd),
 }
 
 /// A decoded frame on its way to the CNN.

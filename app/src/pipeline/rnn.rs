@@ -142,8 +142,8 @@ impl Rnn {
                 self.model = model;
                 self.events.send(Event::ModelReady(self.model.clone()))?;
             }
-            Control::End { skipped, dropped } => {
-                self.events.send(Event::Ended(RunEnd { skipped, dropped, refused: self.refused.clone() }))?;
+            Control::End(end) => {
+                self.events.send(Event::Ended(RunEnd { refused: self.refused.clone(), ..end }))?;
             }
         }
         Ok(())
@@ -163,9 +163,7 @@ pub(super) fn hand_out(model: Arc<Model>, input: &Receiver<Item<SeenFrame>>, eve
             Item::Frame(frame) => Event::Seen(Arc::new(frame)),
             Item::Control(Control::Opened(info)) => Event::Opened(info),
             Item::Control(Control::UseModel(model)) => Event::ModelReady(model),
-            Item::Control(Control::End { skipped, dropped }) => {
-                Event::Ended(RunEnd { skipped, dropped, refused: SkipReport::default() })
-            }
+            Item::Control(Control::End(end)) => Event::Ended(end),
             Item::Control(Control::ColdStart) => continue,
         })?;
     }

@@ -118,8 +118,10 @@ pub struct QueueLengths {
 pub struct RunEnd {
     /// Frames that could not be read, counted, the first of them named.
     pub skipped: SkipReport,
-    /// Live frames dropped because a newer one had come.
+    /// Live frames dropped because a newer one had come, before the pipeline or in it.
     pub dropped: usize,
+    /// What the source found wrong, at opening and since.
+    pub notes: Vec<String>,
     /// Frames whose features were refused (NaN or infinite), counted, the first of them named.
     pub refused: SkipReport,
 }

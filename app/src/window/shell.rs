@@ -312,7 +312,7 @@ impl Window {
             self.settings.size_points = [size.x, size.y];
         }
         if let Err(error) = self.settings.save(path) {
-            eprintln!("the window's settings were not saved: {error:#}");
+            crate::warn!("the window's settings were not saved: {error:#}");
         }
     }
 }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use ndarray::Array3;
 use opencv::core::{Mat, Size, Vec3b};
 use opencv::imgproc::{COLOR_RGB2BGR, cvt_color_def};
-use opencv::videoio::{self, CAP_FFMPEG, VideoWriterTrait, VideoWriterTraitConst};
+use opencv::videoio::{
+    self, CAP_FFMPEG, CAP_PROP_FRAME_COUNT, CAP_PROP_POS_FRAMES, VideoCaptureTrait, VideoCaptureTraitConst,
+    VideoWriterTrait, VideoWriterTraitConst,
+};
 
 use crate::{DataError, rgb_bytes};
 
@@ -19,6 +22,8 @@ pub struct VideoWriter {
     /// Columns and rows of the video: even, as its codecs ask, so a last odd one is left out.
     size: (usize, usize),
     bgr: Mat,
+    /// Pictures added.
+    count: usize,
 }
 
 impl VideoWriter {
@@ -36,7 +41,7 @@ impl VideoWriter {
             if let Ok(writer) = opened
                 && writer.is_opened().unwrap_or(false)
             {
-                return Ok(Self { path: path.to_owned(), writer, size, bgr: Mat::default() });
+                return Ok(Self { path: path.to_owned(), writer, size, bgr: Mat::default(), count: 0 });
             }
         }
         let problem = format!("FFmpeg cannot write {width} x {height} pictures at {rate_hz} a second into it");
@@ -61,16 +66,37 @@ impl VideoWriter {
         let told = |error: opencv::Error| fault(path, error.message);
         let rgb = Mat::new_rows_cols_with_data(rows as i32, columns as i32, &pixels).map_err(told)?;
         cvt_color_def(&rgb, &mut self.bgr, COLOR_RGB2BGR).map_err(told)?;
+        self.count += 1;
         self.writer.write(&self.bgr).map_err(told)
     }
 
-    /// Completes the file.
+    /// Completes the file and reads it back: OpenCV says nothing of a disk that is full.
     ///
     /// # Errors
-    /// What OpenCV says.
+    /// [`DataError::BadFile`] for a file that does not open, or does not hold every picture.
     pub fn finish(mut self) -> Result<(), DataError> {
-        self.writer.release().map_err(|error| fault(&self.path, error.message))
+        self.writer.release().map_err(|error| fault(&self.path, error.message))?;
+        let held = frames_in(&self.path).map_err(|error| fault(&self.path, error.message))?;
+        if held == self.count {
+            return Ok(());
+        }
+        let size = std::fs::metadata(&self.path).map_or(0, |data| data.len());
+        let problem = format!("holds {held} of {} pictures in {size} bytes: is the disk full?", self.count);
+        Err(fault(&self.path, problem))
     }
+}
+
+/// The number of pictures that a video's index holds; 0 where the first or the last of them cannot be read. The index is written
+/// last, and FFmpeg writes nothing more once a write has failed.
+fn frames_in(path: &Path) -> opencv::Result<usize> {
+    let mut video = videoio::VideoCapture::from_file(path, CAP_FFMPEG)?;
+    if !video.is_opened()? {
+        return Ok(0);
+    }
+    let count = video.get(CAP_PROP_FRAME_COUNT)?.max(0.0);
+    let first = video.grab()?;
+    video.set(CAP_PROP_POS_FRAMES, count - 1.0)?;
+    Ok(if first && video.grab()? { count as usize } else { 0 })
 }
 
 fn fault(path: &Path, problem: String) -> DataError {

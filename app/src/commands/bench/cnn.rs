@@ -73,20 +73,20 @@ pub fn run(args: &BenchCnnArgs) -> anyhow::Result<()> {
     };
     let sets: Vec<Set> = sets.iter().zip(&set_times).map(set).collect();
     if args.json {
-        println!("{}", serde_json::json!({ "blocks": rows, "instruction_sets": sets }));
+        crate::say!("{}", serde_json::json!({ "blocks": rows, "instruction_sets": sets }))?;
         return Ok(());
     }
-    println!("one 640x480 frame on one thread     MACs   fastest us  median us (up to and with the row)");
+    crate::say!("one 640x480 frame on one thread     MACs   fastest us  median us (up to and with the row)")?;
     for row in &rows {
-        println!("{:<32} {:>9} {:>10.0} {:>10.0}", row.layer, row.macs, row.fastest_us, row.median_us);
+        crate::say!("{:<32} {:>9} {:>10.0} {:>10.0}", row.layer, row.macs, row.fastest_us, row.median_us)?;
     }
     for set in &sets {
-        println!(
+        crate::say!(
             "whole, {:<35} {:>10.0} {:>10.0}",
             format!("{:?}", set.instruction_set),
             set.fastest_us,
             set.median_us
-        );
+        )?;
     }
     Ok(())
 }

@@ -12,7 +12,9 @@ use serde::Serialize;
 use self::rnn::{BenchRow, BenchSettings};
 use crate::cli::{BenchArgs, BenchCommand, BenchPipelineArgs};
 use crate::drive::{self, interrupted, progress_bar};
+use crate::say;
 use crate::session::Session;
+use crate::stdout::StdoutError;
 
 /// Runs one of the benches.
 ///
@@ -36,17 +38,16 @@ fn table(args: &BenchArgs) -> anyhow::Result<()> {
     })?;
     bar.finish_and_clear();
     if args.json {
-        println!("{}", serde_json::to_string(&serde_json::json!({ "rows": rows }))?);
+        say!("{}", serde_json::to_string(&serde_json::json!({ "rows": rows }))?)?;
         return Ok(());
     }
-    println!("kernel {}", rows.first().map_or("none", |row| row.kernel));
-    println!("inputs hidden storage  occupancy   delta us   dense us  MACs saved  time saved  dense GB/s");
-    rows.iter().for_each(print_row);
-    Ok(())
+    say!("kernel {}", rows.first().map_or("none", |row| row.kernel))?;
+    say!("inputs hidden storage  occupancy   delta us   dense us  MACs saved  time saved  dense GB/s")?;
+    Ok(rows.iter().try_for_each(print_row)?)
 }
 
-fn print_row(row: &BenchRow) {
-    println!(
+fn print_row(row: &BenchRow) -> Result<(), StdoutError> {
+    say!(
         "{:6} {:6} {:7} {:9.2}% {:10.2} {:10.2} {:10.1}x {:10.1}x {:11.1}",
         row.inputs,
         row.hidden,
@@ -57,7 +58,7 @@ fn print_row(row: &BenchRow) {
         row.savings_macs,
         row.savings_time,
         row.dense_gb_s,
-    );
+    )
 }
 
 /// Frames a second: the whole chain, and each stage alone.
@@ -74,32 +75,32 @@ struct PipelineRates {
 }
 
 fn pipeline(args: &BenchPipelineArgs) -> anyhow::Result<()> {
-    let session = Session::open(&args.drive)?;
+    let spec = args.drive.spec();
+    let session = Session::open(&spec, &args.drive.run.options())?;
     let frames = match (session.range, session.info.frame_count) {
         (Some(range), _) => range.end - range.first,
         (None, Some(count)) => count,
         (None, None) => bail!("{}: a live source has a rate of its own; expected a recorded drive", args.drive.source),
     };
     let first = session.range.map_or(0, |range| range.first);
-    let decode_hz = decode_alone(&args.drive.run.camera.spec(&args.drive.source), first, frames)?;
+    let decode_hz = decode_alone(&spec, first, frames)?;
     let cnn_hz = cnn_alone(&session)?;
     let source = session.info.name.clone();
     let drive = drive::run(session, |_| Ok(()))?;
-    let step_us: f64 = drive.rows.iter().map(|row| f64::from(row.times.step_us_delta)).sum();
-    let rnn_hz = 1e6 * drive.rows.len() as f64 / step_us;
-    let chain_hz = drive.rows.len() as f64 / drive.seconds;
+    let rnn_hz = 1e6 / drive.times.step_delta.mean_us();
+    let chain_hz = drive.frames as f64 / drive.seconds;
     let slowest = decode_hz.min(cnn_hz).min(rnn_hz);
     let rates =
         PipelineRates { source, frames, chain_hz, decode_hz, cnn_hz, rnn_hz, share_of_slowest: chain_hz / slowest };
     if args.json {
-        println!("{}", serde_json::to_string(&rates)?);
+        say!("{}", serde_json::to_string(&rates)?)?;
         return Ok(());
     }
-    println!("frames a second over {} frames of {}", rates.frames, rates.source);
-    println!("  decode alone {:9.0}", rates.decode_hz);
-    println!("  CNN alone    {:9.0}", rates.cnn_hz);
-    println!("  RNN alone    {:9.0}", rates.rnn_hz);
-    println!("  whole chain  {:9.0}: {:.0}% of its slowest stage", rates.chain_hz, 100.0 * rates.share_of_slowest);
+    say!("frames a second over {} frames of {}", rates.frames, rates.source)?;
+    say!("  decode alone {:9.0}", rates.decode_hz)?;
+    say!("  CNN alone    {:9.0}", rates.cnn_hz)?;
+    say!("  RNN alone    {:9.0}", rates.rnn_hz)?;
+    say!("  whole chain  {:9.0}: {:.0}% of its slowest stage", rates.chain_hz, 100.0 * rates.share_of_slowest)?;
     Ok(())
 }
 

@@ -48,16 +48,22 @@ pub fn run(args: &BenchWhatIfArgs) -> anyhow::Result<()> {
     let rows = settings.into_iter().chain([None]).map(|thresholds| measure(&store, &model, thresholds));
     let rows = rows.collect::<anyhow::Result<Vec<_>>>()?;
     if args.json {
-        println!("{}", serde_json::to_string(&rows)?);
+        crate::say!("{}", serde_json::to_string(&rows)?)?;
         return Ok(());
     }
     let config = &model.rnn().config;
-    println!("{} frames of {}, {} inputs, {} units", args.frames, args.source, config.input_size, config.hidden_size);
-    println!("theta_x theta_h   savings  fastest ms  median ms");
+    crate::say!(
+        "{} frames of {}, {} inputs, {} units",
+        args.frames,
+        args.source,
+        config.input_size,
+        config.hidden_size
+    )?;
+    crate::say!("theta_x theta_h   savings  fastest ms  median ms")?;
     for (place, row) in rows.iter().enumerate() {
         let Row { theta_x, theta_h, savings, fastest_ms, median_ms } = row;
         let dense = if place + 1 == rows.len() { "  dense RNN" } else { "" };
-        println!("{theta_x:7.3} {theta_h:7.3} {savings:8.1}x {fastest_ms:11.2} {median_ms:10.2}{dense}");
+        crate::say!("{theta_x:7.3} {theta_h:7.3} {savings:8.1}x {fastest_ms:11.2} {median_ms:10.2}{dense}")?;
     }
     Ok(())
 }

@@ -7,13 +7,12 @@ use deltasteer_temporal::Totals;
 use serde::{Deserialize, Serialize};
 
 use super::time::DriveTimes;
-use crate::cli::RunArgs;
 use crate::drive::Drive;
-use crate::metrics::{BandError, median};
+use crate::metrics::BandError;
 use crate::model::Model;
-use crate::session;
+use crate::session::RunOptions;
 
-/// How a drive was run: two reports of one drive with the same run tell the same.
+/// How a drive was run: two reports of one drive with the same run are the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// [`Model::fingerprint`].
@@ -24,11 +23,11 @@ pub struct Run {
     pub to_s: Option<f64>,
     /// Thresholds that the RNN ran with.
     pub thresholds: [f32; 2],
-    /// How the CNN ran.
+    /// Where the CNN ran.
     pub device: Device,
 }
 
-/// What is known of one drive among many.
+/// What is known of one drive. Angles in radians.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Its figures.
@@ -37,6 +36,9 @@ pub struct Report {
     /// How it was run.
     #[serde(flatten)]
     pub run: Run,
+    /// [`Fingerprint::content`](crate::fingerprint::Fingerprint) of the drive's files.
+    #[serde(default)]
+    pub files: String,
     /// Frames with a true angle among those that went through the network.
     pub labelled_frames: usize,
     /// Frames that could not be read.
@@ -44,11 +46,14 @@ pub struct Report {
     /// Frames whose features were not finite; the RNN did not see them.
     pub refused_frames: usize,
     /// Where the recording only knows a command from -1 to 1: the radians that stand for 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub full_scale_rad: Option<f32>,
+    /// What the drive's reader found wrong.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
-/// What `--json` prints of a single drive. Angles in radians.
+/// Errors and work of one drive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
     /// The drive as the user named it.
@@ -57,7 +62,7 @@ pub struct Figures {
     pub model: String,
     /// Frames that went through the network.
     pub frames: usize,
-    /// Error of always saying "straight ahead".
+    /// Error of always predicting zero.
     pub zero_rmse_rad: f64,
     /// Error of the delta GRU.
     pub rmse_rad: f64,
@@ -86,8 +91,8 @@ pub struct Dense {
     pub rmse_rad: f64,
 }
 
-/// Sums are over the whole drive, the first frame included; times are means of the whole RNN stage, undisturbed, and absent
-/// where several drives ran at once.
+/// Sums are over the whole drive, the first frame included. Times are means of the RNN stage alone; they are null where several
+/// drives ran at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the names say it
 pub struct Rnn {
@@ -100,9 +105,9 @@ pub struct Rnn {
     pub occupancy_h: f64,
     pub weight_bytes_dense: u64,
     pub weight_bytes_delta: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub step_us_dense: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub step_us_delta: Option<f64>,
 }
 
@@ -126,15 +131,15 @@ impl Run {
     /// The run that the options ask for.
     ///
     /// # Errors
-    /// Thresholds that are none.
-    pub fn of(args: &RunArgs, model: &Model) -> anyhow::Result<Self> {
-        let thresholds = session::thresholds(args, model)?;
+    /// A threshold that is negative or not finite.
+    pub fn of(options: &RunOptions, model: &Model) -> anyhow::Result<Self> {
+        let thresholds = options.thresholds(model)?;
         Ok(Self {
             weights: model.fingerprint()?,
-            from_s: args.from,
-            to_s: args.to,
+            from_s: options.from_s,
+            to_s: options.to_s,
             thresholds: [thresholds.theta_x, thresholds.theta_h],
-            device: args.device,
+            device: options.device,
         })
     }
 
@@ -162,34 +167,30 @@ impl Report {
     ///
     /// # Errors
     /// A drive without a true angle.
-    pub fn of(info: &SourceInfo, args: &RunArgs, model: &Model, drive: &Drive) -> anyhow::Result<Self> {
+    pub fn of(info: &SourceInfo, files: String, run: Run, model: &Model, drive: &Drive) -> anyhow::Result<Self> {
         let no_labels = || format!("{}: no frame has a true angle to compare with; use replay instead", info.name);
-        let delta = drive.errors(|row| row.steering_rad).with_context(no_labels)?;
-        let dense = drive.errors(|row| row.steering_dense_rad).with_context(no_labels)?;
-        let run = Run::of(args, model)?;
-        let (totals, cnn) = (&drive.totals, drive.cnn_work());
-        let mut cnn_us: Vec<f32> = drive.rows.iter().map(|row| row.times.cnn_us).collect();
+        let delta = drive.delta.figures().with_context(no_labels)?;
+        let dense = drive.dense.figures().with_context(no_labels)?;
+        let (totals, cnn) = (&drive.totals, drive.cnn_work);
         let figures = Figures {
             source: info.name.clone(),
             model: model.folder().display().to_string(),
-            frames: drive.rows.len(),
+            frames: drive.frames,
             zero_rmse_rad: delta.zero_rmse_rad,
             rmse_rad: delta.rmse_rad,
             mae_rad: delta.mae_rad,
             eva: delta.eva,
-            rms_step_deg: drive.rms_step_deg(),
+            rms_step_deg: drive.smoothness.rms_step_deg(),
             by_angle: delta.by_angle,
             dense: Dense { rmse_rad: dense.rmse_rad },
             rnn: Rnn::of(&run, totals),
-            cnn: Cnn {
-                macs_per_frame: cnn.macs / drive.rows.len() as u64,
-                ms_per_frame: f64::from(median(&mut cnn_us)) / 1e3,
-            },
+            cnn: Cnn { macs_per_frame: cnn.macs / drive.frames as u64, ms_per_frame: drive.times.cnn.us(0.5) / 1e3 },
             network: Macs { macs_dense: cnn.macs_dense + totals.macs_dense, macs_delta: cnn.macs + totals.macs },
         };
         Ok(Self {
             figures,
             run,
+            files,
             labelled_frames: delta.frames,
             skipped_frames: drive.end.skipped.count,
             refused_frames: drive.end.refused.count,
@@ -197,15 +198,14 @@ impl Report {
                 SteeringUnit::Radians => None,
                 SteeringUnit::Normalised { full_scale_rad } => Some(full_scale_rad),
             },
+            notes: drive.end.notes.clone(),
         })
     }
-}
 
-impl Figures {
     /// With the RNN stage's times.
     pub fn with_times(mut self, times: &DriveTimes) -> Self {
-        self.rnn.step_us_dense = Some(times.step_us_dense);
-        self.rnn.step_us_delta = Some(times.step_us_delta);
+        self.figures.rnn.step_us_dense = Some(times.step_us_dense);
+        self.figures.rnn.step_us_delta = Some(times.step_us_delta);
         self
     }
 }

@@ -3,6 +3,7 @@
 use super::report::{Cnn, Dense, Figures, Macs, Report, Rnn, Run};
 use super::results::Results;
 use super::total::Total;
+use crate::fingerprint::Fingerprint;
 
 fn report(source: &str, labelled_frames: usize, rmse_rad: f64) -> Report {
     Report {
@@ -14,10 +15,12 @@ fn report(source: &str, labelled_frames: usize, rmse_rad: f64) -> Report {
             thresholds: [0.3, 0.1],
             device: deltasteer_perception::Device::Cpu,
         },
+        files: "one".into(),
         labelled_frames,
         skipped_frames: 1,
         refused_frames: 0,
         full_scale_rad: None,
+        notes: Vec::new(),
     }
 }
 
@@ -77,13 +80,19 @@ fn a_command_of_unknown_scale_stays_out_of_the_errors_but_not_of_the_work() {
 fn a_kept_drive_is_found_again_and_another_run_of_it_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let results = Results::open(&folder.path().join("new/folder")).unwrap();
+    let print =
+        |place: &str, content: &str| Fingerprint { name: "one".into(), place: place.into(), content: content.into() };
     let (kept, twin) = (report("drives/one", 4, 0.1), report("other/one", 4, 0.2));
-    assert_eq!(results.find("drives/one", &kept.run).unwrap(), None);
-    results.keep(&kept).unwrap();
-    results.keep(&twin).unwrap();
-    assert_eq!(results.find("drives/one", &kept.run).unwrap(), Some(kept.clone()));
-    assert_eq!(results.find("other/one", &twin.run).unwrap(), Some(twin));
+    let (first, second) = (print("a", "one"), print("b", "one"));
+    assert_eq!(results.find("drives/one", &first, &kept.run).unwrap(), None);
+    results.keep(&first, &kept).unwrap();
+    results.keep(&second, &twin).unwrap();
+    assert_eq!(results.find("drives/one", &first, &kept.run).unwrap(), Some(kept.clone()));
+    // From another folder the same drive has another name.
+    let renamed = results.find("../other/one", &second, &twin.run).unwrap().unwrap();
+    assert_eq!((renamed.figures.rmse_rad, renamed.figures.source.as_str()), (0.2, "../other/one"));
+    assert_eq!(results.find("drives/one", &print("a", "changed"), &kept.run).unwrap(), None);
     let other = Run { thresholds: [0.5, 0.1], ..kept.run.clone() };
-    let message = results.find("drives/one", &other).unwrap_err().to_string();
+    let message = results.find("drives/one", &first, &other).unwrap_err().to_string();
     assert!(message.contains("thresholds") && message.contains("0.3") && message.contains("0.5"), "{message}");
 }

@@ -23,7 +23,7 @@ pub struct Total {
     pub rmse_rad: Option<f64>,
     /// Error of the same weights, run densely.
     pub dense_rmse_rad: Option<f64>,
-    /// Error of always saying "straight ahead".
+    /// Error of always predicting zero.
     pub zero_rmse_rad: Option<f64>,
     /// The RNN's work.
     pub rnn: Macs,

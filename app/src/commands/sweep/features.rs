@@ -9,8 +9,10 @@ use deltasteer_perception::{Device, FeatureExtractor};
 use ndarray::Axis;
 
 use super::plan::{Candidate, Plan};
+use crate::commands::summary::print_notes;
 use crate::drive::{interrupted, progress_bar};
 use crate::pipeline::FrameRange;
+use crate::say;
 
 /// What all models saw, frame after frame.
 pub struct Features {
@@ -65,7 +67,7 @@ pub fn compute(plan: &mut Plan) -> anyhow::Result<Features> {
         reader.join().map_err(|_| anyhow::anyhow!("the thread that reads frames stopped by a fault"))?
     })?;
     bar.finish_and_clear();
-    report_skipped(plan);
+    report_skipped(plan)?;
     if features.steering_true_rad.iter().flatten().next().is_none() {
         bail!("{}: no frame of this part has a true angle to compare with", plan.info.name);
     }
@@ -122,9 +124,10 @@ fn see(eyes: &mut [Eye], frame: &Frame, out: &mut Features) -> anyhow::Result<()
     Ok(())
 }
 
-fn report_skipped(plan: &Plan) {
+fn report_skipped(plan: &Plan) -> anyhow::Result<()> {
     let skipped = plan.source.skipped();
     if let Some(first) = skipped.examples.first() {
-        println!("skipped      {} frames; the first: {first}", skipped.count);
+        say!("skipped      {} frames; the first: {first}", skipped.count)?;
     }
+    Ok(print_notes(&plan.source.info().notes)?)
 }

@@ -93,9 +93,8 @@ fn rows_of(
 }
 
 fn errors(angles: &[f32], all: &Features) -> anyhow::Result<ErrorFigures> {
-    let pairs: Vec<(f32, f32)> =
-        angles.iter().zip(&all.steering_true_rad).filter_map(|(&angle, truth)| Some((angle, (*truth)?))).collect();
-    ErrorFigures::of(&pairs).context("no frame has a true angle")
+    let pairs = angles.iter().zip(&all.steering_true_rad).filter_map(|(&angle, truth)| Some((angle, (*truth)?)));
+    ErrorFigures::of(pairs).context("no frame has a true angle")
 }
 
 fn row(

@@ -10,9 +10,11 @@ mod grid;
 mod plan;
 mod technique;
 
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use anyhow::bail;
+use deltasteer_data::Inputs;
 
 use self::features::Features;
 use self::plan::{Candidate, Plan};
@@ -20,19 +22,19 @@ use crate::cli::{FiguresArgs, SweepArgs};
 use crate::drive::{interrupted, progress_bar};
 use crate::figures::results::{self, Row};
 use crate::figures::{lines, picture};
-use crate::output::OutputFile;
+use crate::{output, say};
 
 /// Runs `sweep`.
 ///
 /// # Errors
 /// In words for the user.
 pub fn run(args: &SweepArgs) -> anyhow::Result<()> {
-    for path in [Some(&args.out), args.svg.as_ref(), args.png.as_ref()].into_iter().flatten() {
-        OutputFile::create(path)?;
-    }
+    let read = Inputs::of(&args.source).paths.into_iter().chain(args.model.iter().cloned());
+    let outputs = [Some(&args.out), args.svg.as_ref(), args.png.as_ref()].into_iter().flatten();
+    output::check(&outputs.map(PathBuf::as_path).collect::<Vec<_>>(), &read.collect::<Vec<_>>())?;
     let mut plan = Plan::of(args)?;
     let mut rows = if args.out.exists() { results::read(&args.out)? } else { Vec::new() };
-    forget_older_models(&mut rows, &plan.candidates);
+    forget_older_models(&mut rows, &plan.candidates)?;
     let wanted: usize = plan.candidates.iter().map(|candidate| candidate.settings.len()).sum();
     for candidate in &mut plan.candidates {
         let done: Vec<&Row> = rows.iter().filter(|row| plan.part.covers(row) && candidate.is_model_of(row)).collect();
@@ -42,7 +44,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<()> {
     }
     let missing: usize = plan.candidates.iter().map(|candidate| candidate.settings.len()).sum();
     if missing < wanted {
-        println!("kept         {} of {wanted} rows in {}", wanted - missing, args.out.display());
+        say!("kept         {} of {wanted} rows in {}", wanted - missing, args.out.display())?;
     }
     plan.candidates.retain(|candidate| !candidate.settings.is_empty());
     if missing > 0 {
@@ -50,8 +52,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<()> {
         fill(args, &plan, &features, &mut rows, missing)?;
     }
     picture::write(&rows, args.svg.as_deref(), args.png.as_deref())?;
-    print(&rows);
-    Ok(())
+    print(&rows)
 }
 
 /// Runs `figures`.
@@ -62,21 +63,21 @@ pub fn figures(args: &FiguresArgs) -> anyhow::Result<()> {
     if args.svg.is_none() && args.png.is_none() {
         bail!("expected --svg FILE, --png FILE or both");
     }
-    for path in [&args.svg, &args.png].into_iter().flatten() {
-        OutputFile::create(path)?;
-    }
+    let outputs = [&args.svg, &args.png].into_iter().flatten().map(PathBuf::as_path);
+    output::check(&outputs.collect::<Vec<_>>(), &[args.results.clone()])?;
     picture::write(&results::read(&args.results)?, args.svg.as_deref(), args.png.as_deref())
 }
 
 /// Drops rows of a model of the same name with other weights: they would be drawn as if they were this one's.
-fn forget_older_models(rows: &mut Vec<Row>, candidates: &[Candidate]) {
+fn forget_older_models(rows: &mut Vec<Row>, candidates: &[Candidate]) -> anyhow::Result<()> {
     let before = rows.len();
     rows.retain(|row| {
         !candidates.iter().any(|candidate| candidate.name == row.model && candidate.weights != row.weights)
     });
     if rows.len() < before {
-        println!("dropped      {} rows of models that have since been trained anew", before - rows.len());
+        say!("dropped      {} rows of models that have since been trained anew", before - rows.len())?;
     }
+    Ok(())
 }
 
 /// Computes the missing rows. After every finished model, and when interrupted, the file is written.
@@ -93,7 +94,7 @@ fn fill(args: &SweepArgs, plan: &Plan, features: &Features, rows: &mut Vec<Row>,
     if interrupted().load(Ordering::Relaxed) {
         bail!("interrupted; the same command goes on from {}", args.out.display());
     }
-    println!("written      {}", args.out.display());
+    say!("written      {}", args.out.display())?;
     Ok(())
 }
 
@@ -103,14 +104,20 @@ fn order(row: &Row) -> impl PartialOrd + '_ {
 }
 
 /// The points of each line.
-fn print(rows: &[Row]) {
-    println!("{:<44} {:>5} {:>9} {:>9} {:>17}", "technique", "seeds", "savings", "RMSE rad", "lowest-highest");
+fn print(rows: &[Row]) -> anyhow::Result<()> {
+    say!("{:<44} {:>5} {:>9} {:>9} {:>17}", "technique", "seeds", "savings", "RMSE rad", "lowest-highest")?;
     for line in lines::lines(rows) {
         for point in &line.path {
-            println!(
+            say!(
                 "{:<44} {:>5} {:>8.1}x {:>9.4} {:>9.4}-{:.4}",
-                line.label, line.seeds, point.savings, point.rmse_rad, point.lowest_rad, point.highest_rad
-            );
+                line.label,
+                line.seeds,
+                point.savings,
+                point.rmse_rad,
+                point.lowest_rad,
+                point.highest_rad
+            )?;
         }
     }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use crate::cli::SweepArgs;
 use crate::figures::results::Row;
 use crate::model::{Model, ModelParts};
 use crate::pipeline::FrameRange;
-use crate::session::frame_range;
+use crate::session::{frame_range, refuse_live};
 use crate::training::cache::trunk_hash;
 
 /// A sweep.
@@ -66,9 +66,7 @@ impl Plan {
         let grid = grid(args)?;
         let source = deltasteer_data::open(&args.source)?;
         let info = source.info().clone();
-        if info.live {
-            bail!("{}: a live source has no true angles to compare with; expected a recorded drive", info.name);
-        }
+        refuse_live(&info)?;
         let range = frame_range(&info, args.from, args.to)?;
         let mut candidates: Vec<Candidate> = Vec::new();
         for folder in &args.model {

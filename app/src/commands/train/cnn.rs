@@ -59,6 +59,6 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let config = ModelConfig { perception: config, temporal: None, training };
     ModelParts { config, tensors: to_safetensors(&tensors, Storage::F16Matrices)? }.save(&args.out)?;
     checkpoints.finish(args.keep_checkpoints)?;
-    println!("written      {}", args.out.display());
+    crate::say!("written      {}", args.out.display())?;
     Ok(())
 }

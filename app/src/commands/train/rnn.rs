@@ -177,6 +177,6 @@ fn save(
     model.config.temporal = Some(config);
     model.config.training = with_entry(model.config.training.take(), entry(recipe, figures)?);
     model.save(&args.common.out)?;
-    println!("written      {}", args.common.out.display());
+    crate::say!("written      {}", args.common.out.display())?;
     Ok(())
 }

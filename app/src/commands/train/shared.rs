@@ -92,5 +92,5 @@ pub fn with_entry(training: Value, entry: Value) -> Value {
 
 /// Prints a line above the bar; where no terminal listens, on standard error.
 pub fn say(bar: &ProgressBar, line: &str) {
-    if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+    if bar.is_hidden() { crate::warn!("{line}") } else { bar.println(line) }
 }

@@ -1,11 +1,8 @@
 //! Training by the command: repeatable, resumable, and its model runs as its validation said.
-#![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
-
-mod common;
 
 use std::path::Path;
 
-use common::*;
+use crate::common::*;
 
 /// A training of seconds on the built-in road. `features` is a model whose frozen features are used instead of the trunk.
 fn arguments(out: &Path, cache: &Path, features: Option<&Path>) -> Vec<String> {
@@ -56,14 +53,7 @@ fn the_same_seed_gives_the_same_weights_and_eval_finds_the_same_error() {
         serde_json::from_str(&std::fs::read_to_string(first.join("config.json")).unwrap()).unwrap();
     let entry = &config["training"][0];
     assert!(entry["command"].as_str().unwrap().starts_with("deltasteer train rnn --train road:1"));
-    let report: serde_json::Value = serde_json::from_str(&stdout_of(&[
-        "eval",
-        "road:2,seconds=5,size=160x120",
-        "--model",
-        &text(&first),
-        "--json",
-    ]))
-    .unwrap();
+    let report = eval_of(&["road:2,seconds=5,size=160x120", "--model", &text(&first)]);
     let (trained, found) =
         (entry["reached"]["validation_rmse_rad"].as_f64().unwrap(), report["rmse_rad"].as_f64().unwrap());
     // Training sees 16-bit trunk outputs, so a value near its threshold may fall on the other side of it.
@@ -92,8 +82,7 @@ fn an_rnn_learns_on_a_cnn_from_scratch() {
     assert!(cnn.join("model.safetensors").exists() && !cnn.join(".training").exists());
     run(&arguments(&whole, &cache, Some(&cnn)));
     let source = "road:2,seconds=2,size=160x120";
-    let report: serde_json::Value =
-        serde_json::from_str(&stdout_of(&["eval", source, "--model", &text(&whole), "--json"])).unwrap();
+    let report = eval_of(&[source, "--model", &text(&whole)]);
     // The three convolutions, and a feature layer over all of their output.
     assert_eq!(report["cnn"]["macs_per_frame"].as_u64(), Some(14_548_992 + 6144 * 10));
     let message = error_of(&["eval", source, "--model", &text(&whole), "--device", "cuda:0"]);

@@ -1,9 +1,6 @@
 //! The shipped models do on the real drive what their cards say.
-#![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
 
-mod common;
-
-use common::*;
+use crate::common::*;
 
 /// What `eval` says of a shipped model on the validation part: error in radians, savings.
 fn on_validation(model: &str) -> Option<(f64, f64)> {
@@ -15,18 +12,7 @@ fn on_validation(model: &str) -> Option<(f64, f64)> {
         return None;
     };
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(model);
-    let report: serde_json::Value = serde_json::from_str(&stdout_of(&[
-        "eval",
-        &text(&drive),
-        "--from",
-        "170",
-        "--to",
-        "199",
-        "--model",
-        &text(&folder),
-        "--json",
-    ]))
-    .unwrap();
+    let report = eval_of(&[&text(&drive), "--from", "170", "--to", "199", "--model", &text(&folder)]);
     assert_eq!(report["frames"].as_u64(), Some(580));
     let work = &report["rnn"];
     let savings = work["macs_dense"].as_f64().unwrap() / work["macs_delta"].as_f64().unwrap();

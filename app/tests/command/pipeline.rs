@@ -1,12 +1,9 @@
 //! The pipeline's promises: commands take effect at one known frame, nothing is lost, every fault reaches the caller.
-#![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
-
-mod common;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use common::*;
+use crate::common::*;
 use deltasteer::model::Model;
 use deltasteer::pipeline::{Before, Command, Event, FrameRange, FrameResult, Pace, Pipeline, SeenFrame, Settings};
 use deltasteer_data::{DataError, Frame, SkipReport, Source, SourceInfo};
@@ -260,8 +257,12 @@ fn a_feed_that_stalls_is_waited_for() {
 #[test]
 fn dropping_a_pipeline_ends_its_threads() {
     let folder = tempfile::tempdir().unwrap();
+    let wake: deltasteer::pipeline::Wake = Arc::new(|| {});
     // Nobody reads its events: every queue fills up.
-    let pipeline = start(folder.path(), "road:3,seconds=60", Settings { playing: true, ..Settings::default() });
+    let settings = Settings { playing: true, wake: Some(wake.clone()), ..Settings::default() };
+    let pipeline = start(folder.path(), "road:3,seconds=60", settings);
     std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(Arc::strong_count(&wake) > 1, "the threads hold it");
     drop(pipeline);
+    assert_eq!(Arc::strong_count(&wake), 1, "a thread is still there");
 }

@@ -1,9 +1,6 @@
 //! `eval` over many drives, through the command.
-#![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use serde_json::Value;
 
 const DRIVES: [&str; 3] = ["road:1,seconds=2", "road:2,seconds=1", "road:3,seconds=1.5"];
@@ -22,7 +19,7 @@ fn json_of(model: &str, more: &[&str]) -> Value {
 fn many_drives_give_what_each_gives_alone_in_the_order_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let model = model_in(folder.path());
-    let alone: Vec<Value> = DRIVES.iter().map(|drive| json_of(&model, &[drive])).collect();
+    let alone: Vec<Value> = DRIVES.iter().map(|drive| eval_of(&[drive, "--model", &model])).collect();
     for jobs in ["1", "3"] {
         let fleet = json_of(&model, &[DRIVES[0], DRIVES[1], DRIVES[2], "--jobs", jobs]);
         for (drive, alone) in fleet["drives"].as_array().unwrap().iter().zip(&alone) {
@@ -75,6 +72,50 @@ fn a_drive_that_fails_is_named_and_the_others_are_done() {
 }
 
 #[test]
+fn one_drive_has_the_same_schema_as_many_also_when_it_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let (one, two) = (json_of(&model, &[DRIVES[1]]), json_of(&model, &[DRIVES[1], DRIVES[2]]));
+    assert_eq!((keys(&one), keys(&one["total"])), (keys(&two), keys(&two["total"])));
+    for part in ["/drives/0", "/drives/0/rnn", "/drives/0/cnn"] {
+        assert_eq!(keys(one.pointer(part).unwrap()), keys(two.pointer(part).unwrap()), "{part}");
+    }
+    assert!(one["drives"][0]["rnn"]["step_us_delta"].is_f64() && two["drives"][0]["rnn"]["step_us_delta"].is_null());
+    let output = deltasteer(&["eval", "--model", &model, "/no/such/drive", "--json"]);
+    let (out, err) = texts(&output);
+    let failed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((output.status.code(), failed["total"]["failed"].as_u64()), (Some(3), Some(1)), "{err}");
+    assert!(failed["drives"][0]["error"].as_str().unwrap().contains("no such file") && err.contains("/no/such/drive"));
+}
+
+#[test]
+fn a_drive_that_changed_is_run_again_and_one_from_another_folder_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let results = folder.path().join("results");
+    for place in ["a", "b"] {
+        write_drive(&folder.path().join(place).join("drive"), &ANGLES[..if place == "a" { 12 } else { 6 }]);
+    }
+    let frames = |place: &str, drive: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_deltasteer"));
+        command.current_dir(folder.path().join(place)).args(["eval", drive, "--model", &model, "--json", "--results"]);
+        let (out, err) = texts(&command.arg(&results).output().unwrap());
+        let object: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(object["drives"][0]["source"], drive);
+        (object["drives"][0]["frames"].as_u64().unwrap(), err)
+    };
+    assert_eq!(frames("a", "drive").0, 12);
+    assert_eq!(frames("b", "drive").0, 6, "the same relative path from another folder");
+    assert_eq!(std::fs::read_dir(&results).unwrap().count(), 2);
+    assert_eq!(frames("b", "../a/drive").0, 12);
+    assert_eq!(std::fs::read_dir(&results).unwrap().count(), 2, "one drive by two names");
+    std::fs::remove_file(picture_path(&folder.path().join("a/drive"), 3)).unwrap();
+    let (count, err) = frames("a", "drive");
+    assert!(count == 11 && err.contains("changed"), "{count}: {err}");
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let model = model_in(folder.path());
@@ -96,15 +137,15 @@ fn a_foreign_camera_is_cut_and_its_results_are_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let model = model_in(folder.path());
     let results = text(&folder.path().join("results"));
-    let alone = json_of(&model, &[DRIVES[1], "--horizon", "150", "--fov", "70"]);
-    assert_ne!(alone["rmse_rad"], json_of(&model, &[DRIVES[1]])["rmse_rad"]);
+    let alone = eval_of(&[DRIVES[1], "--model", &model, "--horizon", "150", "--fov", "70"]);
+    assert_ne!(alone["rmse_rad"], eval_of(&[DRIVES[1], "--model", &model])["rmse_rad"]);
     for _ in 0..2 {
         let kept = json_of(&model, &[DRIVES[1], "--horizon", "150", "--fov", "70", "--results", &results]);
         assert_eq!(kept["drives"][0]["rmse_rad"], alone["rmse_rad"]);
         assert_eq!(std::fs::read_dir(&results).unwrap().count(), 1);
     }
     let spec = format!("fov=70,horizon=150,source={}", DRIVES[1]);
-    assert_eq!(json_of(&model, &[&spec])["rmse_rad"], alone["rmse_rad"]);
+    assert_eq!(eval_of(&[&spec, "--model", &model])["rmse_rad"], alone["rmse_rad"]);
     let info = stdout_of(&["info", DRIVES[1], "--crop", "-10:20:320:240"]);
     assert!(info.contains("320x240 at column -10"), "{info}");
     let message = error_of(&["eval", DRIVES[1], "--model", &model, "--fov", "5"]);

@@ -1,14 +1,15 @@
 //! The command `sweep` on small models that are trained here, on the built-in road.
-#![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use clap::Parser;
-use deltasteer::cli::{Cli, RunArgs};
+use deltasteer::cli::Cli;
 use deltasteer::figures::results::{self, Row};
 use deltasteer::model::Model;
-use deltasteer::session::Session;
+use deltasteer::session::{RunOptions, Session};
+
+use crate::common::{text, trunk};
 
 const DRIVE: &str = "road:1,seconds=3";
 
@@ -28,9 +29,9 @@ fn models() -> &'static [String] {
 }
 
 fn train(folder: &Path, seed: &str) -> String {
-    let trunk = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/trunk/efficientnet-lite0.safetensors");
+    let trunk = text(&trunk());
     let (out, cache) = (text(&folder.join(format!("tiny-{seed}"))), text(&folder.join("cache")));
-    let mut words = vec!["train", "rnn", "--trunk", trunk, "--train", DRIVE, "--val", DRIVE, "--seed", seed];
+    let mut words = vec!["train", "rnn", "--trunk", &trunk, "--train", DRIVE, "--val", DRIVE, "--seed", seed];
     words.extend(["--out", &out, "--cache", &cache]);
     for setting in [
         "drives.versions=1",
@@ -48,10 +49,6 @@ fn train(folder: &Path, seed: &str) -> String {
     }
     run(&words).unwrap();
     out
-}
-
-fn text(path: &Path) -> String {
-    path.display().to_string()
 }
 
 fn sweep(out: &Path, more: &[&str]) -> anyhow::Result<Vec<Row>> {
@@ -100,14 +97,14 @@ fn it_gives_what_eval_gives() {
     let (_folder, csv) = folder_and_csv();
     let rows = sweep(&csv, &["--from", "1", "--to", "2.5"]).unwrap();
     let row = rows.iter().find(|row| row.model == "tiny-1").unwrap();
-    let run = RunArgs { from: Some(1.0), to: Some(2.5), ..RunArgs::default() };
+    let run = RunOptions { from_s: Some(1.0), to_s: Some(2.5), ..RunOptions::default() };
     let model = Arc::new(Model::load(Path::new(&models()[0])).unwrap());
     let session = Session::open_with(DRIVE, &run, model).unwrap();
     let run = deltasteer::drive::run(session, |_| Ok(())).unwrap();
-    let errors = run.errors(|row| row.steering_rad).unwrap();
-    assert_eq!((row.frames, row.theta_x, row.theta_h), (run.rows.len(), 0.1, 0.02));
+    let errors = run.delta.figures().unwrap();
+    assert_eq!((row.frames, row.theta_x, row.theta_h), (run.frames, 0.1, 0.02));
     assert_eq!((row.rmse_rad, row.savings), (errors.rmse_rad, run.totals.savings()));
-    assert_eq!(row.single_frame_rmse_rad, run.errors(|row| row.steering_single_frame_rad).unwrap().rmse_rad);
+    assert_eq!(row.single_frame_rmse_rad, run.single_frame.figures().unwrap().rmse_rad);
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! Made-up drives and models for the tests of the command.
-#![allow(dead_code)] // each test file uses its own part
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -32,6 +31,14 @@ pub fn error_of(args: &[&str]) -> String {
     assert!(!err.contains("panicked"), "{err}");
     assert!(out.is_empty(), "an error belongs on standard error, not {out}");
     err
+}
+
+/// What `eval --json` prints of a single drive.
+pub fn eval_of(args: &[&str]) -> serde_json::Value {
+    let printed = stdout_of(&[&["eval"], args, &["--json"]].concat());
+    let mut object: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(object["drives"].as_array().map(Vec::len), Some(1), "{object}");
+    object["drives"][0].take()
 }
 
 /// Standard output and standard error.

@@ -1,15 +1,11 @@
 //! `replay` of a live feed, ended by Ctrl-C as its user would. Needs the feature `opencv` and the program `ffmpeg`.
-#![cfg(all(feature = "opencv", unix))]
-#![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
-
-mod common;
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::*;
+use crate::common::*;
 
 /// How long a busy machine may take to get going.
 const PATIENCE: Duration = Duration::from_secs(60);

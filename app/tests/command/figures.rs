@@ -1,9 +1,6 @@
 //! What replay and eval hand out, on small drives.
-#![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
 
-mod common;
-
-use common::*;
+use crate::common::*;
 
 #[test]
 fn the_csv_has_exactly_the_promised_columns_and_every_frame() {
@@ -33,8 +30,7 @@ fn eval_prints_one_object_with_exactly_the_promised_fields() {
     let folder = tempfile::tempdir().unwrap();
     let (drive, model) = (folder.path().join("drive"), model_in(folder.path()));
     write_drive(&drive, &ANGLES);
-    let out = stdout_of(&["eval", &text(&drive), "--model", &model, "--json"]);
-    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let report = eval_of(&[&text(&drive), "--model", &model]);
     let keys = |value: &serde_json::Value| {
         let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
         keys.sort();
@@ -42,7 +38,8 @@ fn eval_prints_one_object_with_exactly_the_promised_fields() {
     };
     assert_eq!(
         keys(&report),
-        "by_angle cnn dense eva frames mae_rad model network rms_step_deg rmse_rad rnn source zero_rmse_rad"
+        "by_angle cnn dense device eva files frames from_s full_scale_rad labelled_frames mae_rad model network notes \
+         refused_frames rms_step_deg rmse_rad rnn skipped_frames source thresholds to_s weights zero_rmse_rad"
     );
     assert_eq!(keys(&report["by_angle"][0]), "band_deg frames rmse_rad");
     assert_eq!(keys(&report["dense"]), "rmse_rad");
@@ -63,11 +60,11 @@ fn eval_prints_one_object_with_exactly_the_promised_fields() {
 fn the_cnns_blocks_add_up_to_its_work() {
     let folder = tempfile::tempdir().unwrap();
     let model = model_in(folder.path());
-    let json = |words: &[&str]| -> serde_json::Value { serde_json::from_str(&stdout_of(words)).unwrap() };
-    let found = json(&["bench", "cnn", "--model", &model, "--json"]);
+    let printed = stdout_of(&["bench", "cnn", "--model", &model, "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&printed).unwrap();
     let blocks = found["blocks"].as_array().unwrap();
     let sum: u64 = blocks.iter().map(|block| block["macs"].as_u64().unwrap()).sum();
-    let eval = json(&["eval", "road:5,seconds=1", "--model", &model, "--json"]);
+    let eval = eval_of(&["road:5,seconds=1", "--model", &model]);
     assert_eq!((blocks.len(), Some(sum + 2560 * SIZE as u64)), (5, eval["cnn"]["macs_per_frame"].as_u64()));
     assert!(blocks.iter().all(|block| block["median_us"].as_f64().unwrap() > 0.0), "{found}");
 }

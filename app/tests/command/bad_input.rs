@@ -1,9 +1,6 @@
 //! What the command answers to bad input: one clear error that names the thing, or frames skipped, counted and named.
-#![allow(clippy::unwrap_used)] // a test that cannot get its data has failed
 
-mod common;
-
-use common::*;
+use crate::common::*;
 
 #[test]
 fn a_folder_that_is_not_there_is_named() {
@@ -32,7 +29,7 @@ fn pictures_without_labels_replay_without_error_figures_and_refuse_eval() {
     let pictures = text(&drive.join("center"));
     let out = stdout_of(&["replay", &pictures, "--model", &model]);
     assert!(out.contains("no true angles are known") && out.contains("frames       12"), "{out}");
-    let message = error_of(&["eval", &pictures, "--model", &model, "--json"]);
+    let message = error_of(&["eval", &pictures, "--model", &model]);
     assert!(message.contains("no frame has a true angle"), "{message}");
 }
 
@@ -180,19 +177,4 @@ fn a_run_that_fails_leaves_the_old_output_alone() {
     assert_eq!(std::fs::read_to_string(&csv).unwrap(), "old");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "{left:?}");
-}
-
-#[test]
-fn a_reader_that_leaves_early_causes_no_panic() {
-    let folder = tempfile::tempdir().unwrap();
-    let model = model_in(folder.path());
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_deltasteer"))
-        .args(["replay", "road:1,seconds=1", "--model", &model])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let (_, err) = texts(&child.wait_with_output().unwrap());
-    assert!(!err.contains("panicked"), "{err}");
 }

@@ -1,0 +1,113 @@
+//! What a result or a cached picture was made from: a hash that changes when a drive's files do.
+
+use std::collections::BTreeSet;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use anyhow::Context;
+use deltasteer_data::Inputs;
+use sha2::{Digest, Sha256};
+
+/// A drive as it lies on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The drive's own name without the folders above it, or the source's text where it is no file.
+    pub name: String,
+    /// Hash of the source's options and of its absolute paths: the same drive, however its path is written.
+    pub place: String,
+    /// Hash of the source's options and of the names, sizes and modification times of all its files.
+    pub content: String,
+}
+
+impl Fingerprint {
+    /// Of the text that names a source.
+    ///
+    /// # Errors
+    /// A file or folder that cannot be looked at, by name.
+    pub fn of(spec: &str) -> anyhow::Result<Self> {
+        let Inputs { options, paths } = Inputs::of(spec);
+        let (mut place, mut content) = (Sha256::new(), Sha256::new());
+        let mut names = Vec::new();
+        for hash in [&mut place, &mut content] {
+            hash.update(&options);
+            hash.update([0]);
+        }
+        for path in paths {
+            let name = || path.display().to_string();
+            let whole = path.canonicalize().with_context(name)?;
+            place.update(whole.as_os_str().as_encoded_bytes());
+            place.update([0]);
+            names.extend(whole.file_name().map(|name| name.to_string_lossy().into_owned()));
+            add(&mut content, &whole, Path::new(""), &mut BTreeSet::new()).with_context(name)?;
+        }
+        let name = names.into_iter().next().unwrap_or(options);
+        Ok(Self { name, place: short(place), content: short(content) })
+    }
+}
+
+/// Adds a file, or everything in a folder, under the name `inside` that it has there. Links are followed, but into each of the
+/// folders in `seen` once.
+fn add(hash: &mut Sha256, path: &Path, inside: &Path, seen: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
+    let data = std::fs::metadata(path)?;
+    if !data.is_dir() {
+        hash.update(inside.as_os_str().as_encoded_bytes());
+        hash.update([0]);
+        hash.update(data.len().to_le_bytes());
+        hash.update(modified_ns(&data).to_le_bytes());
+        return Ok(());
+    }
+    if !seen.insert(path.canonicalize()?) {
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        names.push(entry?.file_name());
+    }
+    names.sort();
+    // Hidden files are none of a recording's: the unfinished outputs of a run come and go there.
+    for name in names.into_iter().filter(|name| !name.as_encoded_bytes().starts_with(b".")) {
+        match add(hash, &path.join(&name), &inside.join(&name), seen) {
+            // A link that leads nowhere, or a file that has just gone.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            added => added?,
+        }
+    }
+    Ok(())
+}
+
+fn modified_ns(data: &Metadata) -> u64 {
+    data.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_nanos() as u64)
+}
+
+fn short(hash: Sha256) -> String {
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_changes_with_the_files_and_the_options_but_not_with_the_spelling() {
+        let folder = tempfile::tempdir().unwrap();
+        let drive = folder.path().join("drive");
+        std::fs::create_dir_all(drive.join("center")).unwrap();
+        std::fs::write(drive.join("center/1.jpg"), b"one").unwrap();
+        let text = drive.display().to_string();
+        let of = |spec: &str| Fingerprint::of(spec).unwrap();
+        let before = of(&text);
+        std::fs::write(drive.join(".hidden"), b"").unwrap();
+        assert_eq!(of(&format!("{text}/../drive/")), before);
+        let cut = of(&format!("crop=0:0:9:9,source={text}"));
+        assert!(cut.place != before.place && cut.content != before.content);
+        // Another picture of the same size under the same name.
+        let time = std::fs::metadata(drive.join("center/1.jpg")).unwrap().modified().unwrap();
+        std::fs::write(drive.join("center/1.jpg"), b"two").unwrap();
+        let file = std::fs::File::options().write(true).open(drive.join("center/1.jpg")).unwrap();
+        file.set_modified(time + std::time::Duration::from_nanos(1_000_000)).unwrap();
+        let after = of(&text);
+        assert!(after.place == before.place && after.content != before.content);
+        assert_ne!(of("road:1").content, of("road:2").content);
+    }
+}

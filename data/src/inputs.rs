@@ -1,0 +1,90 @@
+//! The files and folders behind a source's text, without opening them.
+
+use std::path::{Path, PathBuf};
+
+use crate::formats;
+use crate::framing::Framing;
+
+/// What a source's text names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inputs {
+    /// The part of the text that names no file: a camera's framing, or the whole text of a road, a camera or a stream.
+    pub options: String,
+    /// The files and folders that the source is read from; what is in the folders belongs to them.
+    pub paths: Vec<PathBuf>,
+}
+
+impl Inputs {
+    /// Of the text that [`open`](crate::open()) takes. A text that names nothing has no paths.
+    pub fn of(spec: &str) -> Self {
+        if let Some(Ok(framing)) = Framing::parse(spec) {
+            let inner = Self::of(&framing.source);
+            let options = Framing { source: inner.options, ..framing }.spec();
+            return Self { options, ..inner };
+        }
+        let path = Path::new(spec);
+        if spec.starts_with("road:") || !path.exists() {
+            return Self { options: spec.to_owned(), paths: Vec::new() };
+        }
+        if path.is_dir() {
+            return Self { options: String::new(), paths: vec![path.to_owned()] };
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if formats::is_part(path) || formats::is_segment_video(folder, path) {
+            return Self { options: String::new(), paths: vec![folder.to_owned()] };
+        }
+        let mut inputs = Self { options: String::new(), paths: same_stem(folder, path) };
+        // A log may lie in a folder beside the pictures' folder.
+        if let Some(above) = folder.parent() {
+            inputs.paths.extend(same_stem(&above.join("log"), path));
+        }
+        if let Ok(framing) = Framing::read(path)
+            && Path::new(&framing.source).extension().is_none_or(|suffix| suffix != "json")
+        {
+            inputs.paths.extend(Self::of(&framing.source).paths);
+        }
+        inputs
+    }
+}
+
+/// The files in `folder` whose names are that of `path` up to the last dot: a recording, and the labels beside it.
+fn same_stem(folder: &Path, path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<_> = entries.filter(|file| file.file_stem() == path.file_stem() && file.is_file()).collect();
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_its_options_and_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("drive")).unwrap();
+        for name in ["v.mp4", "v.csv", "w.mp4", "drive/driving_log.csv", "drive/camera.json"] {
+            std::fs::write(at(name), "{\"source\": \"../v.mp4\"}").unwrap();
+        }
+        let of = |spec: String| {
+            let Inputs { options, paths } = Inputs::of(&spec);
+            let names: Vec<_> = paths
+                .iter()
+                .map(|path| {
+                    path.canonicalize().unwrap().strip_prefix(folder.path().canonicalize().unwrap()).unwrap().to_owned()
+                })
+                .collect();
+            (options, names.iter().map(|name| name.display().to_string()).collect::<Vec<_>>().join(" "))
+        };
+        let text = |name: &str| at(name).display().to_string();
+        assert_eq!(of("road:7,seconds=3".into()), ("road:7,seconds=3".into(), "".into()));
+        assert_eq!(of("camera:0".into()), ("camera:0".into(), "".into()));
+        assert_eq!(of(text("drive")), ("".into(), "drive".into()));
+        assert_eq!(of(text("drive/driving_log.csv")), ("".into(), "drive".into()));
+        assert_eq!(of(text("v.mp4")), ("".into(), "v.csv v.mp4".into()));
+        assert_eq!(of(format!("fov=90,source={}", text("w.mp4"))), ("fov=90,source=".into(), "w.mp4".into()));
+        assert_eq!(of(text("drive/camera.json")), ("".into(), "drive/camera.json v.csv v.mp4".into()));
+        assert_eq!(of("crop=0:0:9:9,source=road:1".into()).0, "crop=0:0:9:9,source=road:1");
+    }
+}
