@@ -61,13 +61,15 @@ fn pipes_devices_and_links_stay_what_they_are() {
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     symlink("real.mcap", at("link.mcap")).unwrap();
     for kind in ["--csv", "--mcap", "--parquet", "--report"] {
-        let reader = Command::new("cat").arg(&pipe).stdout(Stdio::piped()).spawn().unwrap();
+        let copy = std::fs::File::create(at("copy")).unwrap();
+        let mut reader = Command::new("cat").arg(&pipe).stdout(copy).spawn().unwrap();
         let out = stdout_of(&["replay", "road:3,seconds=1", "--model", &model, kind, &text(&pipe)]);
         assert!(out.contains("written"), "{out}");
-        let read = reader.wait_with_output().unwrap().stdout;
+        assert!(reader.wait().unwrap().success());
         let file = at(&format!("plain{kind}"));
         stdout_of(&["replay", "road:3,seconds=1", "--model", &model, kind, &text(&file)]);
-        assert_eq!(read.len() as u64, std::fs::metadata(&file).unwrap().len(), "{kind}");
+        let size = |path: &Path| std::fs::metadata(path).unwrap().len();
+        assert_eq!(size(&at("copy")), size(&file), "{kind}");
         assert!(std::fs::metadata(&pipe).unwrap().file_type().is_fifo(), "{kind}");
     }
     stdout_of(&[
@@ -175,7 +177,16 @@ fn signals_end_a_run_and_leave_nothing_half_done() {
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let child = spawn(&["replay", "road:3,seconds=3", "--model", &model, "--csv", &text(&pipe)]);
-    std::thread::sleep(Duration::from_millis(500));
+    let caught = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
+        u64::from_str_radix(mask.trim(), 16).unwrap() >> 14 & 1 == 1
+    };
+    let begun = Instant::now();
+    while cfg!(target_os = "linux") && !caught() && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(300));
     kill(&child, "-TERM");
     assert!(texts(&child.wait_with_output().unwrap()).1.contains("no reader"));
 }

@@ -124,5 +124,7 @@ fn cut(image: &Array3<u8>, [left, top, width, height]: Rect) -> Array3<u8> {
     if left >= 0 && top >= 0 && (left + width) as usize <= columns && (top + height) as usize <= rows {
         return image.slice(s![top..top + height, left..left + width, ..]).to_owned();
     }
-    image.select(Axis(0), &place(top, height, rows)).select(Axis(1), &place(left, width, columns))
+    let part = image.select(Axis(0), &place(top, height, rows)).select(Axis(1), &place(left, width, columns));
+    // Selecting leaves the axes in another order in memory.
+    part.as_standard_layout().into_owned()
 }
