@@ -6,7 +6,8 @@
 
 mod place;
 mod temporary;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 use std::fs::File;

@@ -87,8 +87,9 @@ fn what_must_not_be_replaced_is_refused_by_name() {
     std::fs::write(drive.join("mine.csv"), "frame,time_s,steering_true_rad,steering_rad\n").unwrap();
     symlink(&drive, at("other")).unwrap();
     symlink("out.csv", at("link.csv")).unwrap();
-    let check =
-        |outputs: &[PathBuf]| super::check(&outputs.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &[drive.clone()]);
+    let check = |outputs: &[PathBuf]| {
+        super::check(&outputs.iter().map(PathBuf::as_path).collect::<Vec<_>>(), std::slice::from_ref(&drive))
+    };
     for (outputs, named) in [
         (vec![at("none/out.csv")], "none/out.csv"),
         (vec![at("")], "is a folder"),

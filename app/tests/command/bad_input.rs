@@ -112,7 +112,7 @@ fn a_config_of_other_sizes_or_with_unknown_fields_names_the_field() {
     let config = std::fs::read_to_string(&path).unwrap();
     let eval = || error_of(&["eval", "road:1,seconds=1", "--model", &text(&model)]);
 
-    std::fs::write(&path, config.replace("\"inputs\": 8", "\"inputs\": 9")).unwrap();
+    std::fs::write(&path, config.replace("\"input_size\": 8", "\"input_size\": 9")).unwrap();
     let message = eval();
     assert!(message.contains("temporal.input_size is 9") && message.contains('8'), "{message}");
 

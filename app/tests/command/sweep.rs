@@ -103,8 +103,10 @@ fn it_gives_what_eval_gives() {
     let run = deltasteer::drive::run(session, |_| Ok(())).unwrap();
     let errors = run.delta.figures().unwrap();
     assert_eq!((row.frames, row.theta_x, row.theta_h), (run.frames, 0.1, 0.02));
-    assert_eq!((row.rmse_rad, row.savings), (errors.rmse_rad, run.totals.savings()));
-    assert_eq!(row.single_frame_rmse_rad, run.single_frame.figures().unwrap().rmse_rad);
+    // Products of matrices in batches of another size round otherwise.
+    assert!((row.rmse_rad - errors.rmse_rad).abs() < 1e-7, "{} {}", row.rmse_rad, errors.rmse_rad);
+    assert_eq!(row.savings, run.totals.savings());
+    assert!((row.single_frame_rmse_rad - run.single_frame.figures().unwrap().rmse_rad).abs() < 1e-7);
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub fn figures(args: &FiguresArgs) -> anyhow::Result<()> {
         bail!("expected --svg FILE, --png FILE or both");
     }
     let outputs = [&args.svg, &args.png].into_iter().flatten().map(PathBuf::as_path);
-    output::check(&outputs.collect::<Vec<_>>(), &[args.results.clone()])?;
+    output::check(&outputs.collect::<Vec<_>>(), std::slice::from_ref(&args.results))?;
     picture::write(&results::read(&args.results)?, args.svg.as_deref(), args.png.as_deref())
 }
 
