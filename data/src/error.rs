@@ -1,9 +1,12 @@
 //! What can go wrong when a source is opened or read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::folder::printable;
 
 /// Errors of this crate; each names the file or option and what was expected.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DataError {
     /// The text that names a source, or one of its options, cannot be understood.
     #[error("{option}: got {given:?}, expected {expected}")]
@@ -24,7 +27,7 @@ pub enum DataError {
         expected: String,
     },
     /// A file or folder is there but does not hold what its format asks for.
-    #[error("{}: {problem}; expected {expected}", path.display())]
+    #[error("{}: {}; expected {expected}", shown(path), printable(problem))]
     BadFile {
         /// The file or folder.
         path: PathBuf,
@@ -34,7 +37,7 @@ pub enum DataError {
         expected: String,
     },
     /// The operating system could not read a file or folder.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot be read: {source}", shown(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -42,7 +45,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// [`seek`](crate::Source::seek) beyond the end, or on a source that cannot seek.
-    #[error("{name}: cannot go to frame {index}: {reason}")]
+    #[error("{}: cannot go to frame {index}: {reason}", printable(name))]
     Seek {
         /// The source.
         name: String,
@@ -61,7 +64,7 @@ pub enum DataError {
     },
     /// A live feed has no new frame yet. Not an end: [`health`](crate::Source::health) says how it fares, and
     /// [`next_frame`](crate::Source::next_frame) may be called again at once.
-    #[error("{name}: no new frame yet: {reason}")]
+    #[error("{}: no new frame yet: {reason}", printable(name))]
     Waiting {
         /// The feed.
         name: String,
@@ -69,11 +72,16 @@ pub enum DataError {
         reason: String,
     },
     /// A camera or stream that cannot be had at all.
-    #[error("{name}: {reason}; expected a camera or stream that sends pictures")]
+    #[error("{}: {reason}; expected a camera or stream that sends pictures", printable(name))]
     NoFeed {
         /// The feed.
         name: String,
         /// Why not.
         reason: String,
     },
+}
+
+/// A path for a message.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
 }

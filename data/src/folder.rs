@@ -8,7 +8,7 @@ use crate::DataError;
 /// Largest label file that is read. A drive of ten hours at 20 Hz with long lines stays below a tenth of it.
 const MAX_TEXT_BYTES: u64 = 512 << 20;
 
-/// Reads a label file as text; bytes that are no UTF-8 become U+FFFD, so that only their own lines are lost.
+/// Reads a label file as text, whichever way its letters and its ends of lines are written; each line ends with `\n`.
 ///
 /// # Errors
 /// [`DataError::Io`], or [`DataError::BadFile`] if it is empty or larger than any label file.
@@ -17,8 +17,31 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(bad_file(path, "the file is empty", "lines of text"));
     }
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(text.trim_start_matches('\u{feff}').to_owned())
+    Ok(decode_text(&bytes))
+}
+
+/// UTF-8 or UTF-16 to text. Spreadsheets write UTF-16 with a mark; without one, the zeros between Latin letters tell. What is
+/// neither becomes U+FFFD, so that only its own lines are lost.
+fn decode_text(bytes: &[u8]) -> String {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let zeros =
+        |place: usize| pairs.iter().take(64).filter(|pair| pair[place] == 0).count() * 4 > pairs.len().min(64) * 3;
+    let utf16 =
+        |unit: fn([u8; 2]) -> u16| String::from_utf16_lossy(&pairs.iter().map(|pair| unit(*pair)).collect::<Vec<_>>());
+    let text = match bytes {
+        [0xff, 0xfe, ..] => utf16(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => utf16(u16::from_be_bytes),
+        _ if zeros(1) && !zeros(0) => utf16(u16::from_le_bytes),
+        _ if zeros(0) && !zeros(1) => utf16(u16::from_be_bytes),
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// Text that is safe to print: control characters, which could move the cursor or colour the terminal, as escapes.
+pub(crate) fn printable(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(escape).collect()
 }
 
 /// Reads a whole file of at most `limit` bytes.
@@ -182,6 +205,28 @@ mod tests {
     }
 
     #[test]
+    fn text_is_read_whichever_way_it_is_written() {
+        let text = "file,rad\n1.jpg,0.5\n";
+        let utf16 = |unit: fn(u16) -> [u8; 2], mark: &str| {
+            format!("{mark}{text}").encode_utf16().flat_map(unit).collect::<Vec<u8>>()
+        };
+        for bytes in [
+            text.as_bytes().to_vec(),
+            format!("\u{feff}{text}").into_bytes(),
+            text.replace('\n', "\r\n").into_bytes(),
+            text.replace('\n', "\r").into_bytes(),
+            utf16(u16::to_le_bytes, "\u{feff}"),
+            utf16(u16::to_be_bytes, "\u{feff}"),
+            utf16(u16::to_le_bytes, ""),
+            utf16(u16::to_be_bytes, ""),
+        ] {
+            assert_eq!(decode_text(&bytes), text, "{bytes:?}");
+        }
+        assert_eq!(decode_text(b"a\xffb\n"), "a\u{fffd}b\n");
+        assert_eq!(printable("a\n\u{1b}[31m\u{fc}"), "a\\n\\u{1b}[31m\u{fc}");
+    }
+
+    #[test]
     fn names_that_lead_out_are_refused() {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("drive");
@@ -215,6 +260,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_bytes_become_text(bytes in proptest::collection::vec(prop_oneof![Just(0), Just(13), any::<u8>()], 0..80)) {
+            prop_assert!(!decode_text(&bytes).contains('\r'));
+        }
+
         #[test]
         fn natural_order_is_total(a in "[a0-9]{0,6}", b in "[a0-9]{0,6}", c in "[a0-9]{0,6}") {
             prop_assert_eq!(natural_order(&a, &b), natural_order(&b, &a).reverse());

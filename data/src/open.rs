@@ -1,5 +1,6 @@
 //! Finds out what a source is and opens it.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::folder::bad_file;
@@ -29,13 +30,14 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>, DataError> {
         return opened;
     }
     let path = Path::new(spec);
-    if path.is_dir() {
-        return formats::open_folder(spec, path);
+    match path.metadata() {
+        Ok(found) if found.is_dir() => formats::open_folder(spec, path),
+        Ok(_) => open_file(spec, path),
+        Err(source) if source.kind() == ErrorKind::PermissionDenied => {
+            Err(DataError::Io { path: path.to_owned(), source })
+        }
+        Err(_) => Err(DataError::NoSuchSource { spec: spec.to_owned(), expected: KNOWN.to_owned() }),
     }
-    if path.exists() {
-        return open_file(spec, path);
-    }
-    Err(DataError::NoSuchSource { spec: spec.to_owned(), expected: KNOWN.to_owned() })
 }
 
 /// Opens a file: a video, or a part of a recording, which stands for its folder.

@@ -33,6 +33,27 @@ impl Signal {
         self.samples.len()
     }
 
+    /// The values at the times of frames. Where some frames have none, a note says so; where all have none, it tells both clocks.
+    /// `what` are the samples' values, such as "angles".
+    pub(crate) fn at_frames(&self, times_s: &[f64], what: &str, notes: &mut Vec<String>) -> Vec<Option<f32>> {
+        let values: Vec<_> = times_s.iter().map(|&t| self.at(t).map(|value| value as f32)).collect();
+        let without = values.iter().filter(|value| value.is_none()).count();
+        let known = times_s.iter().copied().filter(|t| t.is_finite());
+        let (first, last) = known.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), t| (a.min(t), b.max(t)));
+        if let (Some(from), Some(to)) = (self.samples.first(), self.samples.last()) {
+            if without == values.len() && without > 0 {
+                notes.push(format!(
+                    "no frame has an angle: the {what} are from {:.3} s to {:.3} s, the frames from {first:.3} s to {last:.3} s; \
+                     do their clocks differ?",
+                    from.0, to.0
+                ));
+            } else if without > 0 {
+                notes.push(format!("{without} frames have no angle near them in time"));
+            }
+        }
+        values
+    }
+
     /// The value at `time_s`, linear between samples; `None` where no sample is near.
     pub(crate) fn at(&self, time_s: f64) -> Option<f64> {
         let after = self.samples.partition_point(|(t, _)| *t < time_s);

@@ -2,6 +2,7 @@
 
 use ndarray::Array3;
 
+use crate::folder::printable;
 use crate::{CameraGeometry, DataError};
 
 /// One frame of a drive.
@@ -82,11 +83,11 @@ impl SkipReport {
     /// How many examples are kept.
     pub const EXAMPLES: usize = 20;
 
-    /// Counts one skipped frame and keeps its reason while there is room.
+    /// Counts one skipped frame and keeps its reason while there is room, control characters as escapes.
     pub fn add(&mut self, what: impl Into<String>) {
         self.count += 1;
         if self.examples.len() < Self::EXAMPLES {
-            self.examples.push(what.into());
+            self.examples.push(printable(&what.into()));
         }
     }
 }

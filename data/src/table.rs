@@ -6,6 +6,10 @@ use crate::DataError;
 use crate::folder::bad_file;
 use crate::recorded::Tally;
 
+/// What lines with too many values are, for a note.
+pub(crate) const TOO_LONG: &str =
+    "label lines have more values than the header has names and are left out: decimal commas?";
+
 /// One line of a label file.
 pub(crate) struct Line {
     /// Counted from 1.
@@ -26,56 +30,90 @@ pub(crate) struct Table {
     header: Vec<String>,
     /// The lines after the header.
     pub lines: Vec<Line>,
+    /// Lines with more values than the header has names: decimal commas between commas, most likely.
+    pub too_long: Tally,
 }
 
 impl Table {
-    /// Parses comma-separated `text` whose first line is the header.
+    /// Parses `text` whose first line is the header. Values are parted by commas, semicolons or tabs, whichever the header has;
+    /// a line with more values than the header is left out.
     ///
     /// # Errors
     /// [`DataError::BadFile`] naming `path` if there is no header or one of the columns `needed` is not in it.
     pub(crate) fn parse(text: &str, path: &Path, needed: &[&str]) -> Result<Self, DataError> {
-        let mut lines = lines(text);
-        let header: Vec<String> = match lines.next() {
-            Some(first) => first.values.iter().map(str::to_owned).collect(),
-            None => return Err(bad_file(path, "the file is empty", format!("the columns {}", needed.join(", ")))),
-        };
+        let columns =
+            || format!("the columns {}, in any order, parted by commas, semicolons or tabs", needed.join(", "));
+        let first = text.lines().find(|line| !line.trim().is_empty());
+        let first = first.ok_or_else(|| bad_file(path, "the file is empty", columns()))?;
+        let delimiter = [b',', b';', b'\t'].into_iter().rev().max_by_key(|d| first.bytes().filter(|b| b == d).count());
+        let mut lines = lines(text, delimiter.unwrap_or(b','));
+        let header = lines.next().map(|first| first.values.iter().map(str::to_ascii_lowercase).collect::<Vec<_>>());
+        let header = header.unwrap_or_default();
         if let Some(missing) = needed.iter().find(|name| !header.iter().any(|h| h == *name)) {
-            return Err(bad_file(
-                path,
-                format!("no column {missing:?} in the header {:?}", shorten(&header.join(","), 120)),
-                format!("the columns {}", needed.join(", ")),
-            ));
+            let found = shorten(first, 120);
+            return Err(bad_file(path, format!("no column {missing:?} in the header {found:?}"), columns()));
         }
-        Ok(Self { header, lines: lines.collect() })
-    }
-
-    /// Place of the column of angles and the factor that makes them radians: `steering_rad`, or else `steering_deg`.
-    ///
-    /// # Errors
-    /// [`DataError::BadFile`] naming `path` if there is neither.
-    pub(crate) fn angle_column(&self, path: &Path) -> Result<(usize, f64), DataError> {
-        match (self.column("steering_rad"), self.column("steering_deg")) {
-            (Some(at), _) => Ok((at, 1.0)),
-            (None, Some(at)) => Ok((at, std::f64::consts::PI / 180.0)),
-            (None, None) => {
-                Err(bad_file(path, "no column of angles", "a column steering_rad or steering_deg, positive left"))
+        let mut table = Self { header, lines: Vec::new(), too_long: Tally::default() };
+        for line in lines {
+            if line.values.len() > table.header.len()
+                && line.values.iter().skip(table.header.len()).any(|v| !v.is_empty())
+            {
+                table.too_long.add(|| format!("line {}", line.number));
+            } else {
+                table.lines.push(line);
             }
         }
+        Ok(table)
     }
 
     /// Place of a column.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|h| h == name)
     }
+
+    /// The columns `steering_rad` and `steering_deg`.
+    ///
+    /// # Errors
+    /// [`DataError::BadFile`] naming `path` if there is neither.
+    pub(crate) fn angle_columns(&self, path: &Path) -> Result<Angles, DataError> {
+        let columns = [("steering_rad", 1.0), ("steering_deg", std::f64::consts::PI / 180.0)];
+        let columns: Vec<_> = columns.iter().filter_map(|&(name, to_rad)| Some((self.column(name)?, to_rad))).collect();
+        if columns.is_empty() {
+            let expected = "a column steering_rad or steering_deg, positive left";
+            return Err(bad_file(path, "no column of angles", expected));
+        }
+        Ok(Angles { columns, unusable: Tally::default() })
+    }
 }
 
-/// The lines of comma-separated text that are not blank. Each is parsed by itself, so that a stray quotation mark costs
+/// Where a table's angles stand.
+pub(crate) struct Angles {
+    /// Places, and the factors that make radians.
+    columns: Vec<(usize, f64)>,
+    /// Lines without a usable angle.
+    pub unusable: Tally,
+}
+
+impl Angles {
+    /// The angle of a line in radians: the first usable one of its columns.
+    pub(crate) fn of(&mut self, line: &Line) -> Option<f32> {
+        let found = self.columns.iter().find_map(|&(at, to_rad)| Some((number(line.get(at)).ok()? * to_rad) as f32));
+        if found.is_none() {
+            let (at, _) = self.columns[0];
+            self.unusable.add(|| format!("line {}: {}", line.number, number(line.get(at)).err().unwrap_or_default()));
+        }
+        found
+    }
+}
+
+/// The lines of text parted by `delimiter` that are not blank. Each is parsed by itself, so that a stray quotation mark costs
 /// its own line and not the rest of the file.
-pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
-    text.lines().enumerate().filter_map(|(i, line)| {
+pub(crate) fn lines(text: &str, delimiter: u8) -> impl Iterator<Item = Line> + '_ {
+    text.lines().enumerate().filter_map(move |(i, line)| {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
+            .delimiter(delimiter)
             .trim(csv::Trim::All)
             .buffer_capacity(512)
             .from_reader(line.as_bytes());
@@ -84,14 +122,14 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
     })
 }
 
-/// A finite number.
+/// A finite number, with a decimal point or a decimal comma.
 ///
 /// # Errors
 /// A fragment for a note: what stands there instead.
 pub(crate) fn number(text: Option<&str>) -> Result<f64, String> {
     match text {
         None | Some("") => Err("nothing".to_owned()),
-        Some(text) => match text.parse::<f64>() {
+        Some(text) => match text.parse::<f64>().or_else(|_| text.replacen(',', ".", 1).parse()) {
             Ok(value) if value.is_finite() => Ok(value),
             _ => Err(format!("{:?}", shorten(text, 24))),
         },
@@ -106,6 +144,17 @@ pub(crate) fn angle(text: Option<&str>, to_rad: f64, line: usize, unusable: &mut
             unusable.add(|| format!("line {line}: {found}"));
             None
         }
+    }
+}
+
+/// Seconds from times that may be Unix times in milliseconds, microseconds or nanoseconds: as seconds they would lie thousands
+/// of years ahead. A note says what was done.
+pub(crate) fn seconds(times: &mut [f64], notes: &mut Vec<String>) {
+    let first = times.iter().copied().find(|t| t.is_finite()).unwrap_or(0.0);
+    let units = [("nanoseconds", 1e17, 1e-9), ("microseconds", 1e14, 1e-6), ("milliseconds", 1e11, 1e-3)];
+    if let Some((unit, _, to_s)) = units.into_iter().find(|(_, least, _)| first > *least) {
+        times.iter_mut().for_each(|t| *t *= to_s);
+        notes.push(format!("time_s holds Unix times in {unit}: read as such"));
     }
 }
 
@@ -124,10 +173,39 @@ mod tests {
 
     #[test]
     fn columns_are_found_by_name_and_lines_are_counted() {
-        let table = Table::parse("b, a\r\n1,\"2\r\n\n3\n", Path::new("x.csv"), &["a", "b"]).unwrap();
+        let table = Table::parse("b, A\r\n1,\"2\r\n\n3\n1,2,3\n1,2,\n", Path::new("x.csv"), &["a", "b"]).unwrap();
         assert_eq!(table.column("a"), Some(1));
         let lines: Vec<_> = table.lines.iter().map(|line| (line.number, line.values.len())).collect();
-        assert_eq!(lines, [(2, 2), (4, 1)]);
+        assert_eq!((lines, table.too_long.count), (vec![(2, 2), (4, 1), (6, 3)], 1));
+    }
+
+    #[test]
+    fn other_delimiters_and_decimal_commas_are_read() {
+        for text in ["t;rad\n0,5;-1,25\n", "t\trad\n0.5\t-1,25\n", "t,rad\n\"0,5\",-1.25\n"] {
+            let table = Table::parse(text, Path::new("x.csv"), &["t"]).unwrap();
+            let values: Vec<_> = (0..2).map(|at| number(table.lines[0].get(at)).unwrap()).collect();
+            assert_eq!(values, [0.5, -1.25], "{text:?}");
+        }
+        let table = Table::parse("t,rad\n0,5,1,25\n", Path::new("x.csv"), &["t"]).unwrap();
+        assert!(table.lines.is_empty() && table.too_long.count == 1);
+    }
+
+    #[test]
+    fn of_two_columns_of_angles_the_one_that_is_filled_counts() {
+        let table = Table::parse("steering_rad,steering_deg\n0.5,\n,90\n,\n", Path::new("x.csv"), &[]).unwrap();
+        let mut angles = table.angle_columns(Path::new("x.csv")).unwrap();
+        let found: Vec<_> = table.lines.iter().map(|line| angles.of(line)).collect();
+        assert_eq!((found, angles.unusable.count), (vec![Some(0.5), Some(std::f32::consts::FRAC_PI_2), None], 1));
+    }
+
+    #[test]
+    fn unix_times_are_known_by_their_size() {
+        for (factor, noted) in [(1.0, 0), (1e3, 1), (1e6, 1), (1e9, 1)] {
+            let (mut times, mut notes) =
+                (vec![f64::NAN, 1_479_425_441.0 * factor, 1_479_425_441.5 * factor], Vec::new());
+            seconds(&mut times, &mut notes);
+            assert!((times[2] - times[1] - 0.5).abs() < 1e-3 && notes.len() == noted, "{factor} {notes:?}");
+        }
     }
 
     #[test]
@@ -139,15 +217,23 @@ mod tests {
 
     #[test]
     fn only_finite_numbers_count() {
-        assert_eq!(number(Some("-0.25")), Ok(-0.25));
-        assert!(["NaN", "inf", "-inf", "", "left", "1e999", "0,5"].iter().all(|t| number(Some(t)).is_err()));
+        assert_eq!((number(Some("-0.25")), number(Some("0,5"))), (Ok(-0.25), Ok(0.5)));
+        assert!(
+            ["NaN", "inf", "-inf", "", "left", "1e999", "1,2,3", "1,000.5"].iter().all(|t| number(Some(t)).is_err())
+        );
         assert!(number(None).is_err());
     }
 
     proptest! {
         #[test]
         fn any_text_parses_without_panic(text in "(?s).{0,300}") {
-            let _ = Table::parse(&text, Path::new("x.csv"), &["a"]).map(|table| table.lines.len());
+            if let Ok(table) = Table::parse(&text, Path::new("x.csv"), &[])
+                && let Ok(mut angles) = table.angle_columns(Path::new("x.csv"))
+            {
+                table.lines.iter().for_each(|line| {
+                    angles.of(line);
+                });
+            }
             let _ = shorten(&text, 10);
         }
     }

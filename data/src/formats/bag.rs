@@ -169,14 +169,14 @@ impl Contents {
         Ok(())
     }
 
-    fn into_facts(self) -> Facts {
+    fn into_facts(mut self) -> Facts {
         let first_ns = self.images.first().map_or(0, |image| image.stamp_ns);
         let seconds = |ns: u64| (i128::from(ns) - i128::from(first_ns)) as f64 * 1e-9;
         let steering = Signal::new(self.steering.iter().map(|(ns, angle)| (seconds(*ns), f64::from(*angle))));
         let raw_times_s: Vec<f64> = self.images.iter().map(|image| seconds(image.stamp_ns)).collect();
         Facts {
             format: "ROS bag (Udacity Challenge 2)",
-            steering_true_rad: raw_times_s.iter().map(|t| steering.at(*t).map(|angle| angle as f32)).collect(),
+            steering_true_rad: steering.at_frames(&raw_times_s, "angles", &mut self.notes),
             raw_times_s,
             assumed_hz: 20.0,
             steering_unit: SteeringUnit::Radians,

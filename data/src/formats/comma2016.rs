@@ -112,6 +112,12 @@ impl Log {
     /// Time and angle of each of `count` frames, from the first line that points to it.
     fn facts(self, count: usize) -> Facts {
         let mut facts = no_log(count);
+        let lines = [self.times_s.len(), self.frame.len(), self.steering.len()];
+        if lines != [lines[0]; 3] {
+            let [times, frames, angles] = lines;
+            let found = format!("{times} times, {frames} frames and {angles} angles in the log: the shortest counts");
+            facts.notes.push(found);
+        }
         let mut beyond = 0;
         for ((time_s, frame), steering) in self.times_s.iter().zip(&self.frame).zip(&self.steering) {
             if !(0.0..count as f64).contains(frame) {

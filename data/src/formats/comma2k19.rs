@@ -60,12 +60,8 @@ fn read_logs(folder: &Path) -> Result<Labels, DataError> {
     if steering_deg.len() < samples {
         notes.push(format!("{STEERING}: {} of {samples} samples are unusable", samples - steering_deg.len()));
     }
-    let steering_true_rad: Vec<Option<f32>> =
-        times_s.iter().map(|&t| steering_deg.at(t).map(|deg| deg.to_radians() as f32)).collect();
-    let unlabelled = steering_true_rad.iter().filter(|angle| angle.is_none()).count();
-    if unlabelled > 0 {
-        notes.push(format!("{unlabelled} frames have no angle near them in time"));
-    }
+    let steering_true_rad = steering_deg.at_frames(&times_s, "angles", &mut notes);
+    let steering_true_rad = steering_true_rad.into_iter().map(|angle| angle.map(f32::to_radians)).collect();
     Ok(Labels {
         format: "comma2k19",
         raw_times_s: times_s,
@@ -133,7 +129,7 @@ mod tests {
         assert_eq!(labels.raw_times_s.len(), 1200);
         let golden = include_str!("../../tests/goldens/comma2k19.csv");
         let mut compared = 0;
-        for line in crate::table::lines(golden).skip(1) {
+        for line in crate::table::lines(golden, b',').skip(1) {
             let index: usize = line.get(0).unwrap().parse().unwrap();
             let expected: f32 = line.get(1).unwrap().parse().unwrap();
             let angle = labels.steering_true_rad[index].unwrap();

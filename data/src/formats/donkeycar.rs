@@ -1,7 +1,7 @@
 //! donkeycar tubs.
 //!
 //! - Version 4: `manifest.json` (five lines of JSON; the fifth names the catalogs and the deleted records),
-//!   `catalog_N.catalog` (one JSON record a line) and `images/`.
+//!   `catalog_N.catalog` (one JSON record a line) and `images/`. Without a readable manifest all catalogs are read.
 //! - The older form: `record_N.json` beside the images that the records name.
 //!
 //! `user/angle` is a command from -1 to 1, **positive to the right**; it becomes radians of the road wheels, positive to the
@@ -26,7 +26,7 @@ const ASSUMED_HZ: f64 = 20.0;
 
 /// True if `folder` holds a tub of either form.
 pub(super) fn recognise(folder: &Path) -> bool {
-    (folder.join("manifest.json").is_file() && !catalogs_in(folder).is_empty()) || has_record(folder)
+    !catalogs_in(folder).is_empty() || has_record(folder)
 }
 
 /// Opens a tub of either form.
@@ -48,7 +48,9 @@ struct Tub {
     used: HashSet<PathBuf>,
     records: usize,
     unreadable: Tally,
+    nameless: Tally,
     bad_angles: Tally,
+    piloted: Tally,
     deleted: usize,
 }
 
@@ -66,7 +68,9 @@ impl Tub {
             used: HashSet::new(),
             records: 0,
             unreadable: Tally::default(),
+            nameless: Tally::default(),
             bad_angles: Tally::default(),
+            piloted: Tally::default(),
             deleted: 0,
         }
     }
@@ -81,17 +85,23 @@ impl Tub {
             self.deleted += 1;
             return;
         }
-        if record.angle.is_none() {
+        let Some(image) = record.image else {
+            return self.nameless.add(place);
+        };
+        if record.piloted {
+            self.piloted.add(&place);
+        } else if record.angle.is_none() {
             self.bad_angles.add(&place);
         }
-        match self.images.find(&record.image) {
+        match self.images.find(&image) {
             Ok(image) => {
                 self.used.insert(image.clone());
-                let steering_true_rad = record.angle.map(|angle| -(angle as f32) * model_car::FULL_LOCK_RAD);
+                let angle = record.angle.filter(|_| !record.piloted);
+                let steering_true_rad = angle.map(|angle| -(angle as f32) * model_car::FULL_LOCK_RAD);
                 self.recording.frames.push(RecordedFrame { image, time_s: record.time_s, steering_true_rad });
             }
             Err(why) => {
-                let image = table::shorten(&record.image, 80);
+                let image = table::shorten(&image, 80);
                 self.recording.missing.add(format!("{}: image {image:?}: {}", place(), why.reason()));
             }
         }
@@ -103,13 +113,19 @@ impl Tub {
         if self.records == 0 {
             return Err(bad_file(&self.folder, "no record of this tub can be read", "a donkeycar tub with records"));
         }
+        if self.nameless.count == self.records {
+            let problem = "no record names an image as cam/image_array";
+            return Err(bad_file(&self.folder, problem, "a tub of a camera in front, not of two or of none"));
+        }
         let notes = &mut recording.notes;
         notes.push("angles are commands from -1 to 1; 1 stands for 25 degrees of the road wheels".to_owned());
         if recording.missing.count > 0 {
             notes.push(format!("{} images named in the records are missing", recording.missing.count));
         }
         self.unreadable.note("records cannot be read and are left out", notes);
+        self.nameless.note("records name no image as cam/image_array and are left out", notes);
         self.bad_angles.note("records have no usable user/angle", notes);
+        self.piloted.note("records were steered by a pilot (user/mode): their user/angle is no label", notes);
         if self.deleted > 0 {
             notes.push(format!("{} records are marked as deleted and left out", self.deleted));
         }
@@ -127,7 +143,10 @@ impl Tub {
 /// Version 4: the catalogs that the manifest names, or all of them if it cannot be read.
 fn version_4_tub(folder: &Path, catalogs: Vec<PathBuf>) -> Result<Tub, DataError> {
     let mut tub = Tub::new(folder, folder.join("images"), "donkeycar tub (version 4)");
-    let manifest = read_text(&folder.join("manifest.json")).map(|text| parse_manifest(&text)).unwrap_or_default();
+    let manifest = match read_text(&folder.join("manifest.json")) {
+        Ok(text) => parse_manifest(&text),
+        Err(_) => Manifest::default(),
+    };
     let inside = Inside::new(folder);
     let mut named = Vec::new();
     for name in manifest.catalogs.iter().flatten() {
@@ -140,14 +159,22 @@ fn version_4_tub(folder: &Path, catalogs: Vec<PathBuf>) -> Result<Tub, DataError
         }
     }
     if named.is_empty() {
-        tub.recording
-            .notes
-            .push("manifest.json names no catalog that can be had: all *.catalog files are read".to_owned());
+        tub.recording.notes.push(
+            "no manifest.json that names a catalog: all *.catalog files are read, deleted records among them"
+                .to_owned(),
+        );
         named = catalogs;
     }
     for path in named {
         let catalog = name_of(&path);
-        for (i, line) in read_text(&path)?.lines().enumerate() {
+        let text = match read_text(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                tub.recording.notes.push(format!("catalog {catalog} is left out: {error}"));
+                continue;
+            }
+        };
+        for (i, line) in text.lines().enumerate() {
             tub.add(line, || format!("{catalog} line {}", i + 1), &manifest.deleted);
         }
     }
@@ -199,24 +226,29 @@ struct Record {
     index: Option<u64>,
     /// NaN if the record has no time.
     time_s: f64,
-    image: String,
+    /// `None` where it names none, as those of other cameras do.
+    image: Option<String>,
     /// The command from -1 to 1, positive to the right.
     angle: Option<f64>,
+    /// Somebody else than the user steered.
+    piloted: bool,
 }
 
-/// Parses a record; `None` if it is no JSON object that names an image.
+/// Parses a record; `None` if it is no JSON object.
 fn parse_record(json: &str) -> Option<Record> {
     // Python writes NaN where JSON has no word for it: that costs the value, not the record.
     let record: Value = serde_json::from_str(json)
         .or_else(|_| {
             serde_json::from_str(&json.replace("-Infinity", "null").replace("Infinity", "null").replace("NaN", "null"))
         })
-        .ok()?;
+        .ok()
+        .filter(Value::is_object)?;
     let milliseconds = ["_timestamp_ms", "milliseconds"].iter().find_map(|key| record.get(key)?.as_f64());
     Some(Record {
         index: record.get("_index").and_then(Value::as_u64),
         time_s: milliseconds.map_or(f64::NAN, |ms| ms * 1e-3),
-        image: record.get("cam/image_array")?.as_str()?.to_owned(),
+        image: record.get("cam/image_array").and_then(Value::as_str).map(str::to_owned),
+        piloted: record.get("user/mode").and_then(Value::as_str).is_some_and(|mode| mode.starts_with("local")),
         angle: record.get("user/angle").and_then(Value::as_f64).filter(|angle| angle.is_finite()),
     })
 }
@@ -249,7 +281,8 @@ mod tests {
     #[test]
     fn a_record_with_nan_keeps_its_picture() {
         let json = r#"{"_index": 3, "_timestamp_ms": 1500, "cam/image_array": "3.jpg", "user/angle": NaN}"#;
-        let expected = Record { index: Some(3), time_s: 1.5, image: "3.jpg".to_owned(), angle: None };
+        let image = Some("3.jpg".to_owned());
+        let expected = Record { index: Some(3), time_s: 1.5, image, angle: None, piloted: false };
         assert_eq!(parse_record(json), Some(expected));
         assert_eq!(parse_record(&json[..40]), None);
         assert_eq!(parse_record("[1, 2]"), None);

@@ -46,6 +46,9 @@ fn read(folder: &Path) -> Result<Recording, DataError> {
     let notes = &mut recording.notes;
     match labels {
         Some(labels) => {
+            let mut times_s: Vec<f64> = recording.frames.iter().map(|frame| frame.time_s).collect();
+            table::seconds(&mut times_s, notes);
+            recording.frames.iter_mut().zip(times_s).for_each(|(frame, time_s)| frame.time_s = time_s);
             let mut left: Vec<_> = labels.by_file.into_keys().collect();
             left.sort();
             for file in left {
@@ -57,8 +60,7 @@ fn read(folder: &Path) -> Result<Recording, DataError> {
                 notes.push(format!("{} labels have no image", recording.missing.count));
             }
             unlabelled.note("images have no label", notes);
-            labels.bad_angles.note("label lines have no usable angle", notes);
-            labels.repeated.note("label lines repeat an image; the first line counts", notes);
+            notes.extend(labels.notes);
         }
         None => notes.push(format!("no {LABELS}: replay without true angles")),
     }
@@ -72,26 +74,34 @@ fn read(folder: &Path) -> Result<Recording, DataError> {
 struct Labels {
     /// Image to time (NaN if none) and angle.
     by_file: HashMap<String, (f64, Option<f32>)>,
-    bad_angles: Tally,
-    repeated: Tally,
+    notes: Vec<String>,
 }
 
 fn parse_labels(text: &str, path: &Path) -> Result<Labels, DataError> {
     let table = Table::parse(text, path, &["file"])?;
-    let (angle_at, to_rad) = table.angle_column(path)?;
+    let mut angles = table.angle_columns(path)?;
     let file_at = table.column("file").unwrap_or(0);
     let time_at = table.column("time_s").unwrap_or(usize::MAX);
-    let mut labels = Labels { by_file: HashMap::new(), bad_angles: Tally::default(), repeated: Tally::default() };
+    let own_folder = path.parent().map(name_of).unwrap_or_default();
+    let mut labels = Labels { by_file: HashMap::new(), notes: Vec::new() };
+    let mut repeated = Tally::default();
     for line in &table.lines {
         let Some(file) = line.get(file_at).filter(|file| !file.is_empty()) else { continue };
+        // Some write the folder before the name. Another folder's image of that name is another image.
+        let file = match file.rsplit_once(['/', '\\']) {
+            Some((folder, name)) if folder == own_folder || folder == "." => name,
+            _ => file,
+        };
         if labels.by_file.contains_key(file) {
-            labels.repeated.add(|| format!("line {}: {:?}", line.number, table::shorten(file, 40)));
+            repeated.add(|| format!("line {}: {:?}", line.number, table::shorten(file, 40)));
             continue;
         }
         let time_s = table::number(line.get(time_at)).unwrap_or(f64::NAN);
-        let angle = table::angle(line.get(angle_at), to_rad, line.number, &mut labels.bad_angles);
-        labels.by_file.insert(file.to_owned(), (time_s, angle));
+        labels.by_file.insert(file.to_owned(), (time_s, angles.of(line)));
     }
+    angles.unusable.note("label lines have no usable angle", &mut labels.notes);
+    repeated.note("label lines repeat an image; the first line counts", &mut labels.notes);
+    table.too_long.note(table::TOO_LONG, &mut labels.notes);
     Ok(labels)
 }
 

@@ -50,8 +50,10 @@ const HINT_FOLDERS: usize = 200;
 /// Opens a folder in whichever known layout it has.
 ///
 /// # Errors
-/// [`DataError::BadFile`] that says which layouts are known and what was looked for, or what the reader finds wrong.
+/// [`DataError::Io`] for a folder that may not be read, [`DataError::BadFile`] that says which layouts are known and what was
+/// looked for, or what the reader finds wrong.
 pub(crate) fn open_folder(name: &str, folder: &Path) -> Opened {
+    std::fs::read_dir(folder).map_err(|source| DataError::Io { path: folder.to_owned(), source })?;
     match LAYOUTS.iter().find(|layout| (layout.recognise)(folder)) {
         Some(layout) => (layout.open)(name, folder),
         None => Err(unknown_layout(folder)),
@@ -69,9 +71,9 @@ pub(crate) fn open_container(name: &str, path: &Path) -> Option<Opened> {
 
 /// True for a label file that stands for its whole folder.
 pub(crate) fn is_part(path: &Path) -> bool {
-    const PARTS: [&str; 6] =
-        ["CH2_final_evaluation.csv", "interpolated.csv", "manifest.json", "driving_log.csv", "data.txt", "labels.csv"];
-    PARTS.contains(&crate::folder::name_of(path).as_str())
+    const PARTS: [&str; 5] = ["interpolated.csv", "manifest.json", "driving_log.csv", "data.txt", "labels.csv"];
+    let name = crate::folder::name_of(path);
+    PARTS.iter().chain(&udacity::TEST_SET_LABELS).any(|part| *part == name)
 }
 
 /// True for the video of a comma2k19 segment, whose logs lie beside it.

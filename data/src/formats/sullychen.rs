@@ -3,7 +3,7 @@
 //! - 2016: `N.jpg ANGLE`
 //! - 2018: `N.jpg ANGLE,YYYY-MM-DD hh:mm:ss:mmm`
 //!
-//! The images lie beside `data.txt` or in `data/`. Angles are degrees of the steering wheel, **positive to the right**: the
+//! A tab or a comma may stand for the blank. The images lie beside `data.txt` or in `data/`. Angles are degrees of the steering wheel, **positive to the right**: the
 //! author's viewer turns the picture of a wheel clockwise for them. Lines play in their order in the file.
 
 use std::collections::HashSet;
@@ -35,7 +35,8 @@ pub(super) fn open(name: &str, folder: &Path) -> Opened {
 
 fn read(folder: &Path) -> Result<Recording, DataError> {
     let text = read_text(&folder.join("data.txt"))?;
-    let image_folder = if folder.join("data").is_dir() { folder.join("data") } else { folder.to_owned() };
+    let in_data = folder.join("data").is_dir();
+    let image_folder = if in_data { folder.join("data") } else { folder.to_owned() };
     let images = Inside::new(&image_folder);
     let mut recording = Recording::new("SullyChen (2016)");
     recording.assumed_hz = ASSUMED_HZ;
@@ -43,7 +44,8 @@ fn read(folder: &Path) -> Result<Recording, DataError> {
     let mut used = HashSet::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let entry = parse_line(line, i + 1, &mut bad_angles);
-        match images.find(entry.image) {
+        let name = entry.image.strip_prefix("data/").filter(|_| in_data).unwrap_or(entry.image);
+        match images.find(name) {
             Ok(image) => {
                 used.insert(image.clone());
                 let Entry { time_s, steering_true_rad, .. } = entry;
@@ -87,8 +89,11 @@ struct Entry<'a> {
 
 /// Parses a line of either form.
 fn parse_line<'a>(line: &'a str, number: usize, bad_angles: &mut Tally) -> Entry<'a> {
-    let (image, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
+    let (image, rest) = line.trim().split_once([' ', '\t', ',']).unwrap_or((line.trim(), ""));
+    let rest = rest.trim_start_matches([' ', '\t', ',']);
     let (angle, time) = rest.split_once(',').unwrap_or((rest, ""));
+    // With decimal commas nothing tells the angle from what follows.
+    let angle = if time.is_empty() || time.contains([':', '-']) { angle } else { rest };
     let positive_left_rad = -std::f64::consts::PI / 180.0;
     Entry {
         image,
@@ -111,7 +116,12 @@ mod tests {
         let line = parse_line("8.jpg -18,2018-07-01 17:09:44:912", 2, &mut bad);
         assert!((line.steering_true_rad.unwrap() - 0.314_159_27).abs() < 1e-6);
         assert_eq!(line.time_s, 1_530_464_984.912);
+        for line in ["7.jpg,90.0", "7.jpg, 90.0", "7.jpg\t90.0", "7.jpg  90"] {
+            let line = parse_line(line, 1, &mut bad);
+            assert_eq!((line.image, line.steering_true_rad), ("7.jpg", Some(-std::f32::consts::FRAC_PI_2)));
+        }
         assert_eq!(bad.count, 0);
+        assert_eq!(parse_line("7.jpg -1,5", 1, &mut Tally::default()).steering_true_rad, Some(1.5f32.to_radians()));
         assert_eq!(parse_line("9.jpg", 3, &mut bad).steering_true_rad, None);
         assert_eq!(parse_line("9.jpg NaN", 4, &mut bad).steering_true_rad, None);
         assert_eq!(bad.count, 2);

@@ -1,5 +1,5 @@
 //! Udacity Challenge 2: pictures in `center/`, named by their time stamp in Unix nanoseconds, with
-//! - `CH2_final_evaluation.csv` (test-set layout): `frame_id,steering_angle[,public]`, or
+//! - `CH2_final_evaluation.csv`, by others called `final_example.csv` (test-set layout): `frame_id,steering_angle[,public]`, or
 //! - `interpolated.csv` (training-set layout of the published reader tool):
 //!   `index,timestamp,width,height,frame_id,filename,angle,torque,speed`, with rows for the centre camera and possibly
 //!   for `left_camera` and `right_camera`, or
@@ -17,16 +17,22 @@ use crate::folder::{Inside, images_in, name_of, read_text, stem_of};
 use crate::recorded::{RecordedFrame, Recording, Tally};
 use crate::table::{self, Table};
 
-const TEST_SET_LABELS: &str = "CH2_final_evaluation.csv";
+/// The labels of the test set, as published and as others store them.
+pub(super) const TEST_SET_LABELS: [&str; 2] = ["CH2_final_evaluation.csv", "final_example.csv"];
 const TRAINING_LABELS: &str = "interpolated.csv";
 
 /// What [`recognise`] looks for, for error messages.
 pub(super) const LOOKED_FOR: &str =
-    "Udacity Challenge 2: center/*.jpg with CH2_final_evaluation.csv or interpolated.csv";
+    "Udacity Challenge 2: center/*.jpg with CH2_final_evaluation.csv, final_example.csv or interpolated.csv";
 
 /// True if `folder` holds one of the layouts.
 pub(super) fn recognise(folder: &Path) -> bool {
-    folder.join(TEST_SET_LABELS).is_file() || folder.join(TRAINING_LABELS).is_file() || folder.join("center").is_dir()
+    test_set_labels(folder).is_some() || folder.join(TRAINING_LABELS).is_file() || folder.join("center").is_dir()
+}
+
+/// The label file of the test-set layout.
+fn test_set_labels(folder: &Path) -> Option<PathBuf> {
+    TEST_SET_LABELS.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
 /// Opens a folder of either layout.
@@ -36,8 +42,8 @@ pub(super) fn recognise(folder: &Path) -> bool {
 pub(super) fn open(name: &str, folder: &Path) -> Opened {
     let recording = if folder.join(TRAINING_LABELS).is_file() {
         training_set(folder)?
-    } else if folder.join(TEST_SET_LABELS).is_file() {
-        test_set(folder)?
+    } else if let Some(labels) = test_set_labels(folder) {
+        test_set(folder, &labels)?
     } else {
         unlabelled(folder)?
     };
@@ -96,9 +102,8 @@ impl Frames {
 }
 
 /// `CH2_final_evaluation.csv`: the frame's number is its picture's name.
-fn test_set(folder: &Path) -> Result<Recording, DataError> {
-    let path = folder.join(TEST_SET_LABELS);
-    let labels = parse_labels(&read_text(&path)?, &path, "frame_id", "steering_angle")?;
+fn test_set(folder: &Path, path: &Path) -> Result<Recording, DataError> {
+    let labels = parse_labels(&read_text(path)?, path, "frame_id", "steering_angle")?;
     let mut frames = Frames::default();
     for (time_ns, angle) in &labels.angles {
         frames.by_time_ns.insert(*time_ns, (None, *angle));
@@ -154,16 +159,20 @@ struct Labels {
 #[derive(Default)]
 struct Troubles {
     bad_times: Tally,
+    named_times: Tally,
     bad_angles: Tally,
     repeated: Tally,
     unsorted: Tally,
     other_cameras: Tally,
+    too_long: Tally,
 }
 
 impl Troubles {
     fn into_notes(self, notes: &mut Vec<String>) {
         self.bad_times.note("label lines without a usable time stamp are left out", notes);
+        self.named_times.note("label lines have no usable time stamp; the name of their image has it", notes);
         self.bad_angles.note("label lines have no usable angle", notes);
+        self.too_long.note(table::TOO_LONG, notes);
         self.repeated.note("label lines repeat a time stamp; the first line counts", notes);
         self.unsorted.note("label lines are not in the order of time; frames play in the order of time", notes);
         self.other_cameras.note("rows of other cameras are not used, only the centre camera is", notes);
@@ -189,10 +198,20 @@ fn parse_labels(text: &str, path: &Path, time_column: &str, angle_column: &str) 
             troubles.other_cameras.add(|| format!("line {line}: {}", table::shorten(camera, 24)));
             continue;
         }
-        let Some(Ok(time_ns)) = row.get(time_at).map(str::parse::<u64>) else {
-            let found = row.get(time_at).unwrap_or("nothing");
-            troubles.bad_times.add(|| format!("line {line}: {:?}", table::shorten(found, 24)));
-            continue;
+        let stated = row.get(time_at).unwrap_or("nothing");
+        // A spreadsheet rounds the stamp to 1.47943E+18; the picture's name is the stamp as well.
+        let named = || row.get(file_at).and_then(|file| stem_of(Path::new(file)).parse::<u64>().ok());
+        let time_ns = match stated.parse::<u64>() {
+            Ok(time_ns) => time_ns,
+            Err(_) => {
+                let found = || format!("line {line}: {:?}", table::shorten(stated, 24));
+                let Some(time_ns) = named() else {
+                    troubles.bad_times.add(found);
+                    continue;
+                };
+                troubles.named_times.add(found);
+                time_ns
+            }
         };
         if labels.angles.contains_key(&time_ns) {
             troubles.repeated.add(|| format!("line {line}"));
@@ -207,7 +226,7 @@ fn parse_labels(text: &str, path: &Path, time_column: &str, angle_column: &str) 
             labels.files.insert(time_ns, file.to_owned());
         }
     }
-    labels.troubles = troubles;
+    labels.troubles = Troubles { too_long: table.too_long, ..troubles };
     Ok(labels)
 }
 

@@ -2,11 +2,13 @@
 //!
 //! - [`decode`]: JPEG and PNG bytes to a picture
 //! - [`recording`]: a list of frames with times and angles, which a format fills in
+//! - [`plausible`]: angles that cannot be
 //! - [`timeline`]: rate, gaps and troubles of a list of time stamps
 //! - [`read_ahead`]: threads that decode the next frames, in order
 //! - [`player`]: the [`Source`](crate::Source) over all of it
 
 pub(crate) mod decode;
+pub(crate) mod plausible;
 pub(crate) mod player;
 mod read_ahead;
 pub(crate) mod recording;

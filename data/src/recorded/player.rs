@@ -141,7 +141,7 @@ mod tests {
         let facts = Facts {
             format: "numbered",
             raw_times_s: (0..count).map(|i| i as f64 * 0.05).collect(),
-            steering_true_rad: (0..count).map(|i| Some(i as f32)).collect(),
+            steering_true_rad: (0..count).map(|i| Some(i as f32 * 0.01)).collect(),
             assumed_hz: 20.0,
             steering_unit: SteeringUnit::Radians,
             missing: SkipReport::default(),
@@ -161,7 +161,7 @@ mod tests {
         for expected in 0..500 {
             let frame = source.next_frame().unwrap().unwrap();
             assert_eq!((number(&frame), frame.index), (expected, expected));
-            assert_eq!(frame.steering_true_rad, Some(expected as f32));
+            assert_eq!(frame.steering_true_rad, Some(expected as f32 * 0.01));
             assert!((frame.time_s - expected as f64 * 0.05).abs() < 1e-9);
         }
         assert!(source.next_frame().unwrap().is_none());

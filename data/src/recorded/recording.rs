@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ndarray::Array3;
 
 use super::player::Player;
-use super::{decode, timeline};
+use super::{decode, plausible, timeline};
+use crate::folder::printable;
 use crate::{CameraGeometry, DataError, SkipReport, Source, SourceInfo, SteeringUnit};
 
 /// One frame of a recording whose pictures are files.
@@ -141,7 +142,7 @@ impl Facts {
     /// # Errors
     /// [`DataError::BadFile`] if there is no frame, or none that can be decoded.
     pub(crate) fn into_source(
-        self,
+        mut self,
         name: &str,
         path: &Path,
         pictures: Arc<dyn Pictures>,
@@ -168,6 +169,8 @@ impl Facts {
             }));
         };
         let line = timeline::timeline(&self.raw_times_s, self.assumed_hz);
+        let mut notes: Vec<String> = self.notes.into_iter().chain(line.notes).map(|note| printable(&note)).collect();
+        plausible::keep_plausible(&mut self.steering_true_rad, &line.times_s, self.steering_unit, &mut notes);
         let labelled = self.steering_true_rad.iter().any(Option::is_some);
         let info = SourceInfo {
             name: name.to_owned(),
@@ -181,7 +184,7 @@ impl Facts {
             steering_true_rad: if labelled { self.steering_true_rad } else { Vec::new() },
             steering_unit: self.steering_unit,
             gaps: line.gaps,
-            notes: self.notes.into_iter().chain(line.notes).collect(),
+            notes,
             camera: (self.camera)(width, height),
         };
         Ok(Box::new(Player::new(info, self.missing, pictures)))
@@ -202,7 +205,7 @@ impl Tally {
     pub(crate) fn add(&mut self, example: impl FnOnce() -> String) {
         self.count += 1;
         if self.examples.len() < 3 {
-            self.examples.push(example());
+            self.examples.push(printable(&example()));
         }
     }
 

@@ -6,6 +6,9 @@ use crate::Gap;
 /// changes for good, the longer steps are no gaps.
 const GAP_STEPS: f64 = 2.5;
 
+/// Frames this far apart, in seconds, are no drive, or their times are in another unit.
+const SLOW_S: f64 = 5.0;
+
 /// How many steps on each side are nearby.
 const NEARBY: usize = 4;
 
@@ -51,6 +54,9 @@ pub(crate) fn timeline(raw_s: &[f64], assumed_hz: f64) -> Timeline {
     let any_known = raw_s.iter().any(|t| t.is_finite());
     if backwards > 0 && any_known {
         notes.push(format!("{backwards} time stamps fall back or are missing; those frames follow one usual step on"));
+    }
+    if any_known && step_s >= SLOW_S {
+        notes.push(format!("frames stand {step_s:.1} s apart: are their times in seconds?"));
     }
     if repeated > 0 {
         notes.push(format!("{repeated} frames repeat the time stamp of the frame before"));

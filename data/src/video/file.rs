@@ -11,8 +11,8 @@ use super::decode::{Care, Decoded, Decoder, is_blank};
 use super::ffmpeg::{Demuxer, VideoPacket, Watch};
 use super::index::{Index, Key, PacketFacts};
 use super::labels::Labels;
-use crate::folder::bad_file;
-use crate::recorded::timeline;
+use crate::folder::{bad_file, printable};
+use crate::recorded::{plausible, timeline};
 use crate::{CameraGeometry, DataError, Frame, SkipReport, Source, SourceInfo};
 
 /// What a video file is expected to be, for error messages.
@@ -122,14 +122,16 @@ impl VideoFile {
         if demuxer.other_videos() > 0 {
             notes.push(format!("{} more video streams in the file are not used", demuxer.other_videos()));
         }
-        let mut steering_true_rad: Vec<Option<f32>> = match &labels.by_time {
-            Some(signal) => line.times_s.iter().map(|&t| signal.at(t).map(|angle| angle as f32)).collect(),
+        notes.extend(line.notes);
+        let mut steering_true_rad = match &labels.by_time {
+            Some(signal) => signal.at_frames(&line.times_s, "labels", notes),
             None => labels.steering_true_rad,
         };
+        plausible::keep_plausible(&mut steering_true_rad, &line.times_s, labels.steering_unit, notes);
         if steering_true_rad.iter().all(Option::is_none) {
             steering_true_rad.clear();
         }
-        notes.extend(line.notes);
+        notes.iter_mut().for_each(|note| *note = printable(note));
         self.info = SourceInfo {
             format: labels.format,
             // With logs of its own, what the logs do not name is no frame of the recording, and the reverse is told at the end.

@@ -56,20 +56,25 @@ pub(super) fn beside(video: &Path) -> Result<Labels, DataError> {
 
 fn parse(text: &str, path: &Path, notes: &mut Vec<String>) -> Result<Signal, DataError> {
     let table = Table::parse(text, path, &["time_s"])?;
-    let (angle_at, to_rad) = table.angle_column(path)?;
+    let mut angles = table.angle_columns(path)?;
     let time_at = table.column("time_s").unwrap_or(0);
-    let (mut bad_times, mut bad_angles) = (Tally::default(), Tally::default());
-    let mut samples = Vec::new();
+    let mut bad_times = Tally::default();
+    let (mut times_s, mut values) = (Vec::new(), Vec::new());
     for line in &table.lines {
-        let angle = table::angle(line.get(angle_at), to_rad, line.number, &mut bad_angles);
+        let angle = angles.of(line);
         match table::number(line.get(time_at)) {
-            Ok(time_s) => samples.extend(angle.map(|angle| (time_s, f64::from(angle)))),
+            Ok(time_s) => angle.into_iter().for_each(|angle| {
+                times_s.push(time_s);
+                values.push(f64::from(angle));
+            }),
             Err(found) => bad_times.add(|| format!("line {}: {found}", line.number)),
         }
     }
     bad_times.note("label lines have no usable time", notes);
-    bad_angles.note("label lines have no usable angle", notes);
-    Ok(Signal::new(samples))
+    angles.unusable.note("label lines have no usable angle", notes);
+    table.too_long.note(table::TOO_LONG, notes);
+    table::seconds(&mut times_s, notes);
+    Ok(Signal::new(times_s.into_iter().zip(values)))
 }
 
 #[cfg(test)]
