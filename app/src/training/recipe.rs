@@ -152,6 +152,26 @@ mod tests {
     }
 
     #[test]
+    fn every_recipe_of_the_repository_can_be_read() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
+        let mut read_recipes = 0;
+        for folder in std::fs::read_dir(models).unwrap().map(|entry| entry.unwrap().path()) {
+            for file in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                let name = file.file_name().unwrap().to_string_lossy().into_owned();
+                let recipe =
+                    name == "recipe.json" || (file.parent().unwrap().ends_with("recipes") && name.ends_with(".json"));
+                if recipe && name == "paper-cnn.json" {
+                    read::<crate::training::cnn::CnnSettings>(Some(&file), &[]).unwrap();
+                } else if recipe {
+                    read::<RnnRecipe>(Some(&file), &[]).unwrap();
+                }
+                read_recipes += usize::from(recipe);
+            }
+        }
+        assert!(read_recipes > 3, "{read_recipes} recipes found");
+    }
+
+    #[test]
     fn unknown_fields_and_wrong_values_are_named() {
         for (text, named) in
             [("phases.0.rnn.hiden=3", "hiden"), ("phases.7.rnn.hidden=3", "holds 1"), ("phases.0.rnn.hidden=x", "x")]
