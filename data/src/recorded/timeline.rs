@@ -89,7 +89,7 @@ pub(crate) fn varying_steps(times_s: &[f64]) -> Option<(f64, f64)> {
 
 /// The note on the first picture of another size.
 pub(crate) fn other_size(index: usize, now: (usize, usize), first: (usize, usize)) -> String {
-    format!("the size changes: frame {index} is {}x{}, the first was {}x{}", now.0, now.1, first.0, first.1)
+    format!("the size changes: frame {index} is {}x{}, before it was {}x{}", now.0, now.1, first.0, first.1)
 }
 
 /// The median of the steps forward, `None` without any.

@@ -27,13 +27,15 @@ pub(super) struct Watch {
     /// Milliseconds after `started` at which the read in progress ends; 0 for never.
     deadline_ms: AtomicU64,
     too_much: AtomicBool,
+    /// Something came.
+    answered: AtomicBool,
 }
 
 impl Watch {
     /// A watch that ends every read once `stop` is set.
     pub(super) fn new(stop: Arc<AtomicBool>) -> Arc<Self> {
-        let (deadline_ms, too_much) = (AtomicU64::new(0), AtomicBool::new(false));
-        Arc::new(Self { stop, started: Instant::now(), deadline_ms, too_much })
+        let [too_much, answered] = [const { AtomicBool::new(false) }; 2];
+        Arc::new(Self { stop, started: Instant::now(), deadline_ms: AtomicU64::new(0), too_much, answered })
     }
 
     /// Gives the reads from now on this long.
@@ -49,6 +51,7 @@ impl Watch {
 
     /// True to end the read in progress, in which `bytes` were read so far.
     fn interrupts(&self, bytes: i64) -> bool {
+        self.answered.fetch_or(bytes > 0, Ordering::Relaxed);
         if self.deadline_ms.load(Ordering::Relaxed) > 0 && bytes > MAX_BETWEEN_PACKETS {
             self.too_much.store(true, Ordering::Relaxed);
         }
@@ -112,7 +115,11 @@ impl Demuxer {
         let options: Dictionary<'_> = [("rtsp_transport", "tcp")].iter().collect();
         watch.allow(patience);
         let counted = Arc::new(AtomicU64::new(0));
-        let input = open_watched(url, options, watch, &counted).map_err(|error| watch.explain(error))?;
+        let input = open_watched(url, options, watch, &counted).map_err(|error| match error {
+            // What a server sends that is no video ends like this as well.
+            Error::Other { errno: error::EIO } if watch.answered.load(Ordering::Relaxed) => plain(Error::InvalidData),
+            error => watch.explain(error),
+        })?;
         let stream = input.streams().best(media::Type::Video).map(|stream| stream.index());
         let stream = stream.ok_or("FFmpeg finds no video in it")?;
         Ok(Self { input, stream, watch: Arc::clone(watch), patience, counted })

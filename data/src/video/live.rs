@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array3;
 
+use crate::recorded::timeline;
 use crate::{CameraGeometry, DataError, Frame, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};
 
 /// How long `next_frame` waits for a new frame before it says so.
@@ -120,6 +121,8 @@ pub(super) struct LiveSource {
     started: Instant,
     /// Age of the last frame when it was handed over.
     delay: Duration,
+    /// Columns and rows of the last frame.
+    size: (usize, usize),
 }
 
 impl LiveSource {
@@ -160,7 +163,7 @@ impl LiveSource {
             notes: Vec::new(),
             camera: CameraGeometry::assumed(width, height),
         };
-        Ok(Self { info, shared, skipped: SkipReport::default(), started, delay: Duration::ZERO })
+        Ok(Self { info, shared, skipped: SkipReport::default(), started, delay: Duration::ZERO, size: (width, height) })
     }
 }
 
@@ -189,6 +192,11 @@ impl Source for LiveSource {
             self.skipped.add(format!("before frame {}: a frame arrived damaged", arrived.index));
         }
         drop(state);
+        let (height, width, _) = arrived.image.dim();
+        if (width, height) != self.size {
+            self.info.notes.push(timeline::other_size(arrived.index, (width, height), self.size));
+            self.size = (width, height);
+        }
         self.delay = arrived.at.elapsed();
         let time_s = arrived.at.duration_since(self.started).as_secs_f64();
         Ok(Some(Frame { index: arrived.index, time_s, image: arrived.image, steering_true_rad: None }))
