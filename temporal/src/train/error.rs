@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-/// An error of the training loop; each names the option, drive or file and what was expected.
+/// An error of the training loop; each names the option, sequence or file and what was expected.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// A setting is outside what it may be.
     #[error("training setting `{option}` is {value}: expected {expected}")]
@@ -15,11 +16,17 @@ pub enum TrainError {
         /// What would be accepted.
         expected: &'static str,
     },
-    /// A drive does not have the stated shape or holds values that are not numbers.
-    #[error("drive `{drive}`: {problem}")]
-    Drive {
-        /// The drive's name as the caller gave it.
-        drive: String,
+    /// A sequence does not have the stated shape or holds values that are not numbers.
+    #[error("sequence `{name}`: {problem}")]
+    Sequence {
+        /// The sequence's name as the caller gave it, or its place.
+        name: String,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// A target that no output can reach.
+    #[error("targets: {problem}")]
+    Target {
         /// What was expected and what was found.
         problem: String,
     },
@@ -49,6 +56,9 @@ pub enum TrainError {
     /// The initial weights do not fit the settings or the features.
     #[error("the initial weights {0}")]
     Initial(String),
+    /// The trained network cannot be run for validation.
+    #[error(transparent)]
+    Network(#[from] crate::TemporalError),
     /// No thread could be started.
     #[error("cannot start a thread for training: {0}")]
     Thread(std::io::Error),

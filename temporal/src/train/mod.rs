@@ -1,58 +1,59 @@
-//! Training the (delta) GRU and its head: back-propagation through time, written by hand.
+//! Training (delta) GRU layers and their head: back-propagation through time, written by hand.
 //!
-//! Read in this order: `settings` (every technique is one field), `hold` (why a delta GRU trains like an ordinary one),
-//! `bptt` (forward and backward, with `events` where little is sent), `step` (a batch), `trainer` (the loop). The rest is small: `data` (drives and windows),
-//! `loss`, `optimiser`, `sparsity`, `stream` (validation), `state` (checkpoints).
+//! Read in this order: `settings` (every technique is one field), `delta_encoder` (why a delta GRU trains like an ordinary one),
+//! `layer` (a cell forward and backward, with `sparse` where little is transmitted), `network` (layers, pooling, head), `loss` and
+//! `ctc`, `step` (a batch), `trainer` (the loop). The rest is small: `data` (sequences and their features), `sampler` (windows),
+//! `optimiser`, `sparsity`, `validation`, `state` (checkpoints).
 //!
 //! ```
 //! use deltasteer_temporal::train::*;
+//! use ndarray::ArcArray2;
 //!
-//! let labels = |frames| Labels { steering_rad: vec![0.1; frames].into(), teacher_rad: None };
-//! let drive = |frames| FeatureDrive {
-//!     labels: DriveLabels { name: "straight".into(), gaps_after: vec![], versions: vec![labels(frames)] },
-//!     features: vec![ndarray::Array2::from_elem((frames, 2), 0.5).into()], // [frames, inputs]
-//! };
-//! let (training, validation) = (vec![drive(40)], vec![drive(20)]);
-//! let mut features = FixedFeatures::new(2, &training, &validation)?;
-//! let data = TrainingData {
-//!     training: training.into_iter().map(|d| d.labels).collect(),
-//!     validation: validation.into_iter().map(|d| d.labels).collect(),
-//!     inputs: &mut features,
-//! };
-//! let settings = TrainSettings { hidden: 4, steps: 20, batch: 2, window: 16, burn_in: 2, ..TrainSettings::default() };
+//! // One sequence of 40 frames with 2 features, whose target is the first of them; another to validate on.
+//! let features = |frames| ArcArray2::from_shape_fn((frames, 2), |(t, i)| ((t + i) as f32 * 0.1).sin());
+//! let targets = |frames| ArcArray2::from_shape_fn((frames, 1), |(t, _)| (t as f32 * 0.1).sin());
+//! let mut inputs = FixedFeatures::new(2, vec![vec![features(40)]], vec![features(20)])?;
+//! let loss = Regression::new(vec![vec![targets(40)]], vec![targets(20)])?;
+//! let sequences = inputs.sequences();
+//! let data = TrainingData { training: &sequences, validation: 1, inputs: &mut inputs, loss: &loss };
+//! let settings = TrainSettings { hidden_size: 4, steps: 20, batch: 2, window: Some(16), ..TrainSettings::default() };
 //! let trained = train_rnn(data, &settings, None, Control::default(), &mut |_| {})?;
 //! assert!(trained.finished && trained.best.is_some());
 //! # Ok::<(), TrainError>(())
 //! ```
 
 mod activation;
-mod bptt;
+pub mod ctc;
 mod data;
+mod delta_encoder;
 mod error;
-mod events;
-mod hold;
+mod layer;
 mod loss;
 mod matmul;
+mod network;
 mod optimiser;
 #[cfg(test)]
 mod oracle;
 mod parameters;
 mod random;
+mod sampler;
 mod settings;
+mod sparse;
 mod sparsity;
 mod state;
 mod step;
-mod stream;
 mod trainer;
+mod validation;
 
-pub use data::{DriveLabels, FeatureDrive, FixedFeatures, InputsStep, Labels, SequenceInputs, TrainingData, Window};
+pub use ctc::Ctc;
+pub use data::{FixedFeatures, InputsStep, Sequence, SequenceInputs, TrainingData, Window};
 pub use error::TrainError;
-pub use parameters::Parameters;
+pub use loss::{CrossEntropy, Loss, Regression, argmax};
+pub use parameters::{NetworkSize, Parameters};
 pub use random::{add_noise, stream_of};
 pub use settings::{
-    ActivationNoise, DeltaSettings, InputNoise, LearnedThresholds, LossSettings, OptimiserSettings, SparsitySettings,
-    TrainSettings, ValidationSettings,
+    ActivationNoise, DeltaSettings, LearnedThresholds, OptimiserSettings, SparsitySettings, TrainSettings,
+    ValidationSettings,
 };
-pub use state::Validation;
-pub use stream::{ColumnThresholds, StreamCount, stream};
 pub use trainer::{Control, Progress, Trained, train_rnn};
+pub use validation::Validation;

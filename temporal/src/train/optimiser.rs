@@ -61,7 +61,7 @@ pub(super) fn keep(decay: f32, step: u64) -> f32 {
 }
 
 /// Draws `average` towards `values`.
-pub(super) fn average(average: &mut [f32], values: &[f32], keep: f32) {
+pub(super) fn update_average(average: &mut [f32], values: &[f32], keep: f32) {
     for (mean, value) in average.iter_mut().zip(values) {
         *mean = keep * *mean + (1.0 - keep) * value;
     }

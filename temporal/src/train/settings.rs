@@ -3,54 +3,61 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
-use crate::{Rounding, Technique, Thresholds};
+use super::parameters::NetworkSize;
+use crate::{HeadConfig, Pooling, Rounding, Technique, Thresholds};
 
 /// All settings of a training run. `Default` and [`TrainSettings::delta_stage`] are the two stages of the recipe of the
 /// shipped real-drive model.
 ///
-/// A technique that is `None` (or a cost that is 0) is off: with `delta`, `rounding`, `noise`, `sparsity` and `learned` all
-/// `None` this trains an ordinary dense GRU, which is still validated with the thresholds `theta_x` and `theta_h`.
+/// A technique that is `None` (or a cost that is 0) is off: with `delta`, `rounding`, `noise`, `sparsity` and
+/// `learned_thresholds` all `None` this trains an ordinary dense GRU, which is still validated with `thresholds`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainSettings {
-    /// Hidden units of the GRU.
-    pub hidden: usize,
+    /// Hidden units of every layer (in each direction).
+    pub hidden_size: usize,
+    /// Stacked layers.
+    pub num_layers: usize,
+    /// Whether every layer has a second cell that reads the sequence backwards. Needs whole sequences (`window: None`).
+    pub bidirectional: bool,
+    /// The head.
+    pub head: HeadConfig,
     /// Seeds the weights, the choice of windows and all noise.
     pub seed: u64,
     /// Optimiser steps.
     pub steps: u64,
     /// Windows in one step.
     pub batch: usize,
-    /// Frames in one window.
-    pub window: usize,
-    /// Windows follow on: each continues where the one before it in its place of the batch stopped, with the cell's state
-    /// carried over (the gradient stops there), until the stretch of road ends or, with this chance before every window, a new
-    /// place is drawn with a cold start. `None`: every window is drawn anew and starts cold. A drive has one cold start in
-    /// thousands of frames; windows that all start cold teach a net to refresh its state, which costs savings.
-    pub restart: Option<f32>,
-    /// First frames of a window that carry no loss and no cost. The cell starts cold there, as it does on a drive: 0 teaches it
+    /// Frames in one window (truncated back-propagation through time). `None`: each window is a whole sequence, drawn once in an
+    /// epoch, in batches of similar length.
+    pub window: Option<usize>,
+    /// Windows follow on: each continues where the one before it in its place of the batch stopped, with the cells' state
+    /// carried over (the gradient stops there), until the stretch ends or, with this probability before every window, a new
+    /// place is drawn with a cold start. `None`: every window is drawn anew and starts cold. A long sequence has one cold start
+    /// in thousands of frames; windows that all start cold teach a net to refresh its state, which costs savings.
+    pub reset_probability: Option<f32>,
+    /// First frames of a window that carry no loss and no cost. The cells start cold there, as they do in use: 0 teaches them
     /// to start well.
     pub burn_in: usize,
-    /// Threshold on the inputs, in units of the features' standard deviation: stored with the model, used in validation.
-    pub theta_x: f32,
-    /// Threshold on the hidden state, likewise.
-    pub theta_h: f32,
+    /// Thresholds of each layer: stored with the model, used in validation. Empty: all zero.
+    pub thresholds: Vec<Thresholds>,
     /// The optimiser.
     pub optimiser: OptimiserSettings,
-    /// The loss.
-    pub loss: LossSettings,
-    /// Noise and dropout on the features.
-    pub inputs: InputNoise,
+    /// Share of the features that is set to zero (the others are scaled up). Drawn once for a stream of windows: features
+    /// that come and go would punish exactly the quietness that a delta network lives from.
+    pub input_dropout: f32,
+    /// The same for the inputs of the layers above the first.
+    pub layer_dropout: f32,
     /// Training as a delta network: thresholds in the forward pass and costs on what is transmitted.
     pub delta: Option<DeltaSettings>,
-    /// Rounding network: features and hidden state rounded to fixed point in the forward pass, gradient straight through.
+    /// Rounding network: inputs and hidden states rounded to fixed point in the forward pass, gradient straight through.
     pub rounding: Option<Rounding>,
-    /// Gaussian noise on what is sent to the matrices.
+    /// Gaussian noise on what is transmitted to the matrices.
     pub noise: Option<ActivationNoise>,
     /// Weight sparsity by magnitude.
     pub sparsity: Option<SparsitySettings>,
-    /// Thresholds that are learned. Needs `delta`.
-    pub learned: Option<LearnedThresholds>,
+    /// Thresholds that are learned, as one factor on each layer's `theta_x` and one on its `theta_h`. Needs `delta`.
+    pub learned_thresholds: Option<LearnedThresholds>,
     /// When to validate and what is kept.
     pub validation: ValidationSettings,
 }
@@ -71,89 +78,63 @@ pub struct OptimiserSettings {
     pub inputs_decay: f32,
     /// Factor on the learning rate of such a feature layer; 0: it stays as it is.
     pub inputs_rate: f32,
-    /// The gradient's norm is cut to this.
+    /// The gradient's norm is clipped to this.
     pub clip_norm: f32,
-    /// Weights are also averaged exponentially with this decay per step, and the average is what is validated and kept;
+    /// Weights are also averaged exponentially (EMA) with this decay per step, and the average is what is validated and kept;
     /// 0: no averaging.
-    pub average: f32,
-}
-
-/// What an error costs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LossSettings {
-    /// Beyond this error, radians, the cost grows linearly (Huber); `None`: squared error throughout.
-    pub huber_rad: Option<f32>,
-    /// A frame weighs `1 + curve_weight * |steering in rad|`, so that sharp curves are not neglected.
-    pub curve_weight: f32,
-    /// That weight is cut to this.
-    pub curve_weight_limit: f32,
-    /// Share of the loss that compares with the teacher's angle, where the data has one; the rest compares with the label.
-    pub teacher_share: f32,
-}
-
-/// Disturbances of the features, against memorising ten minutes of road. All are drawn once for a walk along the road and stay
-/// the same over its windows: flicker would punish exactly the quietness that a delta network lives from. (A feature layer
-/// that is trained too should then draw no dropout of its own.)
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct InputNoise {
-    /// Standard deviation of a gain on each feature around 1.
-    pub gain: f32,
-    /// Share of the features that is set to zero (the others are scaled up).
-    pub dropout: f32,
+    pub ema_decay: f32,
 }
 
 /// Training as a delta network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeltaSettings {
-    /// Cost per frame on `sum |dx|` over the transmitted deltas (acts on a feature layer that is trained too).
-    pub beta_x: f32,
+    /// Cost per frame on `sum |dx|` over the transmitted deltas (acts on layers below, and on a feature layer that is trained
+    /// too).
+    pub l1_x: f32,
     /// Cost per frame on `sum |dh|` over the transmitted deltas.
-    pub beta_h: f32,
+    pub l1_h: f32,
     /// Cost per frame on the smooth number of events, `sum sigmoid((|delta| - theta) / (event_width theta))` over x and h: it
     /// also holds back values that are about to be transmitted, and it is what learned thresholds obey.
-    pub beta_event: f32,
+    pub event_cost: f32,
     /// Width of the smooth comparison as a share of the threshold.
     pub event_width: f32,
     /// All three costs rise while the training windows save less than this, and fall while they save more. `None`: they stay
     /// as given.
-    pub savings: Option<f32>,
+    pub target_savings: Option<f32>,
     /// Share of the steps before thresholds and costs begin to rise from zero.
-    pub ramp_from: f32,
+    pub ramp_begin: f32,
     /// Share of the steps at which they have reached their full value.
-    pub ramp_to: f32,
+    pub ramp_end: f32,
 }
 
 /// Gaussian noise on the values that go into the matrices, fresh in every frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ActivationNoise {
-    /// Standard deviation on the features.
+    /// Standard deviation on the inputs of a layer.
     pub x: f32,
     /// Standard deviation on the hidden state.
     pub h: f32,
 }
 
-/// Weight sparsity: the smallest weights of `w_x` and of `w_h` become zero and stay so.
+/// Weight sparsity: the smallest weights of each matrix of the cells become zero and stay so.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SparsitySettings {
     /// Share of zero weights at the end, 0 to below 1.
-    pub share: f32,
+    pub final_sparsity: f32,
     /// Share of the steps at which pruning begins.
-    pub from: f32,
-    /// Share of the steps at which `share` is reached (cubic in between, Zhu and Gupta 2017); after it the mask is fixed.
-    pub to: f32,
+    pub begin: f32,
+    /// Share of the steps at which `final_sparsity` is reached (cubic in between, Zhu and Gupta 2017); after it the mask is
+    /// fixed.
+    pub end: f32,
 }
 
-/// Thresholds that are learned through the smooth comparison of `delta.event_width`, against `delta.beta_event`.
+/// Thresholds that are learned through the smooth comparison of `delta.event_width`, against `delta.event_cost`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearnedThresholds {
-    /// One threshold a column, or (false) one factor for all of x and one for all of h.
-    pub per_column: bool,
     /// Learning rate of the thresholds' logarithms, as a multiple of the weights'.
     pub rate: f32,
 }
@@ -163,13 +144,13 @@ pub struct LearnedThresholds {
 #[serde(default, deny_unknown_fields)]
 pub struct ValidationSettings {
     /// Steps between two validations.
-    pub every: u64,
-    /// The state with the lowest `rmse * max(1, savings_target / savings)` is kept: the lowest error among those that reach
+    pub interval: u64,
+    /// The state with the lowest `error * max(1, savings_target / savings)` is kept: the lowest error among those that reach
     /// the target, and a fair exchange below it. 0: the lowest error alone. The error is the mean of those at 0.9, 1 and 1.1
     /// times the thresholds, because one of them alone moves by a tenth for no reason; states from before the thresholds have
     /// risen to their full height are not considered.
     pub savings_target: f32,
-    /// Keep the last state instead of the best: nothing is chosen by the validation drive.
+    /// Keep the last state instead of the best: nothing is chosen by the validation sequences.
     pub keep_last: bool,
 }
 
@@ -177,23 +158,25 @@ pub struct ValidationSettings {
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
-            hidden: 32,
+            hidden_size: 32,
+            num_layers: 1,
+            bidirectional: false,
+            head: HeadConfig { output_size: 1, fc_size: None, pooling: Pooling::None },
             seed: 1,
             steps: 1500,
             batch: 24,
-            window: 96,
-            restart: None,
+            window: Some(96),
+            reset_probability: None,
             burn_in: 0,
-            theta_x: 0.0,
-            theta_h: 0.0,
+            thresholds: Vec::new(),
             optimiser: OptimiserSettings::default(),
-            loss: LossSettings::default(),
-            inputs: InputNoise { gain: 0.0, dropout: 0.2 },
+            input_dropout: 0.2,
+            layer_dropout: 0.0,
             delta: None,
             rounding: None,
             noise: None,
             sparsity: None,
-            learned: None,
+            learned_thresholds: None,
             validation: ValidationSettings::default(),
         }
     }
@@ -209,34 +192,28 @@ impl Default for OptimiserSettings {
             inputs_decay: 0.3,
             inputs_rate: 1.0,
             clip_norm: 1.0,
-            average: 0.99,
+            ema_decay: 0.99,
         }
-    }
-}
-
-impl Default for LossSettings {
-    fn default() -> Self {
-        Self { huber_rad: None, curve_weight: 0.0, curve_weight_limit: 5.0, teacher_share: 0.0 }
     }
 }
 
 impl Default for DeltaSettings {
     fn default() -> Self {
         Self {
-            beta_x: 1e-3,
-            beta_h: 1e-3,
-            beta_event: 0.0,
+            l1_x: 1e-3,
+            l1_h: 1e-3,
+            event_cost: 0.0,
             event_width: 0.25,
-            savings: None,
-            ramp_from: 0.0,
-            ramp_to: 0.5,
+            target_savings: None,
+            ramp_begin: 0.0,
+            ramp_end: 0.5,
         }
     }
 }
 
 impl Default for ValidationSettings {
     fn default() -> Self {
-        Self { every: 100, savings_target: 0.0, keep_last: false }
+        Self { interval: 100, savings_target: 0.0, keep_last: false }
     }
 }
 
@@ -246,28 +223,37 @@ impl TrainSettings {
         Self {
             steps: 500,
             batch: 16,
-            window: 64,
-            restart: Some(0.08),
-            theta_x: 1.0,
-            theta_h: 0.3,
+            window: Some(64),
+            reset_probability: Some(0.08),
+            thresholds: vec![Thresholds { theta_x: 1.0, theta_h: 0.3 }],
             optimiser: OptimiserSettings { learning_rate: 2e-3, ..OptimiserSettings::default() },
             delta: Some(DeltaSettings::default()),
-            validation: ValidationSettings { every: 50, savings_target: 100.0, ..ValidationSettings::default() },
+            validation: ValidationSettings { interval: 50, savings_target: 100.0, ..ValidationSettings::default() },
             ..Self::default()
         }
     }
 
+    /// The size of the network for `input_size` features.
+    pub fn size(&self, input_size: usize) -> NetworkSize {
+        let Self { hidden_size, num_layers, bidirectional, head, .. } = *self;
+        NetworkSize { input_size, hidden_size, num_layers, bidirectional, head }
+    }
+
+    /// The thresholds of each layer.
+    pub fn layer_thresholds(&self) -> Vec<Thresholds> {
+        if self.thresholds.is_empty() { vec![Thresholds::ZERO; self.num_layers] } else { self.thresholds.clone() }
+    }
+
     /// What a model's config says of its training.
     pub fn technique(&self) -> Technique {
-        let thresholds = Thresholds { theta_x: self.theta_x, theta_h: self.theta_h };
-        let (l1_x, l1_h) = self.delta.as_ref().map_or((0.0, 0.0), |delta| (delta.beta_x, delta.beta_h));
+        let (l1_x, l1_h) = self.delta.as_ref().map_or((0.0, 0.0), |delta| (delta.l1_x, delta.l1_h));
         Technique {
             rounding: self.rounding,
             noise_std: self.noise.map_or(0.0, |noise| noise.x.max(noise.h)),
-            delta_thresholds: self.delta.iter().map(|_| thresholds).collect(),
+            delta_thresholds: if self.delta.is_some() { self.layer_thresholds() } else { Vec::new() },
             l1_x,
             l1_h,
-            weight_sparsity: self.sparsity.map_or(0.0, |sparsity| sparsity.share),
+            weight_sparsity: self.sparsity.map_or(0.0, |sparsity| sparsity.final_sparsity),
         }
     }
 
@@ -283,18 +269,36 @@ impl TrainSettings {
         let not_negative = |x: f32| x.is_finite() && x >= 0.0;
         let positive = |x: f32| x.is_finite() && x > 0.0;
         let share = |x: f32| (0.0..1.0).contains(&x);
-        let ramp = |from: f32, to: f32| from >= 0.0 && to <= 1.0 && from <= to;
+        let ramp = |begin: f32, end: f32| begin >= 0.0 && end <= 1.0 && begin <= end;
 
-        ensure("hidden", self.hidden, self.hidden >= 1, AT_LEAST_ONE)?;
-        ensure("steps", self.steps, self.steps >= 1, AT_LEAST_ONE)?;
-        ensure("batch", self.batch, self.batch >= 1, AT_LEAST_ONE)?;
-        ensure("window", self.window, self.window >= 2, "at least 2")?;
-        ensure("burn_in", self.burn_in, self.burn_in < self.window, "fewer frames than `window`")?;
-        if let Some(restart) = self.restart {
-            ensure("restart", restart, share(restart), SHARE)?;
+        let sizes = [("hidden_size", self.hidden_size), ("num_layers", self.num_layers), ("batch", self.batch)];
+        let head = [("head.output_size", self.head.output_size), ("head.fc_size", self.head.fc_size.unwrap_or(1))];
+        for (option, value) in sizes.into_iter().chain(head) {
+            ensure(option, value, value >= 1, AT_LEAST_ONE)?;
         }
-        ensure("theta_x", self.theta_x, not_negative(self.theta_x), NOT_NEGATIVE)?;
-        ensure("theta_h", self.theta_h, not_negative(self.theta_h), NOT_NEGATIVE)?;
+        ensure("steps", self.steps, self.steps >= 1, AT_LEAST_ONE)?;
+        match self.window {
+            Some(window) => {
+                ensure("window", window, window >= 2, "at least 2")?;
+                ensure("burn_in", self.burn_in, self.burn_in < window, "fewer frames than `window`")?;
+                ensure("bidirectional", "true", !self.bidirectional, "false where `window` is set")?;
+                let pooled = self.head.pooling != Pooling::None;
+                ensure("head.pooling", "on", !pooled, "\"none\" where `window` is set")?;
+            }
+            None => ensure("burn_in", self.burn_in, self.burn_in == 0, "0 for whole sequences (`window: null`)")?,
+        }
+        if let Some(chance) = self.reset_probability {
+            ensure("reset_probability", chance, share(chance), SHARE)?;
+            ensure("reset_probability", chance, self.window.is_some(), "null for whole sequences (`window: null`)")?;
+        }
+        if !self.thresholds.is_empty() {
+            let pairs = self.thresholds.len();
+            ensure("thresholds", format!("{pairs} pairs"), pairs == self.num_layers, "one pair for each layer")?;
+        }
+        for Thresholds { theta_x, theta_h } in &self.thresholds {
+            ensure("thresholds.theta_x", theta_x, not_negative(*theta_x), NOT_NEGATIVE)?;
+            ensure("thresholds.theta_h", theta_h, not_negative(*theta_h), NOT_NEGATIVE)?;
+        }
         let o = &self.optimiser;
         ensure("optimiser.learning_rate", o.learning_rate, positive(o.learning_rate), POSITIVE)?;
         ensure("optimiser.final_share", o.final_share, (0.0..=1.0).contains(&o.final_share), "a number from 0 to 1")?;
@@ -302,25 +306,19 @@ impl TrainSettings {
         ensure("optimiser.inputs_decay", o.inputs_decay, not_negative(o.inputs_decay), NOT_NEGATIVE)?;
         ensure("optimiser.inputs_rate", o.inputs_rate, not_negative(o.inputs_rate), NOT_NEGATIVE)?;
         ensure("optimiser.clip_norm", o.clip_norm, positive(o.clip_norm), POSITIVE)?;
-        ensure("optimiser.average", o.average, share(o.average), SHARE)?;
-        let l = &self.loss;
-        if let Some(huber) = l.huber_rad {
-            ensure("loss.huber_rad", huber, positive(huber), POSITIVE)?;
-        }
-        ensure("loss.curve_weight", l.curve_weight, not_negative(l.curve_weight), NOT_NEGATIVE)?;
-        ensure("loss.curve_weight_limit", l.curve_weight_limit, l.curve_weight_limit >= 1.0, AT_LEAST_ONE)?;
-        ensure("loss.teacher_share", l.teacher_share, (0.0..=1.0).contains(&l.teacher_share), "a number from 0 to 1")?;
-        ensure("inputs.gain", self.inputs.gain, not_negative(self.inputs.gain), NOT_NEGATIVE)?;
-        ensure("inputs.dropout", self.inputs.dropout, share(self.inputs.dropout), SHARE)?;
+        ensure("optimiser.ema_decay", o.ema_decay, share(o.ema_decay), SHARE)?;
+        ensure("input_dropout", self.input_dropout, share(self.input_dropout), SHARE)?;
+        ensure("layer_dropout", self.layer_dropout, share(self.layer_dropout), SHARE)?;
         if let Some(d) = &self.delta {
-            ensure("delta.beta_x", d.beta_x, not_negative(d.beta_x), NOT_NEGATIVE)?;
-            ensure("delta.beta_h", d.beta_h, not_negative(d.beta_h), NOT_NEGATIVE)?;
-            ensure("delta.beta_event", d.beta_event, not_negative(d.beta_event), NOT_NEGATIVE)?;
+            ensure("delta.l1_x", d.l1_x, not_negative(d.l1_x), NOT_NEGATIVE)?;
+            ensure("delta.l1_h", d.l1_h, not_negative(d.l1_h), NOT_NEGATIVE)?;
+            ensure("delta.event_cost", d.event_cost, not_negative(d.event_cost), NOT_NEGATIVE)?;
             ensure("delta.event_width", d.event_width, positive(d.event_width), POSITIVE)?;
-            if let Some(savings) = d.savings {
-                ensure("delta.savings", savings, savings.is_finite() && savings >= 1.0, AT_LEAST_ONE)?;
+            if let Some(savings) = d.target_savings {
+                ensure("delta.target_savings", savings, savings.is_finite() && savings >= 1.0, AT_LEAST_ONE)?;
             }
-            ensure("delta.ramp_from", d.ramp_from, ramp(d.ramp_from, d.ramp_to), "0 <= ramp_from <= ramp_to <= 1")?;
+            let order = "0 <= ramp_begin <= ramp_end <= 1";
+            ensure("delta.ramp_begin", d.ramp_begin, ramp(d.ramp_begin, d.ramp_end), order)?;
         }
         if let Some(q) = self.rounding {
             ensure("rounding.integer_bits", q.integer_bits, q.integer_bits <= 8, "at most 8")?;
@@ -331,15 +329,15 @@ impl TrainSettings {
             ensure("noise.h", n.h, not_negative(n.h), NOT_NEGATIVE)?;
         }
         if let Some(s) = self.sparsity {
-            ensure("sparsity.share", s.share, share(s.share), SHARE)?;
-            ensure("sparsity.from", s.from, ramp(s.from, s.to), "0 <= from <= to <= 1")?;
+            ensure("sparsity.final_sparsity", s.final_sparsity, share(s.final_sparsity), SHARE)?;
+            ensure("sparsity.begin", s.begin, ramp(s.begin, s.end), "0 <= begin <= end <= 1")?;
         }
-        if let Some(t) = self.learned {
-            ensure("learned", "on", self.delta.is_some(), "`delta` to be on as well")?;
-            ensure("learned.rate", t.rate, not_negative(t.rate), NOT_NEGATIVE)?;
+        if let Some(t) = self.learned_thresholds {
+            ensure("learned_thresholds", "on", self.delta.is_some(), "`delta` to be on as well")?;
+            ensure("learned_thresholds.rate", t.rate, not_negative(t.rate), NOT_NEGATIVE)?;
         }
         let v = &self.validation;
-        ensure("validation.every", v.every, v.every >= 1, AT_LEAST_ONE)?;
+        ensure("validation.interval", v.interval, v.interval >= 1, AT_LEAST_ONE)?;
         ensure("validation.savings_target", v.savings_target, not_negative(v.savings_target), NOT_NEGATIVE)
     }
 }

@@ -5,209 +5,243 @@
 
 use std::ops::Range;
 
+use ndarray::{ArrayView3, ArrayViewMut3, s};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::bptt::{Carried, Events, Part, Tape, Technique, round_to};
-use super::data::{DriveLabels, Window};
+use super::data::Window;
 use super::error::TrainError;
-use super::loss::{self, Targets};
-use super::parameters::Parameters;
-use super::random::{add_noise, normal, stream_of};
+use super::layer::{CellState, Events, LayerTechnique};
+use super::loss::Loss;
+use super::network::{NetworkTape, Part, disturb};
+use super::parameters::{NetworkSize, Parameters};
+use super::random::{add_noise, stream_of};
 use super::settings::TrainSettings;
+use crate::Pooling;
 
 /// Parts of a batch.
 const PARTS: usize = 2;
 
+/// The batch of one step.
+pub(super) struct Batch<'a> {
+    pub windows: &'a [Window],
+    /// Frames in each window, with padding.
+    pub frames: usize,
+    /// Features `[frames][windows][inputs]`.
+    pub x: &'a [f32],
+    /// State of each cell before the first frame.
+    pub start: &'a [CellState],
+    /// Whether the features' gradient is wanted.
+    pub want_dx: bool,
+    pub loss: &'a dyn Loss,
+    /// Threads: 1 or [`PARTS`].
+    pub threads: usize,
+}
+
 /// Loss, events and gradients of one batch.
 pub(super) struct StepResult {
-    /// Weighted mean loss, rad^2.
+    /// Weighted mean loss.
     pub loss: f64,
     /// What was transmitted after the burn-in.
     pub events: Events,
-    /// Gradient by the RNN's parameters.
+    /// Gradient by the network's parameters.
     pub gradient: Parameters,
     /// Gradient by the features `[frames][windows][inputs]`, if wanted.
     pub dx: Vec<f32>,
-    /// The state after the last frame of every window.
-    pub end: Carried,
+    /// The state of each cell after the last frame of every window.
+    pub end: Vec<CellState>,
 }
 
-/// Loss and gradient of `windows` with features `x[frames][windows][inputs]`.
+/// A part of the batch on its way.
+struct Job {
+    part: Part,
+    tape: NetworkTape,
+    /// Sum of the windows' losses, and of their weights.
+    loss: (f64, f64),
+    /// Gradient by the outputs `[frames or 1][batch][outputs]`, not yet divided by the batch's weight.
+    d_outputs: Vec<f32>,
+    gradient: Parameters,
+    dx: Vec<f32>,
+}
+
+/// Loss and gradient of a batch.
 pub(super) fn run(
     settings: &TrainSettings,
-    technique: &Technique,
+    techniques: &[LayerTechnique],
     parameters: &Parameters,
-    drives: &[DriveLabels],
-    windows: &[Window],
-    x: &[f32],
-    start: &Carried,
+    batch: &Batch<'_>,
     rng: &mut ChaCha8Rng,
-    tapes: &mut Vec<Tape>,
+    tapes: &mut Vec<NetworkTape>,
 ) -> Result<StepResult, TrainError> {
-    let (inputs, frames) = (parameters.inputs(), settings.window);
-    let size = windows.len().div_ceil(PARTS);
+    let share = batch.windows.len().div_ceil(PARTS);
     let mut jobs = Vec::new();
-    let mut total = 0.0;
-    for (index, windows_of_part) in windows.chunks(size).enumerate() {
-        let columns = index * size..index * size + windows_of_part.len();
-        let part = make_part(settings, parameters, x, windows, columns, start, rng);
-        let targets = targets(drives, windows_of_part, frames);
-        total += loss::total_weight(&settings.loss, &targets, settings.burn_in * windows_of_part.len());
-        jobs.push((part, targets));
+    for (index, windows) in batch.windows.chunks(share).enumerate() {
+        let columns = index * share..index * share + windows.len();
+        jobs.push(Job {
+            part: make_part(settings, techniques, parameters.size(), batch, columns, rng),
+            tape: tapes.pop().unwrap_or_default(),
+            loss: (0.0, 0.0),
+            d_outputs: Vec::new(),
+            gradient: Parameters::zeros(parameters.size()),
+            dx: Vec::new(),
+        });
     }
-    let total = total.max(1e-9);
-    let work = |(part, targets): &(Part, Targets), tape: &mut Tape| {
-        tape.forward(parameters, part, technique);
-        let from = settings.burn_in * part.batch;
-        let (loss, d_steering) = loss::loss(&settings.loss, targets, &tape.steering_rad, from, total);
-        let mut gradient = Parameters::zeros(inputs, parameters.hidden());
-        let mut dx = tape.backward(parameters, technique, &d_steering, &mut gradient);
-        scale_rows(&mut dx, &part.gains);
-        StepResult { loss, events: tape.events(settings.burn_in), gradient, dx, end: tape.end() }
+    let forward = |job: &mut Job| {
+        job.tape.forward(parameters, &job.part, techniques);
+        loss_of(settings.burn_in, parameters.size(), batch.loss, job);
     };
-    tapes.resize_with(jobs.len(), Tape::default);
-    let results = on_threads(&jobs, tapes, &work)?;
-    let columns: Vec<usize> = jobs.iter().map(|(part, _)| part.batch).collect();
-    Ok(merge(results, &columns, frames, inputs))
+    on_threads(&mut jobs, batch.threads, &forward)?;
+    let total = jobs.iter().map(|job| job.loss.1).sum::<f64>().max(1e-9);
+    let backward = |job: &mut Job| {
+        job.d_outputs.iter_mut().for_each(|d| *d = (f64::from(*d) / total) as f32);
+        job.dx = job.tape.backward(parameters, &job.part, techniques, &job.d_outputs, &mut job.gradient, batch.want_dx);
+    };
+    on_threads(&mut jobs, batch.threads, &backward)?;
+    Ok(merge(jobs, batch, settings.burn_in, total, tapes))
 }
 
-/// Runs the first job here and the others on named threads, each with its own tape.
-fn on_threads<J: Sync, R: Send>(
-    jobs: &[J],
-    tapes: &mut [Tape],
-    work: &(impl Fn(&J, &mut Tape) -> R + Sync),
-) -> Result<Vec<R>, TrainError> {
+/// The windows' losses and their gradients by the outputs.
+fn loss_of(burn_in: usize, size: NetworkSize, loss: &dyn Loss, job: &mut Job) {
+    let (part, outputs) = (&job.part, size.head.output_size);
+    let rows = job.tape.outputs.len() / (part.batch() * outputs);
+    let shape = (rows, part.batch(), outputs);
+    job.d_outputs = vec![0.0; job.tape.outputs.len()];
+    let (Ok(y), Ok(mut d)) =
+        (ArrayView3::from_shape(shape, &job.tape.outputs), ArrayViewMut3::from_shape(shape, &mut job.d_outputs))
+    else {
+        unreachable!("the shape is that of the outputs");
+    };
+    for (w, window) in part.windows.iter().enumerate() {
+        let frames = match size.head.pooling {
+            Pooling::None => burn_in.min(window.frames)..window.frames,
+            _ => 0..1,
+        };
+        let after = Window { start: window.start + frames.start, frames: window.frames - frames.start, ..*window };
+        let (value, weight) = loss.loss(&after, y.slice(s![frames.clone(), w, ..]), d.slice_mut(s![frames, w, ..]));
+        job.loss.0 += value;
+        job.loss.1 += weight;
+    }
+}
+
+/// Works on the first job here and on the others on named threads, or on all of them here.
+fn on_threads(jobs: &mut [Job], threads: usize, work: &(impl Fn(&mut Job) + Sync)) -> Result<(), TrainError> {
+    if threads == 1 {
+        jobs.iter_mut().for_each(work);
+        return Ok(());
+    }
     std::thread::scope(|scope| {
-        let mut pairs = jobs.iter().zip(tapes);
-        let first = pairs.next();
-        let mut threads = Vec::new();
-        for (job, tape) in pairs {
+        let mut jobs = jobs.iter_mut();
+        let first = jobs.next();
+        let mut others = Vec::new();
+        for job in jobs {
             let builder = std::thread::Builder::new().name("train-part".into());
-            threads.push(builder.spawn_scoped(scope, move || work(job, tape)).map_err(TrainError::Thread)?);
+            others.push(builder.spawn_scoped(scope, move || work(job)).map_err(TrainError::Thread)?);
         }
-        let mut results: Vec<R> = first.map(|(job, tape)| work(job, tape)).into_iter().collect();
-        for thread in threads {
-            results.push(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        first.into_iter().for_each(work);
+        for thread in others {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
-        Ok(results)
+        Ok(())
     })
 }
 
 /// Adds up the parts in their order.
-fn merge(results: Vec<StepResult>, columns: &[usize], frames: usize, inputs: usize) -> StepResult {
-    let windows: usize = columns.iter().sum();
-    let want_dx = results.iter().all(|r| !r.dx.is_empty());
-    let mut dx = vec![0.0; if want_dx { frames * windows * inputs } else { 0 }];
+fn merge(jobs: Vec<Job>, batch: &Batch<'_>, burn_in: usize, total: f64, tapes: &mut Vec<NetworkTape>) -> StepResult {
+    let inputs = batch.x.len() / (batch.frames * batch.windows.len());
+    let mut dx = vec![0.0; if batch.want_dx { batch.x.len() } else { 0 }];
     let mut first = 0;
     let mut sum: Option<StepResult> = None;
-    for (mut result, batch) in results.into_iter().zip(columns) {
-        if want_dx {
-            let n = batch * inputs;
-            for (t, row) in result.dx.chunks_exact(n).enumerate() {
-                dx[(t * windows + first) * inputs..][..n].copy_from_slice(row);
+    for job in jobs {
+        if batch.want_dx {
+            let n = job.part.batch() * inputs;
+            for (t, row) in job.dx.chunks_exact(n).enumerate() {
+                dx[(t * batch.windows.len() + first) * inputs..][..n].copy_from_slice(row);
             }
         }
-        first += batch;
+        first += job.part.batch();
+        let (loss, events, end) = (job.loss.0 / total, job.tape.events(burn_in), job.tape.end());
         match &mut sum {
-            None => {
-                result.dx = Vec::new();
-                sum = Some(result);
-            }
+            None => sum = Some(StepResult { loss, events, gradient: job.gradient, dx: Vec::new(), end }),
             Some(sum) => {
-                sum.loss += result.loss;
-                for i in 0..2 {
-                    sum.events.columns[i] += result.events.columns[i];
-                    sum.events.magnitude[i] += result.events.magnitude[i];
+                sum.loss += loss;
+                sum.events.add(&events);
+                for (to, from) in sum.end.iter_mut().zip(end) {
+                    to.h.extend(from.h);
+                    to.h_ref.extend(from.h_ref);
+                    to.x_ref.extend(from.x_ref);
                 }
-                sum.end.h.extend(result.end.h);
-                sum.end.h_ref.extend(result.end.h_ref);
-                sum.end.x_ref.extend(result.end.x_ref);
-                sum.gradient.values.iter_mut().zip(&result.gradient.values).for_each(|(s, g)| *s += g);
+                sum.gradient.values.iter_mut().zip(&job.gradient.values).for_each(|(s, g)| *s += g);
             }
         }
+        tapes.push(job.tape);
     }
+    // Each part finds its own tape again, whose arrays then have the right size.
+    tapes.reverse();
     let mut sum = sum.unwrap_or_else(|| unreachable!("a batch has at least one part"));
     sum.dx = dx;
     sum
 }
 
-/// The features of some columns of the batch, disturbed as the settings say, and the noise of their hidden states.
+/// The features of some columns of the batch, disturbed as the settings say, and the noise inside the network.
 fn make_part(
     settings: &TrainSettings,
-    parameters: &Parameters,
-    x: &[f32],
-    windows: &[Window],
+    techniques: &[LayerTechnique],
+    size: NetworkSize,
+    batch: &Batch<'_>,
     columns: Range<usize>,
-    start: &Carried,
     rng: &mut ChaCha8Rng,
 ) -> Part {
-    let (inputs, hidden) = (parameters.inputs(), parameters.hidden());
-    let (frames, batch) = (settings.window, columns.len());
-    let rows = |array: &[f32], units: usize| array[columns.start * units..columns.end * units].to_vec();
-    let start =
-        Carried { h: rows(&start.h, hidden), h_ref: rows(&start.h_ref, hidden), x_ref: rows(&start.x_ref, inputs) };
-    let mut part =
-        Part { frames, batch, x: vec![0.0; frames * batch * inputs], start, gains: Vec::new(), noise_h: Vec::new() };
-    for (t, row) in part.x.chunks_exact_mut(batch * inputs).enumerate() {
-        row.copy_from_slice(&x[(t * windows.len() + columns.start) * inputs..][..batch * inputs]);
+    let windows = batch.windows[columns.clone()].to_vec();
+    let (all, frames, count) = (batch.windows.len(), batch.frames, windows.len());
+    let rows = |array: &[f32]| {
+        let units = array.len() / all;
+        array[columns.start * units..columns.end * units].to_vec()
+    };
+    let of = |state: &CellState| CellState { h: rows(&state.h), h_ref: rows(&state.h_ref), x_ref: rows(&state.x_ref) };
+    let start = batch.start.iter().map(of).collect();
+    let mut x = vec![0.0; frames * count * size.input_size];
+    for (t, row) in x.chunks_exact_mut(count * size.input_size).enumerate() {
+        row.copy_from_slice(&batch.x[(t * all + columns.start) * size.input_size..][..count * size.input_size]);
     }
-    part.gains = gains(settings, inputs, &windows[columns]);
-    scale_rows(&mut part.x, &part.gains);
-    if let Some(q) = settings.rounding {
-        part.x.iter_mut().for_each(|x| *x = round_to(q, *x));
-    }
+    let gains: Vec<_> =
+        (0..size.num_layers).map(|layer| dropout(settings, layer, size.inputs(layer), &windows)).collect();
+    disturb(&mut x, &gains[0], &techniques[0], &[]);
+    let (mut noise_x, mut noise_h) = (vec![Vec::new(); size.num_layers], vec![Vec::new(); size.cells()]);
     if let Some(noise) = settings.noise {
-        if noise.x > 0.0 {
-            add_noise(rng, noise.x, &mut part.x);
-        }
-        if noise.h > 0.0 {
-            part.noise_h = vec![0.0; frames * batch * parameters.hidden()];
-            add_noise(rng, noise.h, &mut part.noise_h);
-        }
-    }
-    part
-}
-
-/// Multiplies every frame's row of `x[frames][gains]` by the gains, unless there are none.
-fn scale_rows(x: &mut [f32], gains: &[f32]) {
-    if !gains.is_empty() {
-        for row in x.chunks_exact_mut(gains.len()) {
-            row.iter_mut().zip(gains).for_each(|(x, gain)| *x *= gain);
-        }
-    }
-}
-
-/// One factor for each feature of each window, the same along a whole walk, or empty if all would be 1.
-fn gains(settings: &TrainSettings, inputs: usize, windows: &[Window]) -> Vec<f32> {
-    let noise = &settings.inputs;
-    if noise.gain == 0.0 && noise.dropout == 0.0 {
-        return Vec::new();
-    }
-    let kept = 1.0 / (1.0 - noise.dropout);
-    let mut gains = Vec::with_capacity(windows.len() * inputs);
-    for window in windows {
-        let mut rng = stream_of(settings.seed ^ 0x6761_696e, window.walk);
-        gains.extend((0..inputs).map(|_| {
-            let gain = 1.0 + noise.gain * normal(&mut rng);
-            if rng.random::<f32>() < noise.dropout { 0.0 } else { gain * kept }
-        }));
-    }
-    gains
-}
-
-/// The labels of some windows, `[frames][windows]`; frames after a short stretch's end have none.
-fn targets(drives: &[DriveLabels], windows: &[Window], frames: usize) -> Targets {
-    let n = frames * windows.len();
-    let mut targets = Targets { steering_rad: vec![f32::NAN; n], teacher_rad: vec![f32::NAN; n] };
-    for (w, window) in windows.iter().enumerate() {
-        let labels = &drives[window.drive].versions[window.version];
-        for t in 0..window.frames.min(frames) {
-            targets.steering_rad[t * windows.len() + w] = labels.steering_rad[window.start + t];
-            if let Some(teacher) = &labels.teacher_rad {
-                targets.teacher_rad[t * windows.len() + w] = teacher[window.start + t];
+        for layer in 0..size.num_layers {
+            if noise.x > 0.0 {
+                if layer > 0 {
+                    noise_x[layer] = vec![0.0; frames * count * size.inputs(layer)];
+                }
+                add_noise(rng, noise.x, if layer == 0 { &mut x } else { &mut noise_x[layer] });
+            }
+            for noise_h in noise_h.iter_mut().skip(layer * size.directions()).take(size.directions()) {
+                if noise.h > 0.0 {
+                    *noise_h = vec![0.0; frames * count * size.hidden_size];
+                    add_noise(rng, noise.h, noise_h);
+                }
             }
         }
     }
-    targets
+    let lengths = windows.iter().map(|window| window.frames.min(frames)).collect();
+    Part { windows, frames, lengths, x, gains, noise_x, noise_h, start }
+}
+
+/// One factor for each input of each window, the same along a whole stream of windows, or empty if all would be 1.
+fn dropout(settings: &TrainSettings, layer: usize, inputs: usize, windows: &[Window]) -> Vec<f32> {
+    let share = if layer == 0 { settings.input_dropout } else { settings.layer_dropout };
+    if share == 0.0 {
+        return Vec::new();
+    }
+    let kept = 1.0 / (1.0 - share);
+    let mut gains = Vec::with_capacity(windows.len() * inputs);
+    for window in windows {
+        let mut rng = stream_of(settings.seed ^ 0x6761_696e ^ (layer as u64) << 48, window.stream);
+        gains.extend((0..inputs).map(|_| {
+            // Two numbers are skipped: recorded trainings drew a random gain from them.
+            let [_, _, draw]: [f32; 3] = rng.random();
+            if draw < share { 0.0 } else { kept }
+        }));
+    }
+    gains
 }

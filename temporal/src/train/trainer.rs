@@ -8,18 +8,20 @@ use ndarray::{Array3, ArrayView3};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::bptt::{Carried, Events, SPARSE_BELOW, Tape, Technique};
-use super::data::{InputsStep, TrainingData, Window, WindowSampler, check_labels, fnv1a};
+use super::data::{InputsStep, TrainingData, Window, fnv1a};
+use super::delta_encoder::DeltaCost;
 use super::error::TrainError;
-use super::hold::DeltaCost;
+use super::layer::{CellState, Events, LayerTechnique, SPARSE_BELOW};
+use super::network::NetworkTape;
 use super::optimiser::{self, AdamW};
-use super::parameters::Parameters;
+use super::parameters::{NetworkSize, Parameters};
 use super::random::stream_of;
+use super::sampler::{Sampler, SequenceSampler, WindowSampler};
 use super::settings::{DeltaSettings, TrainSettings};
 use super::sparsity;
-use super::state::{Record, State, Validation};
-use super::step;
-use super::stream::{ColumnThresholds, StreamCount, stream};
+use super::state::State;
+use super::step::{self, Batch};
+use super::validation::{Validation, thresholds, validate};
 use crate::{Gru, Head, RnnConfig, Thresholds};
 
 /// How a run is watched, stopped and resumed.
@@ -30,15 +32,17 @@ pub struct Control<'a> {
     pub checkpoint: Option<&'a Path>,
     /// Set it from anywhere to stop after the current step.
     pub interrupt: Option<&'a AtomicBool>,
+    /// Work on one thread instead of two. The result is the same.
+    pub single_thread: bool,
 }
 
 /// What the progress callback sees after every step.
 pub struct Progress<'a> {
-    /// Steps taken and steps in all.
+    /// Steps taken.
     pub step: u64,
     /// Steps in all.
     pub steps: u64,
-    /// Loss of this step's windows, rad^2 (weighted mean).
+    /// Loss of this step's windows (weighted mean).
     pub loss: f64,
     /// The gradient's norm before clipping.
     pub gradient_norm: f64,
@@ -52,13 +56,13 @@ pub struct Progress<'a> {
     pub elapsed_s: f64,
 }
 
-/// What came out.
+/// The result of a training run.
 #[derive(Clone, Debug)]
 pub struct Trained {
-    /// The weights kept: of the best validation, or the last (`validation.keep_last`, or no validation drives).
+    /// The weights kept: of the best validation, or the last (`validation.keep_last`, or no validation sequences).
     pub parameters: Parameters,
-    /// The thresholds that belong to them.
-    pub thresholds: ColumnThresholds,
+    /// The thresholds of each layer that belong to them.
+    pub thresholds: Vec<Thresholds>,
     /// Figures of the state kept.
     pub best: Option<Validation>,
     /// All validations.
@@ -70,40 +74,28 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// The tensors and the config of a model, to be written with [`crate::weights::to_safetensors`].
-    ///
-    /// # Errors
-    /// [`TrainError::Setting`] if every column has learned a threshold of its own: the streaming cell has one for all inputs
-    /// and one for all hidden units.
-    pub fn to_model(&self, settings: &TrainSettings) -> Result<(Gru, Head, RnnConfig), TrainError> {
-        if settings.learned.is_some_and(|learned| learned.per_column) {
-            let option = "learned.per_column";
-            return Err(TrainError::Setting {
-                option,
-                value: "true".into(),
-                expected: "false for a model that is to be kept",
-            });
-        }
+    /// The tensors and the config of a model, for [`crate::RnnWeights::new`] or [`crate::weights::save`].
+    pub fn to_model(&self, settings: &TrainSettings) -> (Gru, Head, RnnConfig) {
         let (gru, head) = self.parameters.to_weights();
-        let thresholds = Thresholds { theta_x: self.thresholds.theta_x[0], theta_h: self.thresholds.theta_h[0] };
         let config = RnnConfig {
-            thresholds: vec![thresholds],
+            thresholds: self.thresholds.clone(),
             technique: settings.technique(),
             ..RnnConfig::of(&gru, Some(&head))
         };
-        Ok((gru, head, config))
+        (gru, head, config)
     }
 }
 
-/// Trains a GRU with a linear steering head.
+/// Trains GRU layers with a head.
 ///
-/// Starts from `initial` if given (its sizes must fit), else from random weights. With the same settings, data and initial
+/// Starts from `initial` if given (its size must fit), else from random weights. With the same settings, data and initial
 /// weights the result is the same to the last bit on one machine, interrupted and resumed or not. Inputs that learn hold the
 /// parameters that belong to the result afterwards.
 ///
 /// # Errors
-/// [`TrainError`]: a setting out of range, a drive of the wrong shape, a checkpoint of another run, or a loss that is no longer
-/// finite (the checkpoint file then still holds the last good state).
+/// [`TrainError::Setting`], [`TrainError::Sequence`], [`TrainError::Initial`], [`TrainError::Checkpoint`] of another run,
+/// [`TrainError::Diverged`] (the checkpoint file then still holds the last good state), [`TrainError::Inputs`] or
+/// [`TrainError::Thread`].
 pub fn train_rnn(
     data: TrainingData,
     settings: &TrainSettings,
@@ -120,16 +112,15 @@ pub fn train_rnn(
 struct Trainer<'a, 's> {
     data: TrainingData<'a>,
     settings: &'s TrainSettings,
-    sampler: WindowSampler,
-    /// Sizes of the RNN; the numbers are in `state`.
-    shape: Parameters,
+    sampler: Sampler,
+    size: NetworkSize,
     adam: AdamW,
     state: State,
     /// Step of the last checkpoint written.
     kept_step: u64,
     /// Whether the validation just made is the best: the inputs' state belongs to it.
     keep_inputs: bool,
-    tapes: Vec<Tape>,
+    tapes: Vec<NetworkTape>,
 }
 
 impl<'a, 's> Trainer<'a, 's> {
@@ -139,41 +130,29 @@ impl<'a, 's> Trainer<'a, 's> {
         initial: Option<&Parameters>,
         control: Control,
     ) -> Result<Self, TrainError> {
-        let sampler = WindowSampler::new(&data.training, settings.window, settings.burn_in)?;
-        data.validation.iter().try_for_each(check_labels)?;
-        let inputs = data.inputs.inputs();
-        let mut rng = stream_of(settings.seed, u64::MAX);
+        let sampler = match settings.window {
+            Some(window) => Sampler::Windows(WindowSampler::new(data.training, window, settings.burn_in)?),
+            None => Sampler::Sequences(SequenceSampler::new(data.training, settings.batch, settings.seed)?),
+        };
+        let size = settings.size(data.inputs.inputs());
         let start = match initial {
-            Some(p) if (p.inputs(), p.hidden()) == (inputs, settings.hidden) => p.clone(),
-            Some(p) => {
-                let problem = format!(
-                    "hold {} inputs and {} hidden units, expected {inputs} and {}",
-                    p.inputs(),
-                    p.hidden(),
-                    settings.hidden
-                );
-                return Err(TrainError::Initial(problem));
-            }
-            None => Parameters::random(inputs, settings.hidden, &mut rng),
+            Some(p) if p.size() == size => p.clone(),
+            Some(p) => return Err(TrainError::Initial(format!("are of {:?}, expected {size:?}", p.size()))),
+            None => Parameters::random(size, &mut stream_of(settings.seed, u64::MAX)),
         };
-        let values = start.values.clone();
-        let (rate, decay) = rates(&start, settings);
-        let fingerprint = fingerprint(&data, &values);
-        let cold = Carried::cold(settings.batch, inputs, settings.hidden);
-        let state = match control.checkpoint.filter(|path| path.exists()) {
-            Some(path) => {
-                let state = State::load(path, settings, fingerprint, values.len(), &cold)?;
-                data.inputs.restore(&state.inputs).map_err(TrainError::Inputs)?;
-                state
-            }
-            None => fresh_state(settings, fingerprint, values, cold),
-        };
+        let fingerprint = fingerprint(&data, &start.values);
+        let carried = if settings.window.is_some() { cold(size, settings.batch) } else { Vec::new() };
+        let mut state = State::fresh(settings, fingerprint, start.values, carried);
+        if let Some(path) = control.checkpoint.filter(|path| path.exists()) {
+            state = state.load(path)?;
+            data.inputs.restore(&state.inputs).map_err(TrainError::Inputs)?;
+        }
+        let (rate, decay) = rates(size, settings);
         let mut adam = AdamW::new(rate, decay);
         adam.moment1.copy_from_slice(&state.moment1);
         adam.moment2.copy_from_slice(&state.moment2);
         let kept_step = state.record.step;
-        let (keep_inputs, tapes) = (false, Vec::new());
-        Ok(Self { data, settings, sampler, shape: start, adam, state, kept_step, keep_inputs, tapes })
+        Ok(Self { data, settings, sampler, size, adam, state, kept_step, keep_inputs: false, tapes: Vec::new() })
     }
 
     /// Trains until all steps are taken (true) or the interruption flag is set (false).
@@ -190,7 +169,7 @@ impl<'a, 's> Trainer<'a, 's> {
             }
             let (loss, gradient_norm, window_savings) = self.step(control)?;
             let step = self.state.record.step;
-            let due = step.is_multiple_of(self.settings.validation.every) || step == self.settings.steps;
+            let due = step.is_multiple_of(self.settings.validation.interval) || step == self.settings.steps;
             let validation = if due { self.validate()? } else { None };
             self.state.record.elapsed_s = before + begun.elapsed().as_secs_f64();
             if due {
@@ -216,24 +195,29 @@ impl<'a, 's> Trainer<'a, 's> {
         let (settings, number) = (self.settings, self.state.record.step);
         let mut rng = stream_of(settings.seed, number);
         let windows = self.next_windows(&mut rng);
+        let frames = settings.window.unwrap_or_else(|| windows.iter().map(|w| w.frames).max().unwrap_or(1));
         let parameters = self.parameters(&self.state.values);
-        let x = self.data.inputs.gather(number, &windows, settings.window).map_err(TrainError::Inputs)?;
-        let x = standard(x, [settings.window, settings.batch, parameters.inputs()])?;
-        let technique = self.technique(&parameters);
-        let (drives, start) = (&self.data.training, &self.state.carried);
-        let result =
-            step::run(settings, &technique, &parameters, drives, &windows, &x, start, &mut rng, &mut self.tapes)?;
-        let mut gradient = result.gradient.values;
+        let shape = [frames, windows.len(), self.size.input_size];
+        let x = standard(self.data.inputs.gather(number, &windows, frames).map_err(TrainError::Inputs)?, shape)?;
+        let learned: u64 = windows.iter().map(|w| w.frames.saturating_sub(settings.burn_in) as u64).sum();
+        let techniques = self.techniques(&parameters, learned);
+        let want_dx = self.data.inputs.learns() && settings.optimiser.inputs_rate > 0.0;
+        let batch = Batch {
+            windows: &windows,
+            frames,
+            x: &x,
+            start: if settings.window.is_some() { &self.state.carried } else { &cold(self.size, windows.len()) },
+            want_dx,
+            loss: self.data.loss,
+            threads: if control.single_thread { 1 } else { 2 },
+        };
+        let result = step::run(settings, &techniques, &parameters, &batch, &mut rng, &mut self.tapes)?;
+        let gradient = result.gradient.values;
         let mut inputs_square = 0.0;
-        if technique.want_dx {
-            let shape = (settings.window, settings.batch, parameters.inputs());
+        if want_dx {
             let dx =
                 ArrayView3::from_shape(shape, &result.dx).map_err(|error| TrainError::Inputs(error.to_string()))?;
             inputs_square = self.data.inputs.backward(dx).map_err(TrainError::Inputs)?;
-        }
-        if settings.learned.is_some_and(|learned| !learned.per_column) {
-            share_gradient(&mut gradient[self.shape.log_theta_x_range()]);
-            share_gradient(&mut gradient[self.shape.log_theta_h_range()]);
         }
         let norm = (gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>() + inputs_square).sqrt();
         if !result.loss.is_finite() || !norm.is_finite() {
@@ -244,53 +228,61 @@ impl<'a, 's> Trainer<'a, 's> {
             optimiser::learning_rate(&settings.optimiser, number, settings.steps),
             optimiser::clip_factor(norm, settings.optimiser.clip_norm),
         );
-        let keep = optimiser::keep(settings.optimiser.average, number);
+        let keep = optimiser::keep(settings.optimiser.ema_decay, number);
         self.adam.step(rate, clip, number, &mut self.state.values, &gradient);
-        if technique.want_dx {
+        if want_dx {
             let (rate, decay) = (rate * settings.optimiser.inputs_rate, settings.optimiser.inputs_decay);
             let step = InputsStep { rate, decay, scale: clip, keep };
             self.data.inputs.update(step).map_err(TrainError::Inputs)?;
         }
+        let State { values, average, mask, .. } = &mut self.state;
         if let Some(sparsity) = &settings.sparsity {
-            let matrices = [self.shape.w_x_range(), self.shape.w_h_range()];
-            sparsity::prune(sparsity, number + 1, settings.steps, matrices, &self.state.values, &mut self.state.alive);
-            self.state.values.iter_mut().zip(&self.state.alive).for_each(|(value, alive)| *value *= alive);
+            sparsity::prune(sparsity, number + 1, settings.steps, &self.size.matrices(), values, mask);
+            values.iter_mut().zip(&*mask).for_each(|(value, mask)| *value *= mask);
         }
-        optimiser::average(&mut self.state.average, &self.state.values, keep);
+        optimiser::update_average(average, values, keep);
         if settings.sparsity.is_some() {
-            self.state.average.iter_mut().zip(&self.state.alive).for_each(|(value, alive)| *value *= alive);
+            average.iter_mut().zip(&*mask).for_each(|(value, mask)| *value *= mask);
         }
         self.state.record.step += 1;
         self.state.record.windows = windows;
-        self.state.carried = result.end;
-        let savings = self.window_savings(&result.events);
+        if settings.window.is_some() {
+            self.state.carried = result.end;
+        }
+        let savings = self.window_savings(learned, &result.events);
         self.control_costs(savings);
         Ok((result.loss, norm, savings))
     }
 
-    /// Dense over transmitted columns in the batch's windows after the burn-in.
-    fn window_savings(&self, events: &Events) -> f64 {
-        let frames = self.settings.batch * (self.settings.window - self.settings.burn_in);
-        let dense = frames * (self.shape.inputs() + self.shape.hidden());
+    /// Dense over active columns in the batch's windows after the burn-in.
+    fn window_savings(&self, frames: u64, events: &Events) -> f64 {
+        let columns: usize =
+            (0..self.size.num_layers).map(|layer| self.size.inputs(layer) + self.size.hidden_size).sum();
+        let dense = frames * (columns * self.size.directions()) as u64;
         dense as f64 / (events.columns[0] + events.columns[1]).max(1) as f64
     }
 
     /// The windows of the coming step: those that follow on the last ones, or new ones from a cold start.
     fn next_windows(&mut self, rng: &mut ChaCha8Rng) -> Vec<Window> {
-        let batch = self.settings.batch;
-        let (inputs, hidden) = (self.shape.inputs(), self.shape.hidden());
+        let (batch, step) = (self.settings.batch, self.state.record.step);
+        let sampler = match &mut self.sampler {
+            Sampler::Sequences(sampler) => return sampler.draw(step, rng),
+            Sampler::Windows(sampler) => sampler,
+        };
         let mut windows = Vec::with_capacity(batch);
         for place in 0..batch {
             let before = self.state.record.windows.get(place);
-            let follows = self.settings.restart.is_some_and(|chance| rng.random::<f32>() >= chance);
-            let next = before.filter(|_| follows).and_then(|window| self.sampler.next(window));
+            let follows = self.settings.reset_probability.is_some_and(|chance| rng.random::<f32>() >= chance);
+            let next = before.filter(|_| follows).and_then(|window| sampler.next(window));
             if next.is_none() {
-                self.state.carried.h[place * hidden..][..hidden].fill(0.0);
-                self.state.carried.h_ref[place * hidden..][..hidden].fill(0.0);
-                self.state.carried.x_ref[place * inputs..][..inputs].fill(0.0);
+                for cell in &mut self.state.carried {
+                    for (array, units) in cell.arrays_mut(batch) {
+                        array[place * units..][..units].fill(0.0);
+                    }
+                }
             }
-            let walk = self.state.record.step * batch as u64 + place as u64;
-            windows.push(next.unwrap_or_else(|| self.sampler.draw(rng, walk)));
+            let stream = step * batch as u64 + place as u64;
+            windows.push(next.unwrap_or_else(|| sampler.draw(rng, stream)));
         }
         windows
     }
@@ -300,8 +292,8 @@ impl<'a, 's> Trainer<'a, 's> {
         let now = 1.0 / savings;
         let occupancy = self.state.record.occupancy.map_or(now, |mean| 0.9 * mean + 0.1 * now);
         self.state.record.occupancy = Some(occupancy);
-        if let (Some(target), true) = (self.settings.delta.as_ref().and_then(|delta| delta.savings), self.ramp() > 0.0)
-        {
+        let target = self.settings.delta.as_ref().and_then(|delta| delta.target_savings);
+        if let (Some(target), true) = (target, self.ramp() > 0.0) {
             let short = (occupancy * f64::from(target)).ln().clamp(-1.0, 1.0) as f32;
             let log = &mut self.state.record.log_cost;
             *log = (*log + 0.03 * short).clamp(-5.0, 5.0);
@@ -312,85 +304,56 @@ impl<'a, 's> Trainer<'a, 's> {
     fn ramp(&self) -> f32 {
         self.settings.delta.as_ref().map_or(0.0, |delta| {
             let done = self.state.record.step as f32 / self.settings.steps as f32;
-            ((done - delta.ramp_from) / (delta.ramp_to - delta.ramp_from).max(1e-6)).clamp(0.0, 1.0)
+            ((done - delta.ramp_begin) / (delta.ramp_end - delta.ramp_begin).max(1e-6)).clamp(0.0, 1.0)
         })
     }
 
-    /// The techniques as they stand at the coming step.
-    fn technique(&self, parameters: &Parameters) -> Technique {
-        let settings = self.settings;
-        let ramp = self.ramp();
-        let thresholds = ColumnThresholds::of(parameters, ramp * settings.theta_x, ramp * settings.theta_h);
-        let frames = (settings.batch * (settings.window - settings.burn_in)) as f32;
-        let delta =
-            settings.delta.clone().unwrap_or(DeltaSettings { beta_x: 0.0, beta_h: 0.0, ..DeltaSettings::default() });
-        let factor = ramp * self.state.record.log_cost.exp() / frames;
-        let cost =
-            |beta: f32| DeltaCost { l1: factor * beta, event: factor * delta.beta_event, width: delta.event_width };
-        Technique {
-            theta_x: thresholds.theta_x,
-            theta_h: thresholds.theta_h,
-            cost_x: cost(delta.beta_x),
-            cost_h: cost(delta.beta_h),
-            rounding: settings.rounding,
-            burn_in: settings.burn_in,
-            smooth: settings.learned.is_some() || delta.beta_event > 0.0,
-            sparse_below: SPARSE_BELOW,
-            want_dx: self.data.inputs.learns() && settings.optimiser.inputs_rate > 0.0,
-        }
+    /// The techniques of each layer as they stand at the coming step, whose windows have `frames` frames after the burn-in.
+    fn techniques(&self, parameters: &Parameters, frames: u64) -> Vec<LayerTechnique> {
+        let (settings, ramp) = (self.settings, self.ramp());
+        let off = DeltaSettings { l1_x: 0.0, l1_h: 0.0, ..DeltaSettings::default() };
+        let delta = settings.delta.as_ref().unwrap_or(&off);
+        let factor = ramp * self.state.record.log_cost.exp() / frames as f32;
+        let cost = |l1: f32| DeltaCost { l1: factor * l1, event: factor * delta.event_cost, width: delta.event_width };
+        let of = |(layer, theta): (usize, Thresholds)| {
+            let [x, h] = parameters.theta_factors(layer);
+            LayerTechnique {
+                theta_x: ramp * theta.theta_x * x,
+                theta_h: ramp * theta.theta_h * h,
+                cost_x: cost(delta.l1_x),
+                cost_h: cost(delta.l1_h),
+                rounding: settings.rounding,
+                burn_in: settings.burn_in,
+                smooth: settings.learned_thresholds.is_some() || delta.event_cost > 0.0,
+                sparse_below: SPARSE_BELOW,
+            }
+        };
+        settings.layer_thresholds().into_iter().enumerate().map(of).collect()
     }
 
     /// An array's numbers as parameters.
     fn parameters(&self, values: &[f32]) -> Parameters {
-        let mut parameters = self.shape.clone();
+        let mut parameters = Parameters::zeros(self.size);
         parameters.values.copy_from_slice(values);
         parameters
     }
 
-    /// Streams the validation drives through the averaged weights and keeps them if they are the best so far.
+    /// Runs the validation sequences through the averaged weights and keeps them if they are the best so far.
     fn validate(&mut self) -> Result<Option<Validation>, TrainError> {
-        if self.data.validation.is_empty() {
+        if self.data.validation == 0 {
             return Ok(None);
         }
         let parameters = self.parameters(&self.state.average);
-        let (rmse_rad, count) = self.stream_validation(&parameters, 1.0)?;
-        let mut nearby_rmse_rad = rmse_rad;
-        if self.settings.theta_x > 0.0 || self.settings.theta_h > 0.0 {
-            let (below, _) = self.stream_validation(&parameters, 0.9)?;
-            let (above, _) = self.stream_validation(&parameters, 1.1)?;
-            nearby_rmse_rad = (below + rmse_rad + above) / 3.0;
-        }
-        let savings = count.savings();
-        let score = nearby_rmse_rad * (f64::from(self.settings.validation.savings_target) / savings).max(1.0);
-        let validation = Validation { step: self.state.record.step, rmse_rad, savings, nearby_rmse_rad, score, count };
+        let validation = validate(&parameters, self.settings, &mut self.data, self.state.record.step)?;
         self.state.record.history.push(validation.clone());
         let risen = self.settings.delta.is_none() || self.ramp() >= 1.0;
-        let better = risen && self.state.record.best.as_ref().is_none_or(|best| score < best.score);
+        let better = risen && self.state.record.best.as_ref().is_none_or(|best| validation.score < best.score);
         if better || self.settings.validation.keep_last {
             self.state.record.best = Some(validation.clone());
             self.state.best.copy_from_slice(&self.state.average);
             self.keep_inputs = true;
         }
         Ok(Some(validation))
-    }
-
-    /// Error and work of all validation drives at `factor` times the settings' thresholds.
-    fn stream_validation(&mut self, parameters: &Parameters, factor: f32) -> Result<(f64, StreamCount), TrainError> {
-        let (theta_x, theta_h) = (factor * self.settings.theta_x, factor * self.settings.theta_h);
-        let thresholds = ColumnThresholds::of(parameters, theta_x, theta_h);
-        let mut count = StreamCount::default();
-        let (mut sum, mut frames) = (0.0, 0u64);
-        for (index, drive) in self.data.validation.iter().enumerate() {
-            let features = self.data.inputs.validation(index).map_err(TrainError::Inputs)?;
-            let (steering, drive_count) = stream(parameters, &thresholds, features.view());
-            count.add(&drive_count);
-            let labels = drive.versions[0].steering_rad.iter();
-            for (predicted, label) in steering.iter().zip(labels).filter(|(_, label)| !label.is_nan()) {
-                sum += (f64::from(*predicted) - f64::from(*label)).powi(2);
-                frames += 1;
-            }
-        }
-        Ok(((sum / frames.max(1) as f64).sqrt(), count))
     }
 
     /// Takes the inputs' state after a validation, and writes the checkpoint.
@@ -416,7 +379,7 @@ impl<'a, 's> Trainer<'a, 's> {
         }
         let parameters = self.parameters(kept);
         Ok(Trained {
-            thresholds: ColumnThresholds::of(&parameters, self.settings.theta_x, self.settings.theta_h),
+            thresholds: thresholds(&parameters, self.settings),
             parameters,
             best: self.state.record.best,
             history: self.state.record.history,
@@ -426,49 +389,24 @@ impl<'a, 's> Trainer<'a, 's> {
     }
 }
 
-fn fresh_state(settings: &TrainSettings, data: u64, values: Vec<f32>, carried: Carried) -> State {
-    let zeros = vec![0.0; values.len()];
-    State {
-        record: Record {
-            settings: settings.clone(),
-            data,
-            step: 0,
-            log_cost: 0.0,
-            occupancy: None,
-            windows: Vec::new(),
-            best: None,
-            history: Vec::new(),
-            elapsed_s: 0.0,
-        },
-        average: values.clone(),
-        best: values.clone(),
-        inputs: Vec::new(),
-        best_inputs: Vec::new(),
-        moment1: zeros.clone(),
-        moment2: zeros,
-        alive: vec![1.0; values.len()],
-        carried,
-        values,
-    }
+/// Cold starts of all cells.
+fn cold(size: NetworkSize, batch: usize) -> Vec<CellState> {
+    let of = |cell: usize| CellState::cold(batch, size.inputs(cell / size.directions()), size.hidden_size);
+    (0..size.cells()).map(of).collect()
 }
 
 /// Each number's factor on the learning rate, and its decay.
-fn rates(shape: &Parameters, settings: &TrainSettings) -> (Vec<f32>, Vec<f32>) {
-    let len = shape.values.len();
+fn rates(size: NetworkSize, settings: &TrainSettings) -> (Vec<f32>, Vec<f32>) {
+    let len = size.log_thetas().end;
     let mut rate = vec![1.0; len];
-    let theta_rate = settings.learned.map_or(0.0, |learned| learned.rate);
-    rate[shape.log_theta_x_range().start..shape.log_theta_h_range().end].fill(theta_rate);
+    rate[size.log_thetas()].fill(settings.learned_thresholds.map_or(0.0, |learned| learned.rate));
     let mut decay = vec![0.0; len];
-    for range in [shape.w_x_range(), shape.w_h_range(), shape.head_w_range()] {
+    let linears =
+        size.linears().into_iter().map(|(inputs, outputs, range)| range.start..range.start + inputs * outputs);
+    for range in size.matrices().into_iter().chain(linears) {
         decay[range].fill(settings.optimiser.weight_decay);
     }
     (rate, decay)
-}
-
-/// One threshold for the whole layer: every column gets the sum of the gradients.
-fn share_gradient(gradient: &mut [f32]) {
-    let sum: f32 = gradient.iter().sum();
-    gradient.fill(sum);
 }
 
 /// The values of an array of the expected shape, row after row.
@@ -480,12 +418,11 @@ fn standard(x: Array3<f32>, expected: [usize; 3]) -> Result<Vec<f32>, TrainError
     Ok(x.into_raw_vec_and_offset().0)
 }
 
-/// Hash of sizes, labels, features and starting numbers: tells whether a checkpoint belongs to this run.
+/// Hash of sequences, features, targets and starting weights: tells whether a checkpoint belongs to this run.
 fn fingerprint(data: &TrainingData, values: &[f32]) -> u64 {
-    let bits = |x: &f32| u64::from(x.to_bits());
-    let drives = data.training.iter().chain(&data.validation).flat_map(|drive| {
-        let labels = drive.versions.iter().flat_map(move |labels| labels.steering_rad.iter().map(bits));
-        [drive.frames() as u64].into_iter().chain(drive.gaps_after.iter().map(|gap| *gap as u64)).chain(labels)
+    let sequences = data.training.iter().flat_map(|sequence| {
+        [sequence.frames as u64].into_iter().chain(sequence.gaps_after.iter().map(|gap| *gap as u64))
     });
-    fnv1a([data.inputs.fingerprint()].into_iter().chain(drives).chain(values.iter().map(bits)))
+    let start = [data.inputs.fingerprint(), data.loss.fingerprint(), data.validation as u64];
+    fnv1a(start.into_iter().chain(sequences).chain(values.iter().map(|x| u64::from(x.to_bits()))))
 }

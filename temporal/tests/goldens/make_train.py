@@ -12,11 +12,11 @@ torch.set_default_dtype(torch.float64)
 INPUTS, HIDDEN, FRAMES, BATCH = 6, 5, 12, 4
 
 
-def hold(sent, reference, theta):
-    delta = sent - reference
+def encode(value, reference, theta):
+    delta = value - reference
     send = (delta.abs() >= theta).detach()
     zero = torch.zeros_like(delta)
-    return torch.where(send, sent, reference), torch.where(send, delta, zero).abs().sum(), int(send.sum())
+    return torch.where(send, value, reference), torch.where(send, delta, zero).abs().sum(), int(send.sum())
 
 
 def case(theta_x, theta_h, beta_x, beta_h):
@@ -26,32 +26,32 @@ def case(theta_x, theta_h, beta_x, beta_h):
     head = torch.nn.Linear(HIDDEN, 1)
     for p in [*gru.parameters(), *head.parameters()]:
         p.data = p.data.float().double()
-    label = (torch.randn(FRAMES, BATCH) * 0.3).float().double()
+    target = (torch.randn(FRAMES, BATCH) * 0.3).float().double()
     w_i, w_h, b_i, b_h = gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0
     h = torch.zeros(BATCH, HIDDEN)
     x_ref, h_ref = torch.zeros(BATCH, INPUTS), torch.zeros(BATCH, HIDDEN)
-    cost, angles, sent = 0.0, [], 0
+    cost, outputs, sent = 0.0, [], 0
     for t in range(FRAMES):
-        x_ref, moved_x, sent_x = hold(x[t], x_ref, theta_x)
-        h_ref, moved_h, sent_h = hold(h, h_ref, theta_h)
+        x_ref, moved_x, sent_x = encode(x[t], x_ref, theta_x)
+        h_ref, moved_h, sent_h = encode(h, h_ref, theta_h)
         cost = cost + (beta_x * moved_x + beta_h * moved_h) / (FRAMES * BATCH)
         sent += sent_x + sent_h
         i_r, i_z, i_n = (x_ref @ w_i.T + b_i).chunk(3, 1)
         h_r, h_z, h_n = (h_ref @ w_h.T + b_h).chunk(3, 1)
         r, z = torch.sigmoid(i_r + h_r), torch.sigmoid(i_z + h_z)
         h = (1 - z) * torch.tanh(i_n + r * h_n) + z * h
-        angles.append(head(h)[:, 0])
-    angles = torch.stack(angles)
+        outputs.append(head(h)[:, 0])
+    outputs = torch.stack(outputs)
     if theta_x == 0 and theta_h == 0:  # PyTorch's own GRU must agree
         states, _ = gru(x)
-        assert torch.allclose(head(states)[..., 0], angles, atol=1e-12)
-    mse = ((angles - label) ** 2).mean()
+        assert torch.allclose(head(states)[..., 0], outputs, atol=1e-12)
+    mse = ((outputs - target) ** 2).mean()
     (mse + cost).backward()
     flat = lambda *tensors: [v for t in tensors for v in t.detach().flatten().tolist()]
     grads = [p.grad for p in (w_i, w_h, b_i, b_h, head.weight, head.bias)]
     return dict(
-        theta_x=theta_x, theta_h=theta_h, beta_x=beta_x, beta_h=beta_h, sent=sent, mse=mse.item(), x=flat(x), label=flat(label),
-        angles=flat(angles), parameters=flat(w_i.T, w_h.T, b_i, b_h, head.weight, head.bias),
+        theta_x=theta_x, theta_h=theta_h, beta_x=beta_x, beta_h=beta_h, sent=sent, mse=mse.item(), x=flat(x), target=flat(target),
+        outputs=flat(outputs), parameters=flat(w_i.T, w_h.T, b_i, b_h, head.weight, head.bias),
         gradient=flat(grads[0].T, grads[1].T, *grads[2:]), dx=flat(x.grad),
     )
 

@@ -1,0 +1,170 @@
+//! What the speech examples share: features, the two trainings, and the measurement of error against savings.
+
+pub mod audio;
+pub mod table;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use deltasteer_temporal::train::{
+    Control, FixedFeatures, Loss, Parameters, TrainSettings, TrainingData, ValidationSettings, train_rnn,
+};
+use deltasteer_temporal::{DeltaRnn, DenseRnn, RnnWeights, Thresholds};
+use ndarray::{ArcArray2, Array2, Axis};
+
+use table::Row;
+
+/// Set by Ctrl-C: the training stops after its step, and the same command goes on from there.
+pub static INTERRUPT: AtomicBool = AtomicBool::new(false);
+
+/// Wrong and all decisions among outputs.
+pub type Errors<'a> = dyn Fn(&[Array2<f32>]) -> (usize, usize) + 'a;
+
+/// One training set, its test set and how their outputs are judged.
+pub struct Split<'a> {
+    /// Name in the table, such as `fold 0`.
+    pub name: String,
+    /// Features `[frames, inputs]` of the training sequences.
+    pub training: Vec<ArcArray2<f32>>,
+    /// Features of the test sequences.
+    pub test: Vec<ArcArray2<f32>>,
+    /// The loss over the training targets.
+    pub loss: &'a dyn Loss,
+    /// Wrong and all decisions among the outputs on the test sequences.
+    pub errors: &'a Errors<'a>,
+}
+
+/// How networks are trained: one dense, then on from it as delta networks.
+pub struct Recipe {
+    /// Settings of the dense training.
+    pub dense: TrainSettings,
+    /// Names and settings of the delta trainings, each of which starts from the dense weights.
+    pub delta: Vec<(&'static str, TrainSettings)>,
+    /// Multiples of a delta training's thresholds that its network is measured at; the dense network at those of the first.
+    pub scales: Vec<f32>,
+}
+
+/// Every band with mean 0 and deviation 1 over the training frames.
+pub fn normalise(split: &mut Split<'_>) -> anyhow::Result<()> {
+    let views: Vec<_> = split.training.iter().map(|x| x.view()).collect();
+    let all = ndarray::concatenate(Axis(0), &views)?;
+    let mean = all.mean_axis(Axis(0)).context("no training frames")?;
+    let std = all.std_axis(Axis(0), 0.0).mapv(|std| std.max(1e-3));
+    for features in split.training.iter_mut().chain(&mut split.test) {
+        *features = ((&*features - &mean) / &std).into_shared();
+    }
+    Ok(())
+}
+
+/// Trains and measures one split with one seed; finished ones are read from `out`.
+pub fn run(split: &mut Split<'_>, recipe: &Recipe, seed: u64, out: &Path) -> anyhow::Result<Vec<Row>> {
+    let stem = format!("{}-seed{seed}", split.name.replace(' ', ""));
+    let file = out.join(format!("{stem}.csv"));
+    if file.exists() {
+        return table::read(&file);
+    }
+    normalise(split)?;
+    let dense =
+        train(split, &TrainSettings { seed, ..recipe.dense.clone() }, None, &out.join(format!("{stem}-dense.ckpt")))?;
+    let mut networks = vec![("dense", dense.clone(), recipe.delta[0].1.layer_thresholds())];
+    for (name, settings) in &recipe.delta {
+        let checkpoint = out.join(format!("{stem}-{}.ckpt", name.replace(' ', "")));
+        let delta = train(split, &TrainSettings { seed, ..settings.clone() }, Some(&dense), &checkpoint)?;
+        networks.push((name, delta, settings.layer_thresholds()));
+    }
+    let mut rows = Vec::new();
+    for (technique, parameters, thresholds) in &networks {
+        let (gru, head) = parameters.to_weights();
+        let config = deltasteer_temporal::RnnConfig::of(&gru, Some(&head));
+        let weights = RnnWeights::new(gru, Some(head), &config)?;
+        for scale in [0.0].iter().chain(&recipe.scales) {
+            let scaled = |t: &Thresholds| Thresholds { theta_x: scale * t.theta_x, theta_h: scale * t.theta_h };
+            let thresholds: Vec<_> = thresholds.iter().map(scaled).collect();
+            rows.push(measure(split, technique, seed, &weights, &thresholds)?);
+        }
+    }
+    table::write(&file, &rows)?;
+    Ok(rows)
+}
+
+fn train(
+    split: &Split<'_>,
+    settings: &TrainSettings,
+    initial: Option<&Parameters>,
+    checkpoint: &Path,
+) -> anyhow::Result<Parameters> {
+    let inputs = split.training[0].ncols();
+    let training = split.training.iter().map(|x| vec![x.clone()]).collect();
+    let mut features = FixedFeatures::new(inputs, training, Vec::new())?;
+    let sequences = features.sequences();
+    let data = TrainingData { training: &sequences, validation: 0, inputs: &mut features, loss: split.loss };
+    let control = Control { checkpoint: Some(checkpoint), interrupt: Some(&INTERRUPT), single_thread: true };
+    let stem = checkpoint.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut mean_loss = 0.0;
+    let trained = train_rnn(data, settings, initial, control, &mut |p| {
+        mean_loss += (p.loss - mean_loss) / p.step.min(100) as f64;
+        if p.step.is_multiple_of(200) || p.step == p.steps {
+            let (step, steps, savings, s) = (p.step, p.steps, p.window_savings, p.elapsed_s);
+            eprintln!("{stem}: step {step} of {steps}, loss {mean_loss:.4}, {savings:.1}x, {s:.0} s");
+        }
+    })?;
+    if !trained.finished {
+        bail!("interrupted; the same command goes on from {}", checkpoint.display());
+    }
+    Ok(trained.parameters)
+}
+
+/// Errors, work and time of a network on the test sequences.
+fn measure(
+    split: &Split<'_>,
+    technique: &str,
+    seed: u64,
+    weights: &std::sync::Arc<RnnWeights>,
+    thresholds: &[Thresholds],
+) -> anyhow::Result<Row> {
+    let mut delta = DeltaRnn::new(weights.clone(), thresholds)?;
+    let outputs = split.test.iter().map(|x| delta.run(x.view())).collect::<Result<Vec<_>, _>>()?;
+    let (wrong, decisions) = (split.errors)(&outputs);
+    let totals = delta.totals();
+    // In turns, the best of three, on some of the sequences.
+    let mut dense = DenseRnn::new(weights.clone())?;
+    let timed = &split.test[..split.test.len().min(20)];
+    let frames: usize = timed.iter().map(|x| x.nrows()).sum();
+    let mut best = [f64::INFINITY; 2];
+    for _ in 0..3 {
+        let start = Instant::now();
+        timed.iter().try_for_each(|x| delta.run(x.view()).map(drop))?;
+        let middle = Instant::now();
+        timed.iter().try_for_each(|x| dense.run(x.view()).map(drop))?;
+        best[0] = best[0].min((middle - start).as_secs_f64());
+        best[1] = best[1].min(middle.elapsed().as_secs_f64());
+    }
+    Ok(Row {
+        split: split.name.clone(),
+        technique: technique.to_owned(),
+        seed,
+        theta_x: thresholds[0].theta_x,
+        theta_h: thresholds[0].theta_h,
+        decisions,
+        wrong,
+        frames: totals.steps,
+        columns_x: totals.columns_x,
+        columns_h: totals.columns_h,
+        macs: totals.macs,
+        macs_dense: totals.macs_dense,
+        step_us_delta: best[0] * 1e6 / frames as f64,
+        step_us_dense: best[1] * 1e6 / frames as f64,
+    })
+}
+
+/// Sets the interruption flag on Ctrl-C.
+pub fn watch_interrupt() -> anyhow::Result<()> {
+    Ok(ctrlc::set_handler(|| INTERRUPT.store(true, Ordering::Relaxed))?)
+}
+
+/// Validation is left out: nothing is chosen, the last state is kept.
+pub fn keep_last() -> ValidationSettings {
+    ValidationSettings { interval: 200, keep_last: true, ..ValidationSettings::default() }
+}

@@ -1,0 +1,117 @@
+//! Spoken words through a delta GRU: the Free Spoken Digit Dataset in ten folds or speaker by speaker, and DSPSpeech-20 with
+//! unseen speakers. 40 log-mel energies, a GRU of 200 units, a fully connected layer of 200, softmax on the mean hidden state.
+//!
+//! ```sh
+//! cargo run --release -p deltasteer-temporal --example spoken_digits -- folds FSDD/recordings OUT [SEEDS]
+//! cargo run --release -p deltasteer-temporal --example spoken_digits -- speakers FSDD/recordings OUT [SEEDS]
+//! cargo run --release -p deltasteer-temporal --example spoken_digits -- words DSPSpeech-20/speech_data OUT [SEEDS]
+//! ```
+//!
+//! OUT keeps checkpoints and finished splits, so that an interrupted run goes on. Nothing is chosen on test recordings.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod recordings;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use common::{Recipe, Split, keep_last, table};
+use deltasteer_temporal::train::{CrossEntropy, DeltaSettings, OptimiserSettings, TrainSettings, argmax};
+use deltasteer_temporal::{HeadConfig, Pooling, Thresholds};
+use recordings::Recording;
+
+/// Epochs of the dense and of the delta training.
+const EPOCHS: [u64; 2] = [16, 6];
+const BATCH: usize = 32;
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [task, folder, out, ..] = &arguments[..] else {
+        bail!("expected: folds|speakers|words RECORDINGS OUT [SEEDS]");
+    };
+    let seeds: u64 = arguments.get(3).map_or(Ok(3), |text| text.parse()).context("SEEDS")?;
+    let (folder, out) = (Path::new(folder), Path::new(out));
+    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    common::watch_interrupt()?;
+    let (recordings, classes) = match task.as_str() {
+        "folds" | "speakers" => (recordings::fsdd(folder)?, 10),
+        "words" => (recordings::words(folder)?, 20),
+        other => bail!("{other}: expected folds, speakers or words"),
+    };
+    let mut groups: Vec<usize> = recordings.iter().map(|r| r.group(task)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    // Of DSPSpeech-20 only one group of speakers is for tests.
+    let tests: Vec<usize> = if task == "words" { vec![recordings::TEST] } else { groups };
+    let mut rows = Vec::new();
+    for seed in 1..=seeds {
+        for test in &tests {
+            rows.extend(split(&recordings, task, *test, classes, seed, out)?);
+            table::write(&out.join(format!("{task}.csv")), &rows)?;
+        }
+    }
+    table::print(&rows);
+    Ok(())
+}
+
+/// Trains without group `test` and measures on it.
+fn split(
+    recordings: &[Recording],
+    task: &str,
+    test: usize,
+    classes: usize,
+    seed: u64,
+    out: &Path,
+) -> anyhow::Result<Vec<table::Row>> {
+    let of = |wanted: &dyn Fn(usize) -> bool| -> Vec<&Recording> {
+        recordings.iter().filter(|r| wanted(r.group(task))).collect()
+    };
+    let training = of(&|group| group != test && !(task == "words" && group != recordings::TRAIN));
+    let tested = of(&|group| group == test);
+    let loss = CrossEntropy::new(classes, training.iter().map(|r| r.class).collect(), Vec::new())?;
+    let expected: Vec<usize> = tested.iter().map(|r| r.class).collect();
+    let errors = |outputs: &[ndarray::Array2<f32>]| {
+        let wrong = outputs.iter().zip(&expected).filter(|(output, class)| argmax(output.row(0)) != **class).count();
+        (wrong, outputs.len())
+    };
+    let features = |all: &[&Recording]| all.iter().map(|r| r.features.clone()).collect();
+    let mut split = Split {
+        name: format!("{task} {test}"),
+        training: features(&training),
+        test: features(&tested),
+        loss: &loss,
+        errors: &errors,
+    };
+    common::run(&mut split, &recipe(classes, training.len()), seed, out)
+}
+
+fn recipe(classes: usize, recordings: usize) -> Recipe {
+    let steps = |epochs: u64| epochs * recordings.div_ceil(BATCH) as u64;
+    let dense = TrainSettings {
+        hidden_size: 200,
+        head: HeadConfig { output_size: classes, fc_size: Some(200), pooling: Pooling::Mean },
+        steps: steps(EPOCHS[0]),
+        batch: BATCH,
+        window: None,
+        input_dropout: 0.1,
+        optimiser: OptimiserSettings { learning_rate: 2e-3, weight_decay: 0.01, ..OptimiserSettings::default() },
+        validation: keep_last(),
+        ..TrainSettings::default()
+    };
+    let delta = |theta_x: f32, theta_h: f32, savings: f32| TrainSettings {
+        steps: steps(EPOCHS[1]),
+        thresholds: vec![Thresholds { theta_x, theta_h }],
+        delta: Some(DeltaSettings {
+            l1_x: 0.0,
+            l1_h: 1e-3,
+            target_savings: Some(savings),
+            ramp_end: 0.3,
+            ..DeltaSettings::default()
+        }),
+        optimiser: OptimiserSettings { learning_rate: 1e-3, ..dense.optimiser.clone() },
+        ..dense.clone()
+    };
+    let (near, far) = (delta(0.8, 0.3, 14.0), delta(1.2, 0.4, 28.0));
+    Recipe { dense, delta: vec![("delta 14x", near), ("delta 28x", far)], scales: vec![0.5, 0.75, 1.0, 1.25, 1.5] }
+}
