@@ -3,14 +3,14 @@
 use anyhow::Context;
 use deltasteer_perception::FeatureExtractor;
 use deltasteer_perception::train::Pca;
-use deltasteer_temporal::train::{DriveLabels, FeatureDrive, Labels};
 use half::f16;
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{ArcArray2, Array2, ArrayView2, s};
 
 use super::cache::Cache;
 use super::part::Part;
 use super::pooling::Pooled;
 use super::recipe::DriveSettings;
+use super::targets::DriveAngles;
 use crate::drive::{interrupted, progress_bar};
 
 /// Every n-th frame is enough to find the principal components: neighbours are alike.
@@ -34,6 +34,14 @@ pub struct DriveCoordinates {
     pub gaps_after: Vec<usize>,
     /// Version 0 is the drive as recorded.
     pub versions: Vec<VersionCoordinates>,
+}
+
+/// A drive with frozen features.
+pub struct FeatureDrive {
+    /// Name, gaps and angles.
+    pub angles: DriveAngles,
+    /// `[frames, features]`, one array for each version of the angles.
+    pub features: Vec<ArcArray2<f32>>,
 }
 
 /// Training and validation drives, their trunk outputs cached.
@@ -130,15 +138,15 @@ impl Parts {
         extractor: &FeatureExtractor,
     ) -> anyhow::Result<(Vec<FeatureDrive>, Vec<FeatureDrive>)> {
         let drive = |part: &Part, versions: usize| -> anyhow::Result<FeatureDrive> {
-            let (mut labels, mut features, mut gaps_after) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut steering_rad, mut features, mut gaps_after) = (Vec::new(), Vec::new(), Vec::new());
             for version in 0..versions {
                 let pooled = self.cache.read(part, version)?;
-                labels.push(Labels { steering_rad: self.angles(part, version, &pooled).into(), teacher_rad: None });
+                steering_rad.push(self.angles(part, version, &pooled));
                 let cells = pooled.values.mapv(f16::to_f32);
                 features.push(extractor.features_from_cells(cells.view())?.into_shared());
                 gaps_after = gaps(part, &pooled);
             }
-            Ok(FeatureDrive { labels: DriveLabels { name: part.name.clone(), gaps_after, versions: labels }, features })
+            Ok(FeatureDrive { angles: DriveAngles { name: part.name.clone(), gaps_after, steering_rad }, features })
         };
         let training = self.training.iter().map(|part| drive(part, self.versions())).collect::<anyhow::Result<_>>()?;
         let validation = self.validation.iter().map(|part| drive(part, 1)).collect::<anyhow::Result<_>>()?;

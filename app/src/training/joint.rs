@@ -2,14 +2,13 @@
 
 use deltasteer_perception::PerceptionError;
 use deltasteer_perception::train::{OptimiserStep, TrainableLayer};
-use deltasteer_temporal::train::{
-    DriveLabels, InputsStep, Labels, Parameters, SequenceInputs, Window, add_noise, stream_of,
-};
+use deltasteer_temporal::train::{InputsStep, Parameters, SequenceInputs, Window, add_noise, stream_of};
 use half::f16;
 use ndarray::{ArcArray2, Array2, Array3, ArrayView3, s};
 use serde::{Deserialize, Serialize};
 
 use super::data::DriveCoordinates;
+use super::targets::DriveAngles;
 
 /// How the feature layer is held back from memorising while it trains with the RNN.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -78,7 +77,7 @@ impl SequenceInputs for JointInputs<'_> {
         let mut noise = vec![0.0; components];
         for (w, window) in windows.iter().enumerate() {
             let mut rng = stream_of(self.settings.seed, step.wrapping_shl(16) ^ w as u64);
-            let recorded = &self.training[window.drive].versions[window.version].coordinates;
+            let recorded = &self.training[window.sequence].versions[window.version].coordinates;
             for t in 0..frames {
                 noise.fill(0.0);
                 if self.settings.input_noise > 0.0 {
@@ -119,13 +118,12 @@ impl SequenceInputs for JointInputs<'_> {
     }
 }
 
-/// Name, gaps and angles of `drives` as the RNN's training wants them.
-pub fn labels(drives: &[DriveCoordinates]) -> Vec<DriveLabels> {
-    let version = |steering_rad: &[f32]| Labels { steering_rad: steering_rad.into(), teacher_rad: None };
-    let drive = |drive: &DriveCoordinates| DriveLabels {
+/// Name, gaps and angles of `drives`.
+pub fn angles(drives: &[DriveCoordinates]) -> Vec<DriveAngles> {
+    let drive = |drive: &DriveCoordinates| DriveAngles {
         name: drive.name.clone(),
         gaps_after: drive.gaps_after.clone(),
-        versions: drive.versions.iter().map(|one| version(&one.steering_rad)).collect(),
+        steering_rad: drive.versions.iter().map(|version| version.steering_rad.clone()).collect(),
     };
     drives.iter().map(drive).collect()
 }

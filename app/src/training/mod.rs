@@ -5,6 +5,7 @@
 //! - [`cache`]: those outputs on disk, by what they were made from
 //! - [`recipe`]: the settings of a training, from a file and from `--set`
 //! - [`joint`]: the feature layer as an input of the RNN's training
+//! - [`targets`]: angles as targets
 //! - [`data`]: from cached outputs to what the RNN's trainer takes
 //! - [`cnn`]: a CNN from scratch on single frames
 
@@ -15,3 +16,4 @@ pub mod joint;
 pub mod part;
 pub mod pooling;
 pub mod recipe;
+pub mod targets;

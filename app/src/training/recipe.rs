@@ -112,7 +112,7 @@ pub fn read<R: Default + Serialize + DeserializeOwned>(file: Option<&Path>, set:
     Ok(recipe)
 }
 
-/// The recipe with one field changed. A field that is `null` may be entered, as `phases.0.rnn.delta.beta_h`.
+/// The recipe with one field changed. A field that is `null` may be entered, as `phases.0.rnn.delta.l1_h`.
 fn with_field<R: Serialize + DeserializeOwned>(recipe: &R, field: &str, value: &str) -> anyhow::Result<R> {
     let mut root = serde_json::to_value(recipe)?;
     let mut place = &mut root;
@@ -145,9 +145,10 @@ mod tests {
 
     #[test]
     fn fields_are_set_by_their_path() {
-        let recipe = set(&["phases.0.rnn.hidden=32", "phases.0.rnn.delta.beta_h=0.001", "drives.versions=2"]).unwrap();
-        assert_eq!(recipe.phases[0].rnn.hidden, 32);
-        assert_eq!(recipe.phases[0].rnn.delta.as_ref().unwrap().beta_h, 0.001);
+        let recipe =
+            set(&["phases.0.rnn.hidden_size=32", "phases.0.rnn.delta.l1_h=0.001", "drives.versions=2"]).unwrap();
+        assert_eq!(recipe.phases[0].rnn.hidden_size, 32);
+        assert_eq!(recipe.phases[0].rnn.delta.as_ref().unwrap().l1_h, 0.001);
         assert_eq!(recipe.drives.versions, 2);
     }
 
@@ -174,7 +175,7 @@ mod tests {
     #[test]
     fn unknown_fields_and_wrong_values_are_named() {
         for (text, named) in
-            [("phases.0.rnn.hiden=3", "hiden"), ("phases.7.rnn.hidden=3", "holds 1"), ("phases.0.rnn.hidden=x", "x")]
+            [("phases.0.rnn.hiden=3", "hiden"), ("phases.7.rnn.batch=3", "holds 1"), ("phases.0.rnn.batch=x", "x")]
         {
             let message = format!("{:#}", set(&[text]).unwrap_err());
             assert!(message.contains(named) && message.contains(text), "{message}");

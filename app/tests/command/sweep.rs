@@ -37,13 +37,12 @@ fn train(folder: &Path, seed: &str) -> String {
         "drives.versions=1",
         "drives.components=8",
         "features=4",
-        "phases.0.rnn.hidden=4",
+        "phases.0.rnn.hidden_size=4",
         "phases.0.rnn.steps=4",
         "phases.0.rnn.window=8",
         "phases.0.rnn.batch=2",
-        "phases.0.rnn.theta_x=0.1",
-        "phases.0.rnn.theta_h=0.02",
-        "phases.0.rnn.delta.beta_h=0.001",
+        r#"phases.0.rnn.thresholds=[{"theta_x":0.1,"theta_h":0.02}]"#,
+        "phases.0.rnn.delta.l1_h=0.001",
     ] {
         words.extend(["--set", setting]);
     }

@@ -20,13 +20,12 @@ fn arguments(out: &Path, cache: &Path, features: Option<&Path>) -> Vec<String> {
         "drives.versions=3",
         "drives.components=24",
         "features=12",
-        "phases.0.rnn.hidden=10",
+        "phases.0.rnn.hidden_size=10",
         "phases.0.rnn.steps=40",
         "phases.0.rnn.batch=4",
         "phases.0.rnn.window=32",
-        "phases.0.rnn.validation.every=10",
-        "phases.0.rnn.theta_x=0.2",
-        "phases.0.rnn.theta_h=0.1",
+        "phases.0.rnn.validation.interval=10",
+        r#"phases.0.rnn.thresholds=[{"theta_x":0.2,"theta_h":0.1}]"#,
     ] {
         all.extend(["--set".to_owned(), set.to_owned()]);
     }
@@ -131,7 +130,8 @@ fn bad_training_options_are_named_before_the_work() {
         let base = ["train", "rnn", "--trunk", &trunk, "--out", &out];
         error_of(&base.iter().chain(extra).copied().collect::<Vec<_>>())
     };
-    let message = train(&["--train", "road:1,seconds=3", "--set", "phases.0.rnn.theta_x=-1"]);
+    let message =
+        train(&["--train", "road:1,seconds=3", "--set", r#"phases.0.rnn.thresholds=[{"theta_x":-1,"theta_h":0}]"#]);
     assert!(message.contains("theta_x") && message.contains("zero or above"), "{message}");
     let message = train(&["--train", "road:1,seconds=3:5-9"]);
     assert!(message.contains("past the end"), "{message}");

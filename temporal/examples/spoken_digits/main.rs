@@ -2,12 +2,12 @@
 //! unseen speakers. 40 log-mel energies, a GRU of 200 units, a fully connected layer of 200, softmax on the mean hidden state.
 //!
 //! ```sh
-//! cargo run --release -p deltasteer-temporal --example spoken_digits -- folds FSDD/recordings OUT [SEEDS]
-//! cargo run --release -p deltasteer-temporal --example spoken_digits -- speakers FSDD/recordings OUT [SEEDS]
-//! cargo run --release -p deltasteer-temporal --example spoken_digits -- words DSPSpeech-20/speech_data OUT [SEEDS]
+//! cargo run --release -p deltasteer-temporal --example spoken_digits -- folds FSDD/recordings OUT [FIRST-LAST]
+//! cargo run --release -p deltasteer-temporal --example spoken_digits -- speakers FSDD/recordings OUT [FIRST-LAST]
+//! cargo run --release -p deltasteer-temporal --example spoken_digits -- words DSPSpeech-20/speech_data OUT [FIRST-LAST]
 //! ```
 //!
-//! OUT keeps checkpoints and finished splits, so that an interrupted run goes on. Nothing is chosen on test recordings.
+//! FIRST-LAST are seeds, 1-3 unless given. OUT keeps checkpoints and finished splits, so that an interrupted run goes on. Nothing is chosen on test recordings.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -22,15 +22,17 @@ use deltasteer_temporal::{HeadConfig, Pooling, Thresholds};
 use recordings::Recording;
 
 /// Epochs of the dense and of the delta training.
-const EPOCHS: [u64; 2] = [16, 6];
+const EPOCHS: [u64; 2] = [10, 8];
 const BATCH: usize = 32;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [task, folder, out, ..] = &arguments[..] else {
-        bail!("expected: folds|speakers|words RECORDINGS OUT [SEEDS]");
+        bail!("expected: folds|speakers|words RECORDINGS OUT [FIRST-LAST]");
     };
-    let seeds: u64 = arguments.get(3).map_or(Ok(3), |text| text.parse()).context("SEEDS")?;
+    let seeds = arguments.get(3).map_or("1-3", String::as_str);
+    let (first, last) = seeds.split_once('-').context("SEEDS: expected FIRST-LAST")?;
+    let (first, last): (u64, u64) = (first.parse().context("SEEDS")?, last.parse().context("SEEDS")?);
     let (folder, out) = (Path::new(folder), Path::new(out));
     std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
     common::watch_interrupt()?;
@@ -45,10 +47,10 @@ fn main() -> anyhow::Result<()> {
     // Of DSPSpeech-20 only one group of speakers is for tests.
     let tests: Vec<usize> = if task == "words" { vec![recordings::TEST] } else { groups };
     let mut rows = Vec::new();
-    for seed in 1..=seeds {
+    for seed in first..=last {
         for test in &tests {
             rows.extend(split(&recordings, task, *test, classes, seed, out)?);
-            table::write(&out.join(format!("{task}.csv")), &rows)?;
+            table::write(&out.join(format!("{task}-seeds{seeds}.csv")), &rows)?;
         }
     }
     table::print(&rows);
@@ -99,19 +101,18 @@ fn recipe(classes: usize, recordings: usize) -> Recipe {
         validation: keep_last(),
         ..TrainSettings::default()
     };
-    let delta = |theta_x: f32, theta_h: f32, savings: f32| TrainSettings {
+    let delta = TrainSettings {
         steps: steps(EPOCHS[1]),
-        thresholds: vec![Thresholds { theta_x, theta_h }],
+        thresholds: vec![Thresholds { theta_x: 0.6, theta_h: 0.22 }],
         delta: Some(DeltaSettings {
             l1_x: 0.0,
             l1_h: 1e-3,
-            target_savings: Some(savings),
-            ramp_end: 0.3,
+            target_savings: Some(14.0),
+            ramp_end: 0.4,
             ..DeltaSettings::default()
         }),
         optimiser: OptimiserSettings { learning_rate: 1e-3, ..dense.optimiser.clone() },
         ..dense.clone()
     };
-    let (near, far) = (delta(0.8, 0.3, 14.0), delta(1.2, 0.4, 28.0));
-    Recipe { dense, delta: vec![("delta 14x", near), ("delta 28x", far)], scales: vec![0.5, 0.75, 1.0, 1.25, 1.5] }
+    Recipe { dense, delta: vec![("delta 14x", delta)], scales: vec![0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0] }
 }

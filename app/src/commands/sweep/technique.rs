@@ -24,12 +24,12 @@ pub fn technique(config: &ModelConfig) -> String {
         if technique.l1_x > 0.0 || technique.l1_h > 0.0 {
             words.push("L1".into());
         }
-        let savings = number("/rnn/delta/savings");
+        let savings = number("/rnn/delta/target_savings");
         // Learned thresholds are held at a budget by a cost on events; to name all three would say it thrice.
-        if phase.and_then(|phase| phase.pointer("/rnn/learned")).is_some_and(Value::is_object) {
+        if phase.and_then(|phase| phase.pointer("/rnn/learned_thresholds")).is_some_and(Value::is_object) {
             words.push("learned thresholds".into());
         } else {
-            if number("/rnn/delta/beta_event") > 0.0 {
+            if number("/rnn/delta/event_cost") > 0.0 {
                 words.push("event cost".into());
             }
             if savings > 0.0 {
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn techniques_are_named_by_what_was_done() {
         let phase = |delta: Value| json!([{ "recipe": { "phases": [{ "rnn": { "seed": 7 } }, { "rnn": { "seed": 3, "delta": delta } }] } }]);
-        let mut config = config(phase(json!({ "beta_x": 0.001, "savings": 100.0 })));
+        let mut config = config(phase(json!({ "l1_x": 0.001, "target_savings": 100.0 })));
         assert_eq!(technique(&config), "dense-trained");
         assert_eq!(seed(&config), Some(3));
         let quiet =

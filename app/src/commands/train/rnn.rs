@@ -6,8 +6,7 @@ use anyhow::{Context, bail};
 use deltasteer_perception::train::{Pca, SingleFrameHead, TrainableLayer};
 use deltasteer_perception::{Device, FeatureExtractor, NamedTensors, PerceptionConfig, Storage, to_safetensors};
 use deltasteer_temporal::train::{
-    Control, DriveLabels, FixedFeatures, Parameters, Progress, SequenceInputs, TrainSettings, Trained, TrainingData,
-    train_rnn,
+    Control, FixedFeatures, Parameters, Progress, SequenceInputs, TrainSettings, Trained, TrainingData, train_rnn,
 };
 use deltasteer_temporal::weights;
 use indicatif::ProgressBar;
@@ -19,9 +18,10 @@ use crate::cli::TrainRnnArgs;
 use crate::drive::{interrupted, progress_bar};
 use crate::model::{ModelConfig, ModelParts};
 use crate::training::cache::Cache;
-use crate::training::data::{DriveCoordinates, Parts};
+use crate::training::data::{DriveCoordinates, FeatureDrive, Parts};
 use crate::training::joint::{self, JointInputs, to_unit_deviation};
 use crate::training::recipe::{self, RnnRecipe};
+use crate::training::targets::Targets;
 
 /// Share of the features' mean variance that the single-frame output's weights are held back with.
 const RIDGE: f64 = 1e-3;
@@ -59,15 +59,15 @@ fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Res
     let cache = Cache::open(&args.common.cache, &model.tensors, &config, Device::Cpu, recipe.drives.seed)?;
     let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
     let (training, validation) = parts.feature_sequences(&extractor)?;
-    let mut inputs = FixedFeatures::new(config.feature_count, &training, &validation)?;
-    let labels = (
-        training.into_iter().map(|drive| drive.labels).collect::<Vec<_>>(),
-        validation.into_iter().map(|drive| drive.labels).collect::<Vec<_>>(),
-    );
+    let features = training.iter().map(|drive| drive.features.clone()).collect();
+    let first = validation.iter().filter_map(|drive| drive.features.first().cloned()).collect();
+    let mut inputs = FixedFeatures::new(config.feature_count, features, first)?;
+    let angles = |drives: Vec<FeatureDrive>| drives.into_iter().map(|drive| drive.angles).collect();
+    let targets = Targets::new(angles(training), angles(validation))?;
     let mut last: Option<Trained> = None;
     for (number, phase) in recipe.phases.iter().enumerate() {
         let initial = last.as_ref().map(|trained| &trained.parameters);
-        last = Some(train(number, &phase.rnn, initial, &mut inputs, &labels, &checkpoints)?);
+        last = Some(train(number, &phase.rnn, initial, &mut inputs, &targets, &checkpoints)?);
     }
     save(args, recipe, &mut model, last.as_ref())?;
     checkpoints.finish(args.common.keep_checkpoints)
@@ -83,7 +83,7 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
     let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
     let pca = parts.pca(recipe.drives.seed)?;
     let (training, validation) = parts.coordinates(&pca)?;
-    let labels = (joint::labels(&training), joint::labels(&validation));
+    let targets = Targets::new(joint::angles(&training), joint::angles(&validation))?;
 
     let seed = recipe.phases.first().map_or(1, |phase| phase.layer.seed);
     let mut layer = TrainableLayer::random(pca.components(), recipe.features, seed)?;
@@ -94,7 +94,7 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
             to_unit_deviation(&mut layer, &training, parameters)?;
         }
         let mut inputs = JointInputs::new(&mut layer, &training, &validation, phase.layer)?;
-        last = Some(train(number, &phase.rnn, initial.as_ref(), &mut inputs, &labels, &checkpoints)?);
+        last = Some(train(number, &phase.rnn, initial.as_ref(), &mut inputs, &targets, &checkpoints)?);
     }
     let tensors = feature_tensors(&layer, &pca, &training)?;
     let config = ModelConfig { perception: config, temporal: None, training: Value::Null };
@@ -104,19 +104,20 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
     checkpoints.finish(args.common.keep_checkpoints)
 }
 
-/// One phase, resumable by its own checkpoint. `labels` are those of the training and of the validation drives.
+/// One phase, resumable by its own checkpoint.
 fn train(
     number: usize,
     settings: &TrainSettings,
     initial: Option<&Parameters>,
     inputs: &mut dyn SequenceInputs,
-    labels: &(Vec<DriveLabels>, Vec<DriveLabels>),
+    targets: &Targets,
     checkpoints: &Checkpoints,
 ) -> anyhow::Result<Trained> {
     let bar = progress_bar(Some(settings.steps as usize)).with_message(format!("phase {number}"));
     let checkpoint = checkpoints.phase(&format!("phase{number}"));
-    let control = Control { checkpoint: Some(&checkpoint), interrupt: Some(interrupted()) };
-    let data = TrainingData { training: labels.0.clone(), validation: labels.1.clone(), inputs };
+    let control = Control { checkpoint: Some(&checkpoint), interrupt: Some(interrupted()), ..Control::default() };
+    let Targets { sequences, validation, loss } = targets;
+    let data = TrainingData { training: sequences, validation: *validation, inputs, loss };
     let trained = train_rnn(data, settings, initial, control, &mut |progress| report(&bar, number, progress))?;
     bar.finish_and_clear();
     if !trained.finished {
@@ -133,7 +134,7 @@ fn report(bar: &ProgressBar, phase: usize, progress: &Progress<'_>) {
             progress.step,
             progress.loss,
             progress.window_savings,
-            validation.rmse_rad,
+            validation.error,
             validation.savings,
             progress.elapsed_s,
         );
@@ -168,11 +169,11 @@ fn save(
 ) -> anyhow::Result<()> {
     let (trained, phase) =
         trained.zip(recipe.phases.last()).context("the recipe has no phase; expected at least one")?;
-    let (gru, head, config) = trained.to_model(&phase.rnn)?;
+    let (gru, head, config) = trained.to_model(&phase.rnn);
     model.merge(&weights::to_safetensors(&gru, Some(&head), &config)?)?;
     let figures = trained.best.as_ref().map_or(
         Value::Null,
-        |best| json!({ "validation_rmse_rad": best.rmse_rad, "validation_savings": best.savings, "step": best.step }),
+        |best| json!({ "validation_rmse_rad": best.error, "validation_savings": best.savings, "step": best.step }),
     );
     model.config.temporal = Some(config);
     model.config.training = with_entry(model.config.training.take(), entry(recipe, figures)?);
