@@ -1,6 +1,8 @@
 //! Delta networks: gated recurrent units (GRU) that compute only with what changed.
 //!
-//! A library of its own: it knows sequences of numbers, and nothing of what they mean. Contents, in reading order:
+//! A library of its own: it knows sequences of numbers, and nothing of what they mean. Begin with
+//! [from a PyTorch model to a saving](guide::from_pytorch) or
+//! [from own sequences to a trained delta network](guide::training). Contents, in reading order:
 //! - [`config`]: sizes, thresholds and storage, the JSON object `temporal` of a model's `config.json`;
 //! - [`weights`]: the tensors, named and shaped as `torch.nn.GRU` does it, from and to safetensors;
 //! - [`reference`]: the dense and the delta GRU as plain loops; the oracle of every fast variant;
@@ -15,6 +17,7 @@ pub mod config;
 pub mod count;
 pub mod error;
 pub mod gru;
+pub mod guide;
 pub mod head;
 mod kernels;
 pub mod reference;
