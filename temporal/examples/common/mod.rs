@@ -4,7 +4,8 @@ pub mod audio;
 pub mod table;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -17,7 +18,7 @@ use ndarray::{ArcArray2, Array2, Axis};
 use table::Row;
 
 /// Set by Ctrl-C: the training stops after its step, and the same command goes on from there.
-pub static INTERRUPT: AtomicBool = AtomicBool::new(false);
+static INTERRUPT: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// Wrong and all decisions among outputs.
 pub type Errors<'a> = dyn Fn(&[Array2<f32>]) -> (usize, usize) + 'a;
@@ -100,7 +101,7 @@ fn train(
     let mut features = FixedFeatures::new(inputs, training, Vec::new())?;
     let sequences = features.sequences();
     let data = TrainingData { training: &sequences, validation: 0, inputs: &mut features, loss: split.loss };
-    let control = Control { checkpoint: Some(checkpoint), interrupt: Some(&INTERRUPT), single_thread: true };
+    let control = Control { checkpoint: Some(checkpoint), interrupt: Some(INTERRUPT.as_ref()), single_thread: true };
     let stem = checkpoint.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut mean_loss = 0.0;
     let trained = train_rnn(data, settings, initial, control, &mut |p| {
@@ -161,7 +162,8 @@ fn measure(
 
 /// Sets the interruption flag on Ctrl-C.
 pub fn watch_interrupt() -> anyhow::Result<()> {
-    Ok(ctrlc::set_handler(|| INTERRUPT.store(true, Ordering::Relaxed))?)
+    signal_hook::flag::register(signal_hook::consts::SIGINT, INTERRUPT.clone())?;
+    Ok(())
 }
 
 /// Validation is left out: nothing is chosen, the last state is kept.
