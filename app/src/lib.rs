@@ -1,7 +1,7 @@
 //! The command `deltasteer`, as a library so that tests, benches and the window can use its parts.
 //!
 //! - [`cli`]: the command line as typed; [`commands`]: one file a subcommand
-//! - [`model`]: the model folder, loaded and saved whole
+//! - [`model`]: the model folder, loaded and saved whole; [`shipped`]: the models inside the program
 //! - [`pipeline`]: decode, CNN and RNN on their threads; commands in, snapshots out
 //! - [`session`]: source, model, thresholds and range, opened and checked; [`drive`]: a whole drive run to its end
 //! - [`interrupt`]: Ctrl-C and its relatives; [`stdout`]: printing that cannot panic
@@ -24,8 +24,10 @@ pub mod model;
 pub mod output;
 pub mod pipeline;
 pub mod session;
+pub mod shipped;
 pub mod stdout;
 pub mod terminal;
 pub mod text;
 pub mod training;
+#[cfg(feature = "window")]
 pub mod window;

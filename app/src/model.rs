@@ -13,7 +13,7 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::output;
+use crate::{output, shipped};
 
 /// File name of the weights inside a model folder.
 const WEIGHTS: &str = "model.safetensors";
@@ -170,6 +170,11 @@ impl ModelParts {
     /// # Errors
     /// A folder or file that is not there, or a config that cannot be understood, by line and field.
     pub fn load(folder: &Path) -> anyhow::Result<Self> {
+        if let Some(built_in) = shipped::built_in(folder) {
+            let (config, tensors) = built_in?;
+            let config = serde_json::from_str(config).with_context(|| folder.display().to_string())?;
+            return Ok(Self { config, tensors: tensors.to_owned() });
+        }
         if !folder.is_dir() {
             bail!("{}: no such model folder; expected one with {CONFIG} and {WEIGHTS}", folder.display());
         }
@@ -222,15 +227,4 @@ fn merge_tensors(older: &[u8], newer: &[u8]) -> anyhow::Result<Vec<u8>> {
     all.sort_by(|a, b| a.0.cmp(&b.0));
     let metadata = (!metadata.is_empty()).then_some(metadata);
     Ok(safetensors::serialize(all, metadata)?)
-}
-
-/// The shipped model that fits a source when the user names none: `models/road` for the built-in road, else `models/ch2`.
-///
-/// # Errors
-/// Names the places that were looked at.
-pub fn shipped(source: &str) -> anyhow::Result<PathBuf> {
-    let name = if source.starts_with("road:") { "road" } else { "ch2" };
-    let places = [PathBuf::from("models"), Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")];
-    let found = places.iter().map(|place| place.join(name)).find(|folder| folder.join(CONFIG).is_file());
-    found.with_context(|| format!("no shipped model models/{name} here; name one with --model DIR"))
 }

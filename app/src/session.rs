@@ -8,8 +8,9 @@ use deltasteer_data::{Source, SourceInfo};
 use deltasteer_perception::Device;
 use deltasteer_temporal::Thresholds;
 
-use crate::model::{self, Model};
+use crate::model::Model;
 use crate::pipeline::FrameRange;
+use crate::shipped;
 
 /// How a drive is to be run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -131,7 +132,7 @@ fn open_source(source: &str, run: &RunOptions) -> anyhow::Result<(Box<dyn Source
 pub fn load_model(folder: Option<&Path>, source: &str) -> anyhow::Result<Model> {
     match folder {
         Some(folder) => Model::load(folder),
-        None => Model::load(&model::shipped(source)?),
+        None => Model::load(&shipped::for_source(source)?),
     }
 }
 

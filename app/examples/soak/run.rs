@@ -48,7 +48,7 @@ pub fn main() -> anyhow::Result<()> {
     println!("shown        {rows} frames (lines of the CSV)");
     println!("recorded     {} frames (pictures of the video)", recorded.len());
     let distinct: BTreeSet<u32> = recorded.iter().copied().collect();
-    println!("twice        {} of them", recorded.len() - distinct.len());
+    println!("damaged      {} of them, with the number of another frame", recorded.len() - distinct.len());
     print_lost(&sent, &distinct);
     for line in
         summary.lines().filter(|line| ["dropped", "stalled", "skipped"].iter().any(|what| line.starts_with(what)))

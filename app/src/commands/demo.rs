@@ -7,10 +7,10 @@ use anyhow::bail;
 use crate::cli::DemoArgs;
 use crate::drive::{interrupted, watch};
 use crate::pipeline::{FrameResult, Pace, Pipeline, Settings};
+use crate::say;
 use crate::session::{RunOptions, Session};
 use crate::terminal::{Screen, View};
-use crate::window::{self, Place, Start};
-use crate::{say, warn};
+
 
 /// Runs `demo`.
 ///
@@ -58,24 +58,29 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
 }
 
 /// Opens the window and returns true when it has been closed; says why there is none and returns false otherwise.
+#[cfg(feature = "window")]
 fn window_shown(args: &DemoArgs, source: &str) -> anyhow::Result<bool> {
-    let model = args.model.clone().map_or_else(|| crate::model::shipped(source), Ok)?;
+    use crate::window::{self, Place, Start};
     let start = Start {
         source: source.to_owned(),
-        model,
+        model: args.model.clone().map_or_else(|| crate::shipped::for_source(source), Ok)?,
         theta_x: None,
         theta_h: None,
         pace: Pace::Times(1.0),
         playing: true,
         place: Place::Frame(0),
     };
-    match window::run_view(start) {
-        Ok(()) => Ok(true),
-        Err(error) => {
-            warn!("{error:#}; showing the drive in the terminal");
-            Ok(false)
-        }
+    let shown = window::run_view(start);
+    if let Err(error) = &shown {
+        crate::warn!("{error:#}; showing the drive in the terminal");
     }
+    Ok(shown.is_ok())
+}
+
+/// This build has no window.
+#[cfg(not(feature = "window"))]
+fn window_shown(_args: &DemoArgs, _source: &str) -> anyhow::Result<bool> {
+    Ok(false)
 }
 
 /// One frame in one line.

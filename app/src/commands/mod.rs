@@ -8,6 +8,7 @@ mod replay;
 mod summary;
 mod sweep;
 mod train;
+#[cfg(feature = "window")]
 mod view;
 
 use std::process::ExitCode;
@@ -32,7 +33,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Sweep(args) => sweep::run(&args),
         Command::Figures(args) => sweep::figures(&args),
         Command::Train(command) => train::run(&command),
+        #[cfg(feature = "window")]
         Command::View(args) => view::run(&args),
+        #[cfg(not(feature = "window"))]
+        Command::View(_) => anyhow::bail!("view: this build has no window; build with the default features"),
         Command::Bench(command) => bench::run(&command),
     }?;
     Ok(ExitCode::SUCCESS)

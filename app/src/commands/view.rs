@@ -3,9 +3,9 @@
 use anyhow::bail;
 
 use crate::cli::{OverlayName, Theme, ViewArgs};
-use crate::model;
 use crate::pipeline::Pace;
 use crate::session::RunOptions;
+use crate::shipped;
 use crate::window::{self, Overlay, Place, Screenshot, Start};
 
 /// Runs `view`.
@@ -20,7 +20,7 @@ pub fn run(args: &ViewArgs) -> anyhow::Result<()> {
     }
     let model = match &args.model {
         Some(folder) => folder.clone(),
-        None => model::shipped(&args.source)?,
+        None => shipped::for_source(&args.source)?,
     };
     let start = Start {
         source: args.camera.spec(&args.source),

@@ -8,17 +8,16 @@ use anyhow::{Context, bail};
 use deltasteer_perception::augment::DriveAugmentation;
 use deltasteer_perception::{CellExtractor, Device, PerceptionConfig};
 use half::f16;
-use indicatif::ProgressBar;
 use ndarray::Array2;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
 use super::part::Part;
-use super::pooling::{Pooled, pool};
+use super::pooling::{Done, Pooled, pool};
 use crate::output;
 
 /// Part of every name; another number makes every file anew. Raise it when augmentation or pre-processing change.
-const FORMAT: &str = "deltasteer pooled 1";
+const FORMAT: &str = "deltasteer pooled 2";
 /// Versions computed in one reading of a drive: what an interruption can lose.
 const GROUP: usize = 8;
 
@@ -69,15 +68,15 @@ impl Cache {
     ///
     /// # Errors
     /// A drive that cannot be read, a disk that is full, an interruption; complete files stay.
-    pub fn fill(&self, part: &mut Part, versions: usize, stop: &AtomicBool, bar: &ProgressBar) -> anyhow::Result<()> {
+    pub fn fill(&self, part: &mut Part, versions: usize, stop: &AtomicBool, done: Done<'_>) -> anyhow::Result<()> {
         let missing: Vec<usize> = (0..versions).filter(|&version| !self.path(part, version).is_file()).collect();
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let load = |_| CellExtractor::load(&self.tensors, &self.config, self.device);
         let mut extractors = (0..workers).map(load).collect::<Result<Vec<_>, _>>()?;
-        bar.inc((part.frames() * (versions - missing.len())) as u64);
+        done(part.frames() * (versions - missing.len()));
         for group in missing.chunks(GROUP) {
             let alterations: Vec<_> = group.iter().map(|&version| self.augmentation(part, version)).collect();
-            let pooled = pool(part.source.as_mut(), part.range, &mut extractors, &alterations, stop, bar)
+            let pooled = pool(part.source.as_mut(), part.range, &mut extractors, &alterations, stop, done)
                 .with_context(|| part.name.clone())?;
             if pooled.iter().all(|version| version.index.is_empty()) {
                 bail!("{}: not one frame could be read", part.name);
@@ -103,15 +102,12 @@ impl Cache {
         hash.update(FORMAT);
         hash.update(&self.trunk);
         hash.update(part.info.format);
-        if part.info.times_s.is_empty() || part.info.format.starts_with("built-in") {
-            // A made-up drive is what its name says.
-            hash.update(&part.info.name);
-        }
+        // The files and how their frames are cut; a made-up drive is what its name says.
+        hash.update(&part.files);
         for number in [part.info.width, part.info.height, part.range.first, part.range.end] {
             hash.update((number as u64).to_le_bytes());
         }
         part.info.times_s.iter().for_each(|time_s| hash.update(time_s.to_le_bytes()));
-        // A drive is known by its times and its angles.
         for angle in &part.info.steering_true_rad {
             hash.update(angle.unwrap_or(f32::NAN).to_le_bytes());
         }
@@ -166,4 +162,40 @@ pub fn trunk_hash(tensors: &[u8], config: &PerceptionConfig) -> anyhow::Result<V
     hash.update(format!("{crop_rows_of_480:?} {input_width}x{input_height} {pixel_mean} {pixel_scale}"));
     hash.update(format!("{} {trunk_blocks} {cells_across}x{cells_down}", serde_json::to_value(trunk)?));
     Ok(hash.finalize().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_cut_or_other_pictures_under_the_same_labels_are_another_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("center")).unwrap();
+        let picture = |index: usize, grey: u8| {
+            let path = folder.path().join(format!("center/{}.png", 1_000_000_000 + index * 50_000_000));
+            image::RgbImage::from_pixel(64, 48, image::Rgb([grey; 3])).save(path).unwrap();
+        };
+        (0..3).for_each(|index| picture(index, 10));
+        let labels = "frame_id,steering_angle\n1000000000,0.1\n1050000000,0.2\n1100000000,0.3\n";
+        std::fs::write(folder.path().join("CH2_final_evaluation.csv"), labels).unwrap();
+        let cache = Cache {
+            folder: folder.path().join("cache"),
+            tensors: Vec::new(),
+            config: PerceptionConfig::default(),
+            device: Device::Cpu,
+            cells: 0,
+            trunk: Vec::new(),
+            seed: 1,
+        };
+        let entry = |spec: &str| cache.path(&Part::open(spec).unwrap(), 0);
+        let drive = folder.path().display().to_string();
+        let before = entry(&drive);
+        assert_eq!(entry(&drive), before);
+        let cuts = ["0:0", "8:4"].map(|place| entry(&format!("crop={place}:40:40,source={drive}")));
+        assert!(cuts[0] != cuts[1] && !cuts.contains(&before));
+        picture(1, 11);
+        assert_ne!(entry(&drive), before);
+        assert_ne!(entry("road:1,seconds=1"), entry("road:2,seconds=1"));
+    }
 }

@@ -1,5 +1,7 @@
 //! From cached trunk outputs to what the two trainers take.
 
+use std::sync::atomic::AtomicBool;
+
 use anyhow::Context;
 use deltasteer_perception::FeatureExtractor;
 use deltasteer_perception::train::Pca;
@@ -8,10 +10,9 @@ use ndarray::{ArcArray2, Array2, ArrayView2, s};
 
 use super::cache::Cache;
 use super::part::Part;
-use super::pooling::Pooled;
+use super::pooling::{Done, Pooled};
 use super::recipe::DriveSettings;
 use super::targets::DriveAngles;
-use crate::drive::{interrupted, progress_bar};
 
 /// Every n-th frame is enough to find the principal components: neighbours are alike.
 const BASIS_STRIDE: usize = 7;
@@ -55,10 +56,10 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Opens the drives and fills the cache.
+    /// Opens the drives.
     ///
     /// # Errors
-    /// A drive that cannot be used, or an interruption; what is complete stays in the cache.
+    /// A drive that cannot be used.
     pub fn open(
         training: &[String],
         validation: &[String],
@@ -66,26 +67,23 @@ impl Parts {
         settings: &DriveSettings,
     ) -> anyhow::Result<Self> {
         let open = |names: &[String]| names.iter().map(|name| Part::open(name)).collect::<anyhow::Result<Vec<_>>>();
-        let mut parts =
-            Self { training: open(training)?, validation: open(validation)?, cache, settings: settings.clone() };
-        parts.fill()?;
-        Ok(parts)
+        Ok(Self { training: open(training)?, validation: open(validation)?, cache, settings: settings.clone() })
     }
 
-    fn fill(&mut self) -> anyhow::Result<()> {
+    /// Frames of all versions: what [`Parts::fill`] has to do.
+    pub fn frames(&self) -> usize {
+        self.training.iter().map(|part| part.frames() * self.versions()).sum::<usize>()
+            + self.validation.iter().map(Part::frames).sum::<usize>()
+    }
+
+    /// Computes what the cache does not hold yet. `done` is told the frames that are done.
+    ///
+    /// # Errors
+    /// A drive that cannot be read, or `stop`; what is complete stays in the cache.
+    pub fn fill(&mut self, stop: &AtomicBool, done: Done<'_>) -> anyhow::Result<()> {
         let versions = self.versions();
-        let count = self.training.iter().map(|part| part.frames() * versions).sum::<usize>()
-            + self.validation.iter().map(Part::frames).sum::<usize>();
-        let bar = progress_bar(Some(count)).with_message("frames through the trunk");
-        let stop = interrupted();
-        for part in &mut self.training {
-            self.cache.fill(part, versions, stop, &bar)?;
-        }
-        for part in &mut self.validation {
-            self.cache.fill(part, 1, stop, &bar)?;
-        }
-        bar.finish_and_clear();
-        Ok(())
+        self.training.iter_mut().try_for_each(|part| self.cache.fill(part, versions, stop, done))?;
+        self.validation.iter_mut().try_for_each(|part| self.cache.fill(part, 1, stop, done))
     }
 
     /// Principal components of the training drives' trunk outputs.

@@ -2,6 +2,7 @@
 
 use deltasteer_data::{Source, SourceInfo};
 
+use crate::fingerprint::Fingerprint;
 use crate::pipeline::FrameRange;
 use crate::session::frame_range;
 
@@ -15,6 +16,8 @@ pub struct Part {
     pub info: SourceInfo,
     /// The frames meant.
     pub range: FrameRange,
+    /// What the drive's pictures are made from: [`Fingerprint::content`].
+    pub files: String,
 }
 
 impl Part {
@@ -38,7 +41,7 @@ impl Part {
         if labelled.iter().flatten().next().is_none() {
             anyhow::bail!("{text}: no frame has a true angle to learn from");
         }
-        Ok(Self { name: text.to_owned(), source, info, range })
+        Ok(Self { name: text.to_owned(), source, info, range, files: Fingerprint::of(spec)?.content })
     }
 
     /// Number of frames meant.

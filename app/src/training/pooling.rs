@@ -8,7 +8,6 @@ use deltasteer_data::{Frame, Source};
 use deltasteer_perception::CellExtractor;
 use deltasteer_perception::augment::{DriveAugmentation, View};
 use half::f16;
-use indicatif::ProgressBar;
 use ndarray::{Array1, Array2};
 
 use crate::pipeline::FrameRange;
@@ -22,11 +21,14 @@ pub struct Pooled {
     pub values: Array2<f16>,
 }
 
+/// Is told how much more is done.
+pub type Done<'a> = &'a mut dyn FnMut(usize);
+
 /// One frame's rows, one a version.
 type Rows = (u32, Vec<Array1<f16>>);
 
-/// Runs the frames of `range` through the trunk in each of the `versions`, each of `extractors` on a thread of its own; `bar`
-/// counts frames times versions.
+/// Runs the frames of `range` through the trunk in each of the `versions`, each of `extractors` on a thread of its own; `done`
+/// is told frames times versions.
 ///
 /// # Errors
 /// A source that fails, a trunk that refuses a picture, an interruption.
@@ -36,7 +38,7 @@ pub fn pool(
     extractors: &mut [CellExtractor],
     versions: &[DriveAugmentation],
     stop: &AtomicBool,
-    bar: &ProgressBar,
+    done: Done<'_>,
 ) -> anyhow::Result<Vec<Pooled>> {
     source.seek(range.first)?;
     let (workers, cells) = (extractors.len(), extractors.first().map_or(0, CellExtractor::cell_count));
@@ -58,7 +60,7 @@ pub fn pool(
         let mut all = Vec::new();
         for row in row_rx {
             all.push(row?);
-            bar.inc(versions.len() as u64);
+            done(versions.len());
         }
         reader.join().map_err(|_| anyhow::anyhow!("the thread that reads frames stopped by a fault"))??;
         Ok(all)

@@ -7,7 +7,8 @@ use ndarray::Array3;
 use serde::Serialize;
 
 use crate::cli::BenchCnnArgs;
-use crate::model::{Model, shipped};
+use crate::model::Model;
+use crate::shipped;
 
 /// Frames that each row is timed on.
 const FRAMES: usize = 200;
@@ -40,7 +41,7 @@ struct Set {
 /// # Errors
 /// In words for the user.
 pub fn run(args: &BenchCnnArgs) -> anyhow::Result<()> {
-    let folder = args.model.clone().map_or_else(|| shipped(""), Ok)?;
+    let folder = args.model.clone().map_or_else(|| shipped::for_source(""), Ok)?;
     let model = Model::load(&folder)?;
     let (tensors, config) = (model.tensors(), &model.config().perception);
     let mut blocks = Vec::new();

@@ -2,6 +2,7 @@
 
 mod cnn;
 pub mod rnn;
+#[cfg(feature = "window")]
 mod what_if;
 
 use std::time::Instant;
@@ -25,7 +26,10 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
         BenchCommand::Rnn(args) => table(args),
         BenchCommand::Cnn(args) => cnn::run(args),
         BenchCommand::Pipeline(args) => pipeline(args),
+        #[cfg(feature = "window")]
         BenchCommand::WhatIf(args) => what_if::run(args),
+        #[cfg(not(feature = "window"))]
+        BenchCommand::WhatIf(_) => bail!("bench what-if: this build has no window; build with the default features"),
     }
 }
 

@@ -17,11 +17,11 @@ use super::{Outcome, print_json, status};
 use crate::cli::EvalArgs;
 use crate::drive::{self, interrupted, progress_bar};
 use crate::fingerprint::Fingerprint;
-use crate::model::{self, Model};
+use crate::model::Model;
 use crate::session::Session;
 use crate::stdout::StdoutError;
 use crate::text::one_line;
-use crate::{say, warn};
+use crate::{say, shipped, warn};
 
 /// Columns that a drive's name may take.
 const NAME_COLUMNS: usize = 48;
@@ -78,7 +78,7 @@ fn model_of_all(args: &EvalArgs) -> anyhow::Result<PathBuf> {
     }
     let mut folder: Option<(&String, PathBuf)> = None;
     for source in &args.sources {
-        let fits = model::shipped(source)?;
+        let fits = shipped::for_source(source)?;
         match &folder {
             Some((other, first)) if *first != fits => bail!(
                 "{} is the model for {other} and {} the one for {source}; expected --model DIR, one for all drives",

@@ -57,7 +57,7 @@ fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Res
     let extractor = FeatureExtractor::load(&model.tensors, &config, Device::Cpu)?;
     let checkpoints = Checkpoints::open(&args.common.out)?;
     let cache = Cache::open(&args.common.cache, &model.tensors, &config, Device::Cpu, recipe.drives.seed)?;
-    let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
+    let parts = filled(Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?)?;
     let (training, validation) = parts.feature_sequences(&extractor)?;
     let features = training.iter().map(|drive| drive.features.clone()).collect();
     let first = validation.iter().filter_map(|drive| drive.features.first().cloned()).collect();
@@ -80,7 +80,7 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
     config.validate()?;
     let checkpoints = Checkpoints::open(&args.common.out)?;
     let cache = Cache::open(&args.common.cache, &trunk, &config, Device::Cpu, recipe.drives.seed)?;
-    let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
+    let parts = filled(Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?)?;
     let pca = parts.pca(recipe.drives.seed)?;
     let (training, validation) = parts.coordinates(&pca)?;
     let targets = Targets::new(joint::angles(&training), joint::angles(&validation))?;
@@ -102,6 +102,14 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
     model.merge(&to_safetensors(&tensors, Storage::F16Matrices)?)?;
     save(args, recipe, &mut model, last.as_ref())?;
     checkpoints.finish(args.common.keep_checkpoints)
+}
+
+/// The drives with their trunk outputs in the cache.
+fn filled(mut parts: Parts) -> anyhow::Result<Parts> {
+    let bar = progress_bar(Some(parts.frames())).with_message("frames through the trunk");
+    parts.fill(interrupted(), &mut |frames| bar.inc(frames as u64))?;
+    bar.finish_and_clear();
+    Ok(parts)
 }
 
 /// One phase, resumable by its own checkpoint.
