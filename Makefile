@@ -2,20 +2,25 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench bench-peers fuzz soak lint setup backbone figures table check-exports
+.PHONY: demo test bench bench-peers fuzz soak lint doc setup backbone figures table check-exports
 
 setup:
 	sh app/scripts/setup.sh
 
-demo: setup
-	$(CARGO) run --release --features $(FEATURES) -- demo
+# The built-in road needs no OpenCV: only Rust and a linker.
+demo:
+	@command -v cc >/dev/null || sh app/scripts/setup.sh build-essential
+	$(CARGO) run --release -p deltasteer -- demo
 
 test: setup
-	$(CARGO) test --release --workspace --features $(FEATURES)
+	CARGO="$(CARGO)" app/scripts/test.sh --features "$(FEATURES)"
 
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --workspace --all-targets --features $(FEATURES) -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --no-deps --workspace --features $(FEATURES)
 
 bench: setup
 	$(CARGO) bench --workspace

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs what the build and the tests (ffmpeg makes their videos) need beyond Rust, on Debian and Ubuntu, and nothing that is already there.
+# Installs what the build and the tests (ffmpeg makes their videos) need beyond Rust, on Debian and Ubuntu, and nothing that is
+# already there. Arguments are the packages, instead of all.
 set -eu
 need=""
-for package in build-essential libopencv-dev clang libclang-dev pkg-config ffmpeg; do
+for package in ${*:-build-essential libopencv-dev clang libclang-dev pkg-config ffmpeg}; do
 	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || need="$need $package"
 done
 [ -z "$need" ] && exit 0

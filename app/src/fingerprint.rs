@@ -18,6 +18,8 @@ pub struct Fingerprint {
     pub place: String,
     /// Hash of the source's options and of the names, sizes and modification times of all its files.
     pub content: String,
+    /// The same without the times: it stays when a drive is copied to another machine.
+    pub sizes: String,
 }
 
 impl Fingerprint {
@@ -27,9 +29,9 @@ impl Fingerprint {
     /// A file or folder that cannot be looked at, by name.
     pub fn of(spec: &str) -> anyhow::Result<Self> {
         let Inputs { options, paths } = Inputs::of(spec);
-        let (mut place, mut content) = (Sha256::new(), Sha256::new());
+        let (mut place, mut content, mut sizes) = (Sha256::new(), Sha256::new(), Sha256::new());
         let mut names = Vec::new();
-        for hash in [&mut place, &mut content] {
+        for hash in [&mut place, &mut content, &mut sizes] {
             hash.update(&options);
             hash.update([0]);
         }
@@ -39,22 +41,29 @@ impl Fingerprint {
             place.update(whole.as_os_str().as_encoded_bytes());
             place.update([0]);
             names.extend(whole.file_name().map(|name| name.to_string_lossy().into_owned()));
-            add(&mut content, &whole, Path::new(""), &mut BTreeSet::new()).with_context(name)?;
+            add([&mut content, &mut sizes], &whole, Path::new(""), &mut BTreeSet::new()).with_context(name)?;
         }
         let name = names.into_iter().next().unwrap_or(options);
-        Ok(Self { name, place: short(place), content: short(content) })
+        Ok(Self { name, place: short(place), content: short(content), sizes: short(sizes) })
     }
 }
 
 /// Adds a file, or everything in a folder, under the name `inside` that it has there. Links are followed, but into each of the
 /// folders in `seen` once.
-fn add(hash: &mut Sha256, path: &Path, inside: &Path, seen: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
+fn add(
+    [content, sizes]: [&mut Sha256; 2],
+    path: &Path,
+    inside: &Path,
+    seen: &mut BTreeSet<PathBuf>,
+) -> std::io::Result<()> {
     let data = std::fs::metadata(path)?;
     if !data.is_dir() {
-        hash.update(inside.as_os_str().as_encoded_bytes());
-        hash.update([0]);
-        hash.update(data.len().to_le_bytes());
-        hash.update(modified_ns(&data).to_le_bytes());
+        for hash in [&mut *content, sizes] {
+            hash.update(inside.as_os_str().as_encoded_bytes());
+            hash.update([0]);
+            hash.update(data.len().to_le_bytes());
+        }
+        content.update(modified_ns(&data).to_le_bytes());
         return Ok(());
     }
     if !seen.insert(path.canonicalize()?) {
@@ -67,7 +76,7 @@ fn add(hash: &mut Sha256, path: &Path, inside: &Path, seen: &mut BTreeSet<PathBu
     names.sort();
     // Hidden files are none of a recording's: the unfinished outputs of a run come and go there.
     for name in names.into_iter().filter(|name| !name.as_encoded_bytes().starts_with(b".")) {
-        match add(hash, &path.join(&name), &inside.join(&name), seen) {
+        match add([content, sizes], &path.join(&name), &inside.join(&name), seen) {
             // A link that leads nowhere, or a file that has just gone.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             added => added?,
@@ -107,7 +116,9 @@ mod tests {
         let file = std::fs::File::options().write(true).open(drive.join("center/1.jpg")).unwrap();
         file.set_modified(time + std::time::Duration::from_nanos(1_000_000)).unwrap();
         let after = of(&text);
-        assert!(after.place == before.place && after.content != before.content);
+        assert!(after.place == before.place && after.content != before.content && after.sizes == before.sizes);
+        std::fs::write(drive.join("center/1.jpg"), b"three").unwrap();
+        assert_ne!(of(&text).sizes, before.sizes);
         assert_ne!(of("road:1").content, of("road:2").content);
     }
 }

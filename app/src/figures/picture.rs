@@ -182,7 +182,8 @@ fn title(row: &Row) -> String {
         (from, None) => format!(" from {} s", from.unwrap_or(0.0)),
         (from, Some(to)) => format!(", {} to {to} s", from.unwrap_or(0.0)),
     };
-    format!("{}{part}: steering error against RNN savings (bands: lowest to highest seed)", row.source)
+    let drive = row.source.rsplit('/').next().unwrap_or(&row.source);
+    format!("{drive}{part}: steering error against RNN savings (bands: lowest to highest seed)")
 }
 
 /// Moves sorted places apart to at least `step`, between `from` and `to` as far as they fit.

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::output;
 
 /// Columns of the file, in their order.
-const COLUMNS: [&str; 26] = [
+const COLUMNS: [&str; 27] = [
     "technique",
     "seed",
     "model",
     "weights",
     "source",
+    "files",
     "from_s",
     "to_s",
     "inputs",
@@ -48,8 +49,10 @@ pub struct Row {
     pub model: String,
     /// Start of the SHA-256 of the model's files, so that results of an older model are not taken for this one's.
     pub weights: String,
-    /// The drive: the folder's name, or the built-in road's.
+    /// The drive's absolute path, with `$DELTASTEER_DATA` for the folder that this variable names; or the built-in road.
     pub source: String,
+    /// [`Fingerprint::sizes`](crate::fingerprint::Fingerprint) of the drive.
+    pub files: String,
     /// Start of the part of the drive, seconds; empty: its beginning.
     pub from_s: Option<f64>,
     /// End of the part, seconds; empty: its end.
@@ -98,7 +101,7 @@ impl Row {
     /// Whether both rows tell of the same run: the same weights, drive and thresholds.
     pub fn same_run(&self, other: &Self) -> bool {
         self.weights == other.weights
-            && self.source == other.source
+            && (&self.source, &self.files) == (&other.source, &other.files)
             && (self.from_s, self.to_s) == (other.from_s, other.to_s)
             && (self.theta_x, self.theta_h) == (other.theta_x, other.theta_h)
     }
@@ -184,6 +187,7 @@ pub(super) mod tests {
             model: format!("{technique}-{seed}"),
             weights: format!("{technique}-{seed}"),
             source: "road:1".into(),
+            files: String::new(),
             from_s: None,
             to_s: Some(29.0),
             inputs: 32,

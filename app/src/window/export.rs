@@ -10,6 +10,7 @@ use deltasteer_temporal::Thresholds;
 
 use super::view::ExportProgress;
 use super::whatif::Wake;
+use crate::export::Csv;
 use crate::model::Model;
 use crate::pipeline::{Event, FrameRange, FrameResult, Pipeline, Settings};
 
@@ -99,8 +100,7 @@ fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Resul
         .with_context(|| request.into.display().to_string())?;
     let frames = beside.path().join("frames");
     std::fs::create_dir(&frames).with_context(|| frames.display().to_string())?;
-    let mut table = csv::Writer::from_path(beside.path().join("angles.csv"))?;
-    table.write_record(COLUMNS)?;
+    let mut table = Csv::create(&beside.path().join("angles.csv"), &model)?;
     let settings = Settings {
         device: deltasteer_perception::Device::Cpu,
         thresholds: Some(request.thresholds),
@@ -118,7 +118,7 @@ fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Resul
         }
         match event {
             Event::Frame(frame) if frame.index >= first => {
-                table.write_record(row(&frame))?;
+                table.add(&frame)?;
                 write_png(&frames.join(format!("{:06}.png", frame.index)), &frame)?;
                 done += 1;
                 teller.tell(News::Progress(ExportProgress { done, total: end - first }));
@@ -132,39 +132,9 @@ fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Resul
     if done == 0 {
         bail!("frames {first} to {end} hold nothing that can be read; nothing was written");
     }
-    table.flush()?;
-    drop(table);
+    table.complete()?;
     std::fs::rename(beside.keep(), &final_name).with_context(|| final_name.display().to_string())?;
     Ok(final_name)
-}
-
-const COLUMNS: [&str; 10] = [
-    "frame",
-    "time_s",
-    "steering_true_rad",
-    "steering_delta_rad",
-    "steering_dense_rad",
-    "theta_x",
-    "theta_h",
-    "columns_sent",
-    "macs",
-    "weight_bytes",
-];
-
-fn row(frame: &FrameResult) -> [String; 10] {
-    let known = |value: Option<f32>| value.map_or(String::new(), |value| value.to_string());
-    [
-        frame.index.to_string(),
-        format!("{:.6}", frame.time_s),
-        known(frame.steering_true_rad),
-        frame.steering_rad.to_string(),
-        known(frame.steering_dense_rad),
-        frame.thresholds.theta_x.to_string(),
-        frame.thresholds.theta_h.to_string(),
-        (frame.count.columns_x + frame.count.columns_h).to_string(),
-        frame.count.macs.to_string(),
-        frame.count.weight_bytes.to_string(),
-    ]
 }
 
 fn write_png(path: &Path, frame: &FrameResult) -> anyhow::Result<()> {

@@ -119,10 +119,13 @@ fn an_interrupted_sweep_goes_on_and_keeps_what_is_done() {
     let mut expected = whole.clone();
     expected[1].rmse_rad += 1.0;
     assert_eq!(sweep(&csv, &GRID).unwrap(), expected);
-    // Rows of other weights under the same name are computed anew.
-    done[1].weights = "0123456789ab".into();
-    results::write(&csv, &done).unwrap();
-    assert_eq!(sweep(&csv, &GRID).unwrap(), whole);
+    // Rows of other weights under the same name, or of other files, are computed anew.
+    for stale in [|row: &mut Row| row.weights = "0123456789ab".into(), |row: &mut Row| row.files = "other".into()] {
+        let mut changed = done.clone();
+        stale(&mut changed[1]);
+        results::write(&csv, &changed).unwrap();
+        assert_eq!(sweep(&csv, &GRID).unwrap(), whole);
+    }
 }
 
 #[test]

@@ -122,6 +122,18 @@ fn an_interrupted_training_goes_on_to_the_same_weights() {
 }
 
 #[test]
+fn the_example_of_set_in_the_help_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = stdout_of(&["train", "rnn", "--help"]);
+    let example = help.split_whitespace().find(|word| word.contains(".learning_rate=")).expect("an example");
+    let (out, trunk) = (text(&folder.path().join("model")), text(&trunk()));
+    let words = ["train", "rnn", "--trunk", &trunk, "--out", &out, "--train", "/no/such/drive", "--set"];
+    // The settings are read before the drives.
+    let message = error_of(&[&words[..], &[example.trim_end_matches(';')]].concat());
+    assert!(message.contains("/no/such/drive") && !message.contains("--set"), "{message}");
+}
+
+#[test]
 fn bad_training_options_are_named_before_the_work() {
     let folder = tempfile::tempdir().unwrap();
     let out = text(&folder.path().join("model"));

@@ -81,7 +81,7 @@ fn a_kept_drive_is_found_again_and_another_run_of_it_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let results = Results::open(&folder.path().join("new/folder")).unwrap();
     let print =
-        |place: &str, content: &str| Fingerprint { name: "one".into(), place: place.into(), content: content.into() };
+        |place: &str, content: &str| Fingerprint { name: "one".into(), place: place.into(), content: content.into(), sizes: String::new() };
     let (kept, twin) = (report("drives/one", 4, 0.1), report("other/one", 4, 0.2));
     let (first, second) = (print("a", "one"), print("b", "one"));
     assert_eq!(results.find("drives/one", &first, &kept.run).unwrap(), None);

@@ -115,6 +115,7 @@ fn row(
         model: candidate.name.clone(),
         weights: candidate.weights.clone(),
         source: part.source.clone(),
+        files: part.files.clone(),
         from_s: part.from_s,
         to_s: part.to_s,
         inputs: delta.weights().config.input_size,

@@ -17,7 +17,7 @@ use anyhow::bail;
 use deltasteer_data::Inputs;
 
 use self::features::Features;
-use self::plan::{Candidate, Plan};
+use self::plan::Plan;
 use crate::cli::{FiguresArgs, SweepArgs};
 use crate::drive::{interrupted, progress_bar};
 use crate::figures::results::{self, Row};
@@ -34,7 +34,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<()> {
     output::check(&outputs.map(PathBuf::as_path).collect::<Vec<_>>(), &read.collect::<Vec<_>>())?;
     let mut plan = Plan::of(args)?;
     let mut rows = if args.out.exists() { results::read(&args.out)? } else { Vec::new() };
-    forget_older_models(&mut rows, &plan.candidates)?;
+    forget_stale(&mut rows, &plan)?;
     let wanted: usize = plan.candidates.iter().map(|candidate| candidate.settings.len()).sum();
     for candidate in &mut plan.candidates {
         let done: Vec<&Row> = rows.iter().filter(|row| plan.part.covers(row) && candidate.is_model_of(row)).collect();
@@ -68,14 +68,20 @@ pub fn figures(args: &FiguresArgs) -> anyhow::Result<()> {
     picture::write(&results::read(&args.results)?, args.svg.as_deref(), args.png.as_deref())
 }
 
-/// Drops rows of a model of the same name with other weights: they would be drawn as if they were this one's.
-fn forget_older_models(rows: &mut Vec<Row>, candidates: &[Candidate]) -> anyhow::Result<()> {
-    let before = rows.len();
-    rows.retain(|row| {
-        !candidates.iter().any(|candidate| candidate.name == row.model && candidate.weights != row.weights)
-    });
-    if rows.len() < before {
-        say!("dropped      {} rows of models that have since been trained anew", before - rows.len())?;
+/// Drops rows of a model of the same name with other weights, and of a drive whose files have changed: they would be drawn as if
+/// they were this one's.
+fn forget_stale(rows: &mut Vec<Row>, plan: &Plan) -> anyhow::Result<()> {
+    let retrained = |row: &Row| plan.candidates.iter().any(|model| model.name == row.model && model.weights != row.weights);
+    let changed = |row: &Row| row.source == plan.part.source && row.files != plan.part.files;
+    for (stale, why) in [
+        (&retrained as &dyn Fn(&Row) -> bool, "models that have since been trained anew"),
+        (&changed, "this drive, whose files have changed"),
+    ] {
+        let before = rows.len();
+        rows.retain(|row| !stale(row));
+        if rows.len() < before {
+            say!("dropped      {} rows of {why}", before - rows.len())?;
+        }
     }
     Ok(())
 }

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use deltasteer_data::{Source, SourceInfo};
 use deltasteer_temporal::Thresholds;
 
 use super::technique::{seed, technique};
 use crate::cli::SweepArgs;
 use crate::figures::results::Row;
+use crate::fingerprint::Fingerprint;
 use crate::model::{Model, ModelParts};
 use crate::pipeline::FrameRange;
 use crate::session::{frame_range, refuse_live};
@@ -31,8 +32,10 @@ pub struct Plan {
 
 /// A part of a drive as it stands in the results.
 pub struct Part {
-    /// The drive's name without the folders above it.
+    /// The drive's absolute path.
     pub source: String,
+    /// [`Fingerprint::sizes`] of it.
+    pub files: String,
     /// Start in seconds, as asked for.
     pub from_s: Option<f64>,
     /// End in seconds, as asked for.
@@ -80,7 +83,7 @@ impl Plan {
             }
             candidates.push(candidate);
         }
-        let part = Part { source: short_name(&args.source), from_s: args.from, to_s: args.to };
+        let part = Part { source: full_name(&args.source), files: Fingerprint::of(&args.source)?.sizes, from_s: args.from, to_s: args.to };
         Ok(Self { source, info, range, part, candidates })
     }
 }
@@ -88,7 +91,7 @@ impl Plan {
 impl Part {
     /// Whether a row tells of this part of this drive.
     pub fn covers(&self, row: &Row) -> bool {
-        row.source == self.source && (row.from_s, row.to_s) == (self.from_s, self.to_s)
+        row.source == self.source && row.files == self.files && (row.from_s, row.to_s) == (self.from_s, self.to_s)
     }
 }
 
@@ -160,13 +163,15 @@ fn check(option: &str, values: &[f32]) -> anyhow::Result<()> {
     }
 }
 
-/// A folder's own name, or the words as they are where they name no folder or file: results are for other machines too.
-fn short_name(source: &str) -> String {
-    let path = Path::new(source);
-    let full = if path.exists() { path.canonicalize().with_context(|| source.to_owned()).ok() } else { None };
-    full.as_deref()
-        .and_then(Path::file_name)
-        .map_or_else(|| source.to_owned(), |name| name.to_string_lossy().into_owned())
+/// The absolute path of a source that is a file or folder. The folder of recorded drives is replaced by the variable that names
+/// it, because results are for other machines too.
+fn full_name(source: &str) -> String {
+    let Ok(full) = Path::new(source).canonicalize() else { return source.to_owned() };
+    let data = std::env::var_os("DELTASTEER_DATA").and_then(|data| Path::new(&data).canonicalize().ok());
+    match data.as_deref().and_then(|data| full.strip_prefix(data).ok()) {
+        Some(inside) => format!("$DELTASTEER_DATA/{}", inside.display()),
+        None => full.display().to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -184,11 +189,12 @@ mod tests {
     }
 
     #[test]
-    fn a_drive_is_known_without_the_folders_above_it() {
+    fn drives_of_one_name_in_two_folders_are_two_drives() {
         let folder = tempfile::tempdir().unwrap();
-        let drive = folder.path().join("my-drive");
-        std::fs::create_dir(&drive).unwrap();
-        assert_eq!(short_name(&format!("{}/", drive.display())), "my-drive");
-        assert_eq!(short_name("road:7,seconds=3"), "road:7,seconds=3");
+        let drives = ["a/hmb3", "b/hmb3", "b/../a/hmb3/"].map(|name| folder.path().join(name));
+        drives[..2].iter().for_each(|drive| std::fs::create_dir_all(drive).unwrap());
+        let names = drives.map(|drive| full_name(&drive.display().to_string()));
+        assert!(names[0] != names[1] && names[0] == names[2] && names[0].ends_with("a/hmb3"), "{names:?}");
+        assert_eq!(full_name("road:7,seconds=3"), "road:7,seconds=3");
     }
 }

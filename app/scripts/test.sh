@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Runs every test, and says at the end how many were skipped and why: a test prints SKIPPED and its reason. Arguments go to cargo.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+# --show-output lets passed tests speak, for the log alone; of a failed test everything is shown.
+"${CARGO:-cargo}" test --release --workspace "$@" -- --show-output 2>&1 | tee "$log" |
+	awk '/^successes:$/ { hidden = 1 } /^failures:$/ || /^test result:/ { hidden = 0 } !hidden' || status=$?
+skipped=$(grep -c '^SKIPPED' "$log" || true)
+echo "skipped      $skipped tests"
+grep '^SKIPPED' "$log" | sort | uniq -c || true
+exit "$status"
