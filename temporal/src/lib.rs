@@ -5,7 +5,7 @@
 //! [from own sequences to a trained delta network](guide::training). Contents, in reading order:
 //! - [`config`]: sizes, thresholds and storage, the JSON object `temporal` of a model's `config.json`;
 //! - [`weights`]: the tensors, named and shaped as `torch.nn.GRU` does it, from and to safetensors;
-//! - [`reference`]: the dense and the delta GRU as plain loops; the oracle of every fast variant;
+//! - [`mod@reference`]: the dense and the delta GRU as plain loops; the oracle of every fast variant;
 //! - [`gru`]: the streaming cells [`DeltaGru`] and [`DenseGru`];
 //! - [`rnn`]: stacked layers and their head, as a [`DeltaRnn`] or a [`DenseRnn`];
 //! - [`streams`]: several streams on one set of weights;

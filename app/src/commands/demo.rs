@@ -11,7 +11,6 @@ use crate::say;
 use crate::session::{RunOptions, Session};
 use crate::terminal::{Screen, View};
 
-
 /// Runs `demo`.
 ///
 /// # Errors

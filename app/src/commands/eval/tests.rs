@@ -80,8 +80,12 @@ fn a_command_of_unknown_scale_stays_out_of_the_errors_but_not_of_the_work() {
 fn a_kept_drive_is_found_again_and_another_run_of_it_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let results = Results::open(&folder.path().join("new/folder")).unwrap();
-    let print =
-        |place: &str, content: &str| Fingerprint { name: "one".into(), place: place.into(), content: content.into(), sizes: String::new() };
+    let print = |place: &str, content: &str| Fingerprint {
+        name: "one".into(),
+        place: place.into(),
+        content: content.into(),
+        sizes: String::new(),
+    };
     let (kept, twin) = (report("drives/one", 4, 0.1), report("other/one", 4, 0.2));
     let (first, second) = (print("a", "one"), print("b", "one"));
     assert_eq!(results.find("drives/one", &first, &kept.run).unwrap(), None);

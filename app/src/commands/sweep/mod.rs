@@ -71,7 +71,8 @@ pub fn figures(args: &FiguresArgs) -> anyhow::Result<()> {
 /// Drops rows of a model of the same name with other weights, and of a drive whose files have changed: they would be drawn as if
 /// they were this one's.
 fn forget_stale(rows: &mut Vec<Row>, plan: &Plan) -> anyhow::Result<()> {
-    let retrained = |row: &Row| plan.candidates.iter().any(|model| model.name == row.model && model.weights != row.weights);
+    let retrained =
+        |row: &Row| plan.candidates.iter().any(|model| model.name == row.model && model.weights != row.weights);
     let changed = |row: &Row| row.source == plan.part.source && row.files != plan.part.files;
     for (stale, why) in [
         (&retrained as &dyn Fn(&Row) -> bool, "models that have since been trained anew"),

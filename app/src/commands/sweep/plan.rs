@@ -83,7 +83,12 @@ impl Plan {
             }
             candidates.push(candidate);
         }
-        let part = Part { source: full_name(&args.source), files: Fingerprint::of(&args.source)?.sizes, from_s: args.from, to_s: args.to };
+        let part = Part {
+            source: full_name(&args.source),
+            files: Fingerprint::of(&args.source)?.sizes,
+            from_s: args.from,
+            to_s: args.to,
+        };
         Ok(Self { source, info, range, part, candidates })
     }
 }
