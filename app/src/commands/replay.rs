@@ -28,8 +28,8 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     for path in &written.complete {
         say!("written      {} ({} frames)", path.display(), drive.frames)?;
     }
-    if written.lost > 0 {
-        anyhow::bail!("{} of {} outputs could not be written", written.lost, outputs.paths().len());
+    if !written.lost.is_empty() {
+        anyhow::bail!("{} of {} outputs could not be written", written.lost.len(), outputs.paths().len());
     }
     Ok(())
 }

@@ -95,7 +95,10 @@ fn channel(writer: &mut Writer<Sink>, topic: &str, schema: &Schema) -> anyhow::R
 }
 
 /// A frame's picture as JPEG.
-pub(super) fn jpeg(result: &FrameResult) -> anyhow::Result<Vec<u8>> {
+///
+/// # Errors
+/// A picture that cannot be coded.
+pub fn jpeg(result: &FrameResult) -> anyhow::Result<Vec<u8>> {
     let (height, width, _) = result.image.dim();
     let mut data = Vec::new();
     JpegEncoder::new_with_quality(&mut data, JPEG_QUALITY)

@@ -18,13 +18,14 @@ use std::path::{Path, PathBuf};
 use deltasteer_data::SourceInfo;
 
 pub use self::columns::Csv;
+pub use self::mcap::jpeg;
 use crate::drive::Drive;
 use crate::model::Model;
 use crate::pipeline::FrameResult;
 use crate::warn;
 
 /// A file being written. Dropped before [`Export::finish`], it leaves nothing behind.
-pub trait Export {
+pub trait Export: Send {
     /// Takes in the next frame.
     ///
     /// # Errors
@@ -65,7 +66,7 @@ impl Outputs {
 /// written is known at once.
 pub struct Exports {
     open: Vec<(PathBuf, Box<dyn Export>)>,
-    lost: usize,
+    lost: Vec<String>,
 }
 
 /// What has become of the files.
@@ -73,8 +74,8 @@ pub struct Exports {
 pub struct Written {
     /// Those that are complete.
     pub complete: Vec<PathBuf>,
-    /// How many are not; each has been named on standard error with its reason.
-    pub lost: usize,
+    /// Those that are not, each with its reason, which is on standard error as well.
+    pub lost: Vec<String>,
 }
 
 impl Exports {
@@ -99,7 +100,7 @@ impl Exports {
         if let Some(path) = &outputs.video {
             open.push((path.clone(), open_video(path, info)?));
         }
-        Ok(Self { open, lost: 0 })
+        Ok(Self { open, lost: Vec::new() })
     }
 
     /// Hands a frame to every file. One that cannot take it is given up; the others go on.
@@ -108,8 +109,7 @@ impl Exports {
         self.open.retain_mut(|(path, export)| match export.frame(result) {
             Ok(()) => true,
             Err(error) => {
-                *lost += 1;
-                not_written(path, &error);
+                lost.push(not_written(path, &error));
                 false
             }
         });
@@ -122,8 +122,7 @@ impl Exports {
             match export.finish(drive) {
                 Ok(()) => written.complete.push(path),
                 Err(error) => {
-                    written.lost += 1;
-                    not_written(&path, &error);
+                    written.lost.push(not_written(&path, &error));
                 }
             }
         }
@@ -131,8 +130,10 @@ impl Exports {
     }
 }
 
-fn not_written(path: &Path, error: &anyhow::Error) {
-    warn!("deltasteer: {} is not written: {error:#}", path.display());
+fn not_written(path: &Path, error: &anyhow::Error) -> String {
+    let words = format!("{} is not written: {error:#}", path.display());
+    warn!("deltasteer: {words}");
+    words
 }
 
 #[cfg(feature = "opencv")]

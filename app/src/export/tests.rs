@@ -35,7 +35,10 @@ fn run(outputs: &Outputs) -> anyhow::Result<(Drive, Vec<FrameResult>)> {
         Ok(())
     })?;
     let written = exports.finish(&drive);
-    assert_eq!((written.complete, written.lost), (outputs.paths().iter().map(|path| path.to_path_buf()).collect(), 0));
+    assert_eq!(
+        (written.complete, written.lost),
+        (outputs.paths().iter().map(|path| path.to_path_buf()).collect(), Vec::new())
+    );
     Ok((drive, frames))
 }
 

@@ -106,6 +106,12 @@ pub enum Command {
     Export,
     /// Stop writing.
     CancelExport,
+    /// Record a live feed, or stop.
+    ToggleRecording,
+    /// Save the last minute of a live feed.
+    SaveLast,
+    /// Keep the last minute of a live feed, or not.
+    ToggleKeepLast,
     /// Draw an overlay, or not.
     ToggleOverlay(Overlay),
     /// Dark or light.

@@ -144,12 +144,15 @@ fn write_png(path: &Path, frame: &FrameResult) -> anyhow::Result<()> {
         .with_context(|| path.display().to_string())
 }
 
+/// A source's short name in letters that every file system takes.
+pub(super) fn plain_name(source: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+    super::panels::top::short(source).chars().map(plain).collect()
+}
+
 /// A folder name that is not taken yet.
 fn free_name(into: &Path, source: &str, range: FrameRange) -> anyhow::Result<PathBuf> {
-    let drive: String = super::panels::top::short(source)
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' })
-        .collect();
+    let drive = plain_name(source);
     let stem = format!("{drive}-frames-{}-{}", range.first, range.end - 1);
     let names = std::iter::once(stem.clone()).chain((2..1000).map(|number| format!("{stem}-{number}")));
     names

@@ -27,6 +27,8 @@ pub enum Icon {
     Export,
     /// A cross.
     Close,
+    /// A full circle.
+    Record,
 }
 
 /// A square button with a symbol. `label` names it for screen readers; `hint` is the tooltip.
@@ -92,6 +94,9 @@ fn draw(ui: &Ui, icon: Icon, rect: Rect, ink: Color32) {
             paint.line(vec![at(rect, 0.22, 0.36), at(rect, 0.5, 0.66), at(rect, 0.78, 0.36)], line);
             paint
                 .line(vec![at(rect, 0.04, 0.66), at(rect, 0.04, 1.0), at(rect, 0.96, 1.0), at(rect, 0.96, 0.66)], line);
+        }
+        Icon::Record => {
+            paint.circle_filled(rect.center(), 0.5 * rect.width(), Palette::current(ui).warning);
         }
         Icon::Close => {
             paint.line_segment([at(rect, 0.15, 0.15), at(rect, 0.85, 0.85)], line);

@@ -46,6 +46,7 @@ pub fn bindings() -> Vec<KeyBinding> {
         plain(Key::O, "O", "range ends here", Command::MarkEnd),
         plain(Key::X, "X", "no range", Command::SetRange(None)),
         plain(Key::E, "E", "export the range", Command::Export),
+        plain(Key::V, "V", "record a live feed", Command::ToggleRecording),
         theta(Key::Equals, "=", "theta_x up: send fewer inputs", 1, 0),
         theta(Key::Minus, "-", "theta_x down", -1, 0),
         theta(Key::Quote, "'", "theta_h up: send fewer hidden units", 0, 1),

@@ -5,7 +5,7 @@
 //! - [`whatif`]: the engine: runs the drive and answers every wish over all seen frames, on a thread of its own
 //! - [`view`], [`lane`], [`notices`], [`times`]: what there is to show, kept up to date by the engine's updates
 //! - [`panels`]: one file a panel; [`textures`], [`theme`], [`icons`], [`crate::text`]: what they are made of
-//! - [`live`]: how a camera or stream fares
+//! - [`live`], [`recorder`]: how a camera or stream fares, and writing it down
 //! - [`hotspots`], [`trained`]: where a setting errs most, and where errors mean little
 //! - [`saliency`], [`export`]: work on threads of their own
 //! - [`offscreen`]: painting without a display; [`settings`]: what is remembered; [`keys`]: the keys
@@ -22,6 +22,7 @@ mod notices;
 pub mod offscreen;
 mod panels;
 mod rate;
+pub mod recorder;
 mod requests;
 mod run;
 mod saliency;

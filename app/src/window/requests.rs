@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use deltasteer_temporal::Thresholds;
 
 use super::command::{Browse, Command, Lane, PACES};
+use super::recorder::Order;
 use super::shell::Window;
 use super::whatif::{Place, Start, Wish};
 use super::{export, hotspots};
@@ -66,6 +67,21 @@ impl Window {
             Command::CancelExport => {
                 self.export = None;
                 self.view.export = None;
+            }
+            Command::ToggleRecording | Command::SaveLast | Command::ToggleKeepLast if !self.view.is_live() => {
+                self.view.notices.say(false, "Only a live feed is recorded; export a range of a recorded drive.");
+            }
+            Command::ToggleRecording => {
+                let order = match self.view.recorder.recording {
+                    Some(_) => Order::Stop,
+                    None => Order::Start(self.export_folder.clone()),
+                };
+                self.engine.wish(Wish::Record(order));
+            }
+            Command::SaveLast => self.engine.wish(Wish::Record(Order::SaveLast(self.export_folder.clone()))),
+            Command::ToggleKeepLast => {
+                self.settings.keep_last = !self.settings.keep_last;
+                self.engine.wish(Wish::Record(Order::Keep(self.settings.keep_last)));
             }
             Command::ToggleOverlay(overlay) => {
                 self.settings.toggle(overlay);

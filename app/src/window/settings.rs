@@ -26,6 +26,8 @@ pub struct Settings {
     pub follow: bool,
     /// Playback starts again at its end.
     pub looping: bool,
+    /// The last minute of a live feed is kept.
+    pub keep_last: bool,
     /// Width and height of the window in points.
     pub size_points: [f32; 2],
     /// Sources opened last, newest first.
@@ -45,6 +47,7 @@ impl Default for Settings {
             dense: true,
             follow: true,
             looping: false,
+            keep_last: true,
             size_points: [1280.0, 720.0],
             recent_sources: Vec::new(),
             recent_models: Vec::new(),

@@ -15,6 +15,7 @@ use super::layout;
 use super::panels::Panel;
 use super::panels::dialogs::Dialogs;
 use super::rate::{Rate, RedrawPause};
+use super::recorder::Order;
 use super::saliency::Saliency;
 use super::settings::Settings;
 use super::textures::Textures;
@@ -196,6 +197,9 @@ impl Window {
         self.current.source = drive.name.clone();
         self.settings.remember_source(&drive.name);
         self.view.horizon = self.settings.horizons.get(&drive.name).copied();
+        if drive.live && !self.settings.keep_last {
+            self.engine.wish(Wish::Record(Order::Keep(false)));
+        }
         self.send_loop();
         self.update_crop();
     }

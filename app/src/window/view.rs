@@ -9,6 +9,7 @@ use super::hotspots::Filter;
 pub use super::lane::{LaneView, ModelFacts};
 use super::live::Live;
 pub use super::notices::{Notice, Notices};
+use super::recorder;
 pub use super::saliency::SaliencyMap;
 use super::trained::Trained;
 use super::whatif::track::Point;
@@ -73,6 +74,8 @@ pub struct View {
     pub redraws_per_second: f32,
     /// How a live feed fares.
     pub live: Live,
+    /// How its recording goes.
+    pub recorder: recorder::Status,
     /// The user's own horizon as a share of the frame's height.
     pub horizon: Option<f32>,
     /// Frames whose features were refused.
@@ -107,6 +110,7 @@ impl Default for View {
             frames_per_second: 0.0,
             redraws_per_second: 0.0,
             live: Live::default(),
+            recorder: recorder::Status::default(),
             horizon: None,
             refused: 0,
             kept_bytes: (0, 0),
@@ -157,6 +161,12 @@ impl View {
                     view.replace(&model, *track);
                 }
             }
+            Update::Recorder(recorder::News::Status(status)) => self.recorder = status,
+            Update::Recorder(recorder::News::Saved(files)) => {
+                let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+                self.notices.say(false, format!("Saved {}", names.join(" and ")));
+            }
+            Update::Recorder(recorder::News::Failed(words)) => self.notices.say(true, words),
             Update::NoSecond => self.second = None,
             Update::TradeOff(curve) => self.trade_off = Some(curve),
             Update::StepTimes(times) => {

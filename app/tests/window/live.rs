@@ -21,14 +21,14 @@ enum Act {
     Close,
 }
 
-/// A camera at an address; dropping the sender ends it.
-fn camera() -> (String, Sender<Act>) {
+/// A camera at an address, with so many milliseconds between its frames; dropping the sender ends it.
+fn camera(every_ms: u64) -> (String, Sender<Act>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/camera.mjpg", listener.local_addr().unwrap());
     let (sender, acts) = channel();
     std::thread::spawn(move || {
         while let Ok((stream, _)) = listener.accept() {
-            if serve(stream, &acts).is_none() {
+            if serve(stream, &acts, every_ms).is_none() {
                 return;
             }
             // Long enough for the window to notice.
@@ -38,8 +38,8 @@ fn camera() -> (String, Sender<Act>) {
     (url, sender)
 }
 
-/// Serves one client at 25 Hz; `None` once the test is over.
-fn serve(mut stream: TcpStream, acts: &Receiver<Act>) -> Option<()> {
+/// Serves one client; `None` once the test is over.
+fn serve(mut stream: TcpStream, acts: &Receiver<Act>, every_ms: u64) -> Option<()> {
     use std::sync::mpsc::TryRecvError;
     let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n";
     stream.write_all(head.as_bytes()).ok();
@@ -65,14 +65,14 @@ fn serve(mut stream: TcpStream, acts: &Receiver<Act>) -> Option<()> {
                 return Some(());
             }
         }
-        std::thread::sleep(Duration::from_millis(40));
+        std::thread::sleep(Duration::from_millis(every_ms));
     }
     Some(())
 }
 
 #[test]
 fn a_camera_that_stops_without_closing_is_stale_within_two_seconds_and_comes_back() {
-    let (url, acts) = camera();
+    let (url, acts) = camera(40);
     let mut bench = Bench::on(&url, [1280.0, 720.0]);
     bench.until("the first frame", |view| view.shown.is_some());
     bench.click("Play");
@@ -115,4 +115,44 @@ fn a_camera_that_is_not_there_yet_is_tried_again() {
     assert!(!bench.view().stopped);
     bench.ask(Command::OpenSource("road:2,seconds=2".to_owned()));
     bench.until("a frame", |view| view.answer(Lane::Main).is_some());
+}
+
+/// First and last time of an MCAP file's pictures in seconds, and their number.
+fn mcap_times(path: &std::path::Path) -> (f64, f64, usize) {
+    let bytes = std::fs::read(path).unwrap();
+    let times: Vec<f64> = mcap::MessageStream::new(&bytes)
+        .unwrap()
+        .map(Result::unwrap)
+        .filter(|message| message.channel.topic == "/camera")
+        .map(|message| message.log_time as f64 * 1e-9)
+        .collect();
+    (times[0], *times.last().unwrap(), times.len())
+}
+
+#[test]
+fn a_recording_has_right_times_and_the_past_can_be_saved() {
+    // Ten frames a second: whatever rate the feed is taken for, the video lasts as long as the drive did.
+    let (url, _acts) = camera(100);
+    let mut bench = Bench::on(&url, [1280.0, 720.0]);
+    bench.until("the first frame", |view| view.shown.is_some());
+    bench.click("Play");
+    bench.click("Record");
+    bench.until("frames on record", |view| view.recorder.recording.is_some_and(|(frames, _)| frames > 30));
+    bench.click("Stop recording");
+    bench.until("the files", |view| view.notices.iter().any(|notice| notice.text.starts_with("Saved")));
+    let folder = bench.folder.path().to_owned();
+    let file = |ending: &str| {
+        let mut files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        files.find(|path| path.to_string_lossy().ends_with(ending)).unwrap_or_else(|| panic!("no {ending}"))
+    };
+    let (first, last, frames) = mcap_times(&file("-recording-1.mcap"));
+    let video = deltasteer_data::open(file("-recording-1.mp4").to_str().unwrap()).unwrap().info().clone();
+    let length_s = video.frame_count.unwrap() as f64 / video.rate_hz;
+    assert!(frames > 30 && (length_s - (last - first)).abs() < 0.2, "{length_s} s of video, {} s", last - first);
+    bench.harness.get_by_label_contains("Save last").click();
+    bench.until("more files", |view| view.notices.iter().any(|notice| notice.text.contains("-last-1.mcap")));
+    let (earlier, later, kept) = mcap_times(&file("-last-1.mcap"));
+    assert!(earlier < first && later > last && kept > frames, "the past goes back to the first frame: {earlier}");
+    let video = deltasteer_data::open(file("-last-1.mp4").to_str().unwrap()).unwrap().info().clone();
+    assert!((video.frame_count.unwrap() as f64 / video.rate_hz - (later - earlier)).abs() < 0.2);
 }

@@ -30,6 +30,10 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, compact: bool) {
             if !compact {
                 ui.separator();
                 compare(ui, panel);
+                if !recorded {
+                    ui.separator();
+                    record(ui, panel);
+                }
                 ui.add_enabled_ui(recorded, |ui| {
                     let hint = "The twenty places where the network errs most. Key W; N goes to the next one.";
                     ask(ui.button("Worst places").on_hover_text(hint), panel, Command::ToggleHotspots);
@@ -100,6 +104,31 @@ fn pace(ui: &mut Ui, panel: &mut Panel) {
         panel.ask(Command::SetPace(pace));
     }
     chosen.response.on_hover_text("How fast the drive plays. Keys [ and ]");
+}
+
+/// Recording a live feed, and the minute before the button was pressed.
+fn record(ui: &mut Ui, panel: &mut Panel) {
+    let status = panel.view.recorder;
+    let on = status.recording.is_some();
+    let label = if on { "Stop recording" } else { "Record" };
+    let hint = "Write pictures, angles and work as MCAP and as an MP4, into the folder of exports. Key V";
+    ask(icon_button(ui, Icon::Record, on, label, hint), panel, Command::ToggleRecording);
+    if let Some((frames, seconds)) = status.recording {
+        ui.label(RichText::new(format!("{} · {frames} frames", text::clock(seconds))).small());
+    }
+    ui.add_space(6.0);
+    let words = format!("Save last {:.0} s", status.kept_s);
+    let save = ui.add_enabled(status.kept_s > 0.0, egui::Button::new(words));
+    ask(save.on_hover_text("Write what has just been seen, a minute at most."), panel, Command::SaveLast);
+    let mut keep = panel.settings.keep_last;
+    let keep =
+        ui.checkbox(&mut keep, "keep").on_hover_text("Keep the last minute. It takes a few milliseconds a frame.");
+    keep.widget_info(|| egui::WidgetInfo::labeled(egui::Role::CheckBox, true, "Keep the last minute"));
+    ask(keep, panel, Command::ToggleKeepLast);
+    if status.lost > 0 {
+        let words = format!("{} frames lost: this machine is too slow", status.lost);
+        ui.label(RichText::new(words).small().color(Palette::current(ui).warning));
+    }
 }
 
 fn compare(ui: &mut Ui, panel: &mut Panel) {

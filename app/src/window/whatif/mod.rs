@@ -25,8 +25,9 @@ pub mod trade_off;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, never, unbounded};
 use deltasteer_data::SourceInfo;
 use deltasteer_temporal::Thresholds;
 
@@ -34,6 +35,7 @@ pub use opening::{Place, Start};
 use track::{Mark, Point, Track};
 pub use trade_off::TradeOff;
 
+use super::recorder::{self, Order};
 use crate::model::Model;
 use crate::pipeline::{FrameRange, Pace, RunEnd, SeenFrame};
 
@@ -77,6 +79,8 @@ pub enum Wish {
     Thresholds(Lane, Thresholds),
     /// Answer with this model folder.
     Model(Lane, PathBuf),
+    /// Record a live feed.
+    Record(Order),
     /// A second setting: the main model at these thresholds; or none.
     Compare(Option<Thresholds>),
 }
@@ -111,6 +115,8 @@ pub enum Update {
     TradeOff(TradeOff),
     /// Microseconds of a step, measured back to back over the last seen frames: main, second, dense.
     StepTimes([Option<f64>; 3]),
+    /// From the recorder of a live feed.
+    Recorder(recorder::News),
     /// The drive is at its end.
     Ended(RunEnd),
     /// A live feed has had no new frame for a while, in words.
@@ -126,6 +132,8 @@ pub struct WhatIf {
     wishes: Sender<Wish>,
     updates: Receiver<Update>,
     gone: bool,
+    /// Closed when the thread has ended and recordings are complete.
+    ended: Receiver<()>,
 }
 
 /// Updates that may wait for the window, which takes them only when it redraws.
@@ -139,9 +147,10 @@ impl WhatIf {
     pub fn start(wake: Wake, limit_bytes: usize) -> std::io::Result<Self> {
         let (wishes, to_fulfil) = unbounded();
         let (tell, updates) = bounded(UPDATES);
+        let (end, ended) = bounded(0);
         let stage = stage::Stage::new(to_fulfil, tell, wake, limit_bytes);
-        std::thread::Builder::new().name("what-if".to_owned()).spawn(move || stage.run())?;
-        Ok(Self { wishes, updates, gone: false })
+        std::thread::Builder::new().name("what-if".to_owned()).spawn(move || stage.run(end))?;
+        Ok(Self { wishes, updates, gone: false, ended })
     }
 
     /// Asks for something; never waits.
@@ -159,5 +168,14 @@ impl WhatIf {
             }
             Err(_) => None,
         }
+    }
+}
+
+impl Drop for WhatIf {
+    fn drop(&mut self) {
+        // The thread finds both of its neighbours gone, and a recording is completed before the program ends.
+        self.wishes = unbounded().0;
+        self.updates = never();
+        let _ = self.ended.recv_timeout(Duration::from_secs(30));
     }
 }

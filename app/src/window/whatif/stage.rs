@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, never, select, unbounded};
 use deltasteer_data::SkipReport;
 use deltasteer_perception::{Device, FeatureExtractor};
 use deltasteer_temporal::{TemporalError, Thresholds};
@@ -14,10 +14,12 @@ use super::lane::{LaneRun, Pacing, Setting};
 use super::opening::{self, Arrived, Opened};
 use super::runner::WARM_UP_FRAMES;
 use super::store::{Added, FeatureStore};
+use super::track::{Point, Track};
 use super::trade_off::Ladder;
 use super::{Lane, Shown, Update, Wake, Wish};
 use crate::model::Model;
-use crate::pipeline::{self, Command, Event, FrameRange, Pipeline, SeenFrame};
+use crate::pipeline::{self, Command, Event, FrameRange, FrameResult, Pipeline, QueueLengths, SeenFrame, StageTimes};
+use crate::window::recorder::{self, Recorder, Tell};
 
 /// A run is interrupted this often to look for frames and wishes.
 const SLICE: Duration = Duration::from_millis(2);
@@ -60,6 +62,8 @@ struct Drive {
     lanes: [Option<LaneRun>; 3],
     ladder: Option<Ladder>,
     refused: SkipReport,
+    /// Of a live feed.
+    recorder: Option<Recorder>,
     repeat: Option<FrameRange>,
     playing: bool,
     /// The frame shown last.
@@ -82,6 +86,8 @@ pub(super) struct Stage {
     /// The same for a model of the main and the second lane.
     newest_model: [u64; 2],
     drive: Option<Drive>,
+    /// The window has missed frames.
+    missed: bool,
 }
 
 fn place(lane: Lane) -> usize {
@@ -91,14 +97,50 @@ fn place(lane: Lane) -> usize {
 impl Stage {
     pub fn new(wishes: Receiver<Wish>, updates: Sender<Update>, wake: Wake, limit_bytes: usize) -> Self {
         let (newest_source, newest_model) = (Arc::default(), [0; 2]);
-        Self { wishes, updates, wake, limit_bytes, arrived: unbounded(), newest_source, newest_model, drive: None }
+        Self {
+            wishes,
+            updates,
+            wake,
+            limit_bytes,
+            arrived: unbounded(),
+            newest_source,
+            newest_model,
+            drive: None,
+            missed: false,
+        }
     }
 
     /// Runs until the window has gone.
-    pub fn run(mut self) {
+    pub fn run(mut self, end: Sender<()>) {
         while self.turn().is_ok() {}
         // A feed that is still being waited for is given up.
         self.newest_source.fetch_add(1, Ordering::Relaxed);
+        if let Some(recorder) = self.drive.as_mut().and_then(|drive| drive.recorder.take()) {
+            recorder.finish();
+        }
+        drop(end);
+    }
+
+    /// As [`Stage::tell`], of a live feed's frame: a window that does not redraw now must not hold the feed up. It gets
+    /// the answers as a whole once it looks again.
+    fn tell_frame(&mut self, shown: Shown, live: bool) -> Result {
+        if !live {
+            return self.tell(Update::Frame(Box::new(shown)));
+        }
+        match self.updates.try_send(Update::Frame(Box::new(shown))) {
+            Ok(()) if std::mem::take(&mut self.missed) => {
+                Lane::ALL.into_iter().try_for_each(|lane| self.tell_answers(lane))
+            }
+            Ok(()) => {
+                (self.wake)();
+                Ok(())
+            }
+            Err(TrySendError::Full(_)) => {
+                self.missed = true;
+                Ok(())
+            }
+            Err(TrySendError::Disconnected(_)) => Err(Gone),
+        }
     }
 
     fn tell(&self, update: Update) -> Result {
@@ -191,10 +233,19 @@ impl Stage {
 
     fn open(&mut self, opened: Opened) -> Result {
         let Opened { pipeline, info, model, thresholds, start } = opened;
-        // A pipeline joins its threads when it goes, which may be in the middle of a frame of a slow feed.
-        if let Some(old) = self.drive.take() {
-            let _ = std::thread::Builder::new().name("end-pipeline".to_owned()).spawn(move || drop(old));
+        // A recording takes time to complete, and a pipeline joins its threads, perhaps in the middle of a slow feed's frame.
+        if let Some(mut old) = self.drive.take() {
+            let end = move || {
+                old.recorder.take().into_iter().for_each(Recorder::finish);
+                drop(old);
+            };
+            let _ = std::thread::Builder::new().name("end-pipeline".to_owned()).spawn(end);
         }
+        let recorder = match info.live.then(|| Recorder::start(info.clone(), model.clone(), self.recorders_tell())) {
+            Some(Err(error)) => return self.tell(Update::Stopped(format!("no thread to be had: {error}"))),
+            Some(Ok(recorder)) => Some(recorder),
+            None => None,
+        };
         let mut drive = Drive {
             pipeline,
             pacing: Pacing::of(info.rate_hz, info.live),
@@ -203,6 +254,7 @@ impl Stage {
             lanes: [None, None, None],
             ladder: None,
             refused: SkipReport::default(),
+            recorder,
             repeat: None,
             playing: start.playing,
             index: 0,
@@ -223,6 +275,18 @@ impl Stage {
         self.check(began)?;
         self.tell_answers(Lane::Main)?;
         self.tell_answers(Lane::Dense)
+    }
+
+    /// The recorder never waits for the window: old news of it are worth nothing.
+    fn recorders_tell(&self) -> Tell {
+        let (updates, wake) = (self.updates.clone(), self.wake.clone());
+        Arc::new(move |news| {
+            let _ = match news {
+                recorder::News::Status(_) => updates.try_send(Update::Recorder(news)).is_ok(),
+                _ => updates.send(Update::Recorder(news)).is_ok(),
+            };
+            wake();
+        })
     }
 
     fn tell_answers(&self, lane: Lane) -> Result {
@@ -256,8 +320,9 @@ impl Stage {
             Event::Seen(frame) => {
                 let Some(drive) = &mut self.drive else { return Ok(()) };
                 let shown = drive.see(frame);
+                let live = drive.recorder.is_some();
                 if let Some(shown) = self.check(shown)? {
-                    self.tell(Update::Frame(Box::new(shown)))?;
+                    self.tell_frame(shown, live)?;
                 }
             }
             Event::ModelReady(model) => {
@@ -406,6 +471,11 @@ impl Drive {
                     run.want(Setting { model, thresholds: Some(*thresholds) });
                 }
             }
+            Wish::Record(order) => {
+                if let Some(recorder) = &self.recorder {
+                    recorder.order(order.clone());
+                }
+            }
             Wish::Compare(None) => {
                 self.lanes[1] = None;
                 self.second_eye = None;
@@ -479,6 +549,12 @@ impl Drive {
                 Added::Known | Added::Unlinked | Added::Refused(_) => {}
             }
         }
+        if let (Some(recorder), Some((point, _))) = (&mut self.recorder, &answers[0])
+            && let Some(main) = &self.lanes[0]
+        {
+            let dense = answers[2].as_ref().map(|(dense, _)| dense.steering_rad);
+            recorder.frame(result(&frame, point, dense, main.track()));
+        }
         let kept_bytes = self.store.bytes();
         Ok(Shown { seen: frame, answers, refused: self.refused.count, kept_bytes })
     }
@@ -545,5 +621,32 @@ impl Drive {
             let store = self.second_eye.as_ref().filter(|_| place == 1).map_or(&self.store, |eye| &eye.store);
             self.lanes[place].as_ref()?.runner().time_steps_us(store)
         })
+    }
+}
+
+/// A frame with the main setting's answer, as files have it.
+fn result(frame: &SeenFrame, point: &Point, dense_rad: Option<f32>, track: &Track) -> FrameResult {
+    let times = StageTimes { decode_us: frame.decode_us, cnn_us: frame.cnn_us, ..StageTimes::default() };
+    FrameResult {
+        index: frame.index,
+        time_s: frame.time_s,
+        image: frame.image.clone(),
+        steering_true_rad: frame.steering_true_rad,
+        steering_rad: point.steering_rad,
+        steering_dense_rad: dense_rad,
+        steering_single_frame_rad: frame.steering_single_frame_rad,
+        thresholds: track.thresholds,
+        count: point.count,
+        sent_x: Vec::new(),
+        sent_h: Vec::new(),
+        features: Vec::new(),
+        hidden: Vec::new(),
+        cnn_work: frame.cnn_work,
+        times,
+        queues: QueueLengths { to_cnn: frame.to_cnn, to_rnn: 0 },
+        skipped: frame.skipped,
+        dropped: frame.dropped,
+        health: frame.health.clone(),
+        totals: track.figures().work,
     }
 }
