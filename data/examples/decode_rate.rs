@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// OpenCV reading the images of `center/`, which it wants numbered without gaps: links in a folder of our own do that.
-#[cfg(feature = "opencv")]
+#[cfg(all(feature = "opencv", unix))]
 mod peer {
     use std::error::Error;
     use std::path::Path;
@@ -77,7 +77,7 @@ mod peer {
     }
 }
 
-#[cfg(not(feature = "opencv"))]
+#[cfg(not(all(feature = "opencv", unix)))]
 mod peer {
     use std::error::Error;
 

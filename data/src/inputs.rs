@@ -30,7 +30,7 @@ impl Inputs {
             return Self { options: String::new(), paths: vec![path.to_owned()] };
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if formats::is_part(path) || formats::is_segment_video(folder, path) {
+        if formats::is_label_file(path) || formats::is_segment_video(folder, path) {
             return Self { options: String::new(), paths: vec![folder.to_owned()] };
         }
         let mut inputs = Self { options: String::new(), paths: same_stem(folder, path) };

@@ -17,14 +17,16 @@ const KNOWN: &str = "the folder of a recorded drive, a video file, a ROS bag, ca
 /// Opens a source by the text that names it.
 ///
 /// # Errors
-/// A text that names nothing known, or whatever the reader of that kind finds wrong.
+/// [`DataError::NoSuchSource`] for a text that names nothing known, [`DataError::BadSpec`] for an option that makes no sense,
+/// [`DataError::Io`] and [`DataError::BadFile`] for what cannot be read, [`DataError::NoFeed`] for a camera or stream that does not
+/// answer, [`DataError::Unsupported`] for a source that this build cannot read.
 pub fn open(spec: &str) -> Result<Box<dyn Source>, DataError> {
     if let Some(rest) = spec.strip_prefix("road:") {
         let (seed, settings) = RoadSettings::parse(rest)?;
         return Ok(Box::new(RoadSource::named(spec, seed, settings)?));
     }
     if let Some(framing) = Framing::parse(spec) {
-        return framing?.open(spec);
+        return open_framing(spec, &framing?);
     }
     if let Some(opened) = video::open_live(spec) {
         return opened;
@@ -40,7 +42,7 @@ pub fn open(spec: &str) -> Result<Box<dyn Source>, DataError> {
     }
 }
 
-/// Opens a file: a video, or a part of a recording, which stands for its folder.
+/// Opens a file: a video, a container, or a label file, which stands for its folder.
 fn open_file(spec: &str, path: &Path) -> Result<Box<dyn Source>, DataError> {
     if video::is_video(path) {
         let segment = path.parent().filter(|folder| formats::is_segment_video(folder, path));
@@ -52,10 +54,10 @@ fn open_file(spec: &str, path: &Path) -> Result<Box<dyn Source>, DataError> {
     if let Some(opened) = formats::open_container(spec, path) {
         return opened;
     }
-    if path.extension().is_some_and(|suffix| suffix == "json") && !formats::is_part(path) {
+    if path.extension().is_some_and(|suffix| suffix == "json") && !formats::is_label_file(path) {
         return open_framed(spec, path);
     }
-    if let Some(folder) = path.parent().filter(|_| formats::is_part(path)) {
+    if let Some(folder) = path.parent().filter(|_| formats::is_label_file(path)) {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         return formats::open_folder(spec, folder);
     }
@@ -69,7 +71,13 @@ fn open_framed(spec: &str, path: &Path) -> Result<Box<dyn Source>, DataError> {
     if Path::new(&framing.source).extension().is_some_and(|suffix| suffix == "json") {
         return Err(bad_file(path, "its source is a .json file as well", "a source that is no such file"));
     }
-    framing.open(spec)
+    open_framing(spec, &framing)
+}
+
+/// Opens the source of a framing, cropped.
+fn open_framing(spec: &str, framing: &Framing) -> Result<Box<dyn Source>, DataError> {
+    framing.check()?;
+    framing.apply(spec, open(&framing.source)?)
 }
 
 #[cfg(test)]

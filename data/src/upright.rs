@@ -28,7 +28,7 @@ impl Upright {
 
     /// The orientation of a display matrix (ISO/IEC 14496-12, 8.3.2.3): `[a, b, u, c, d, v, x, y, w]` shows the stored point
     /// (column p, row q) at column `a p + c q + x`, row `b p + d q + y`. Turns between the four directions go to the nearest.
-    #[cfg_attr(not(feature = "opencv"), allow(dead_code))]
+    #[cfg(any(feature = "opencv", test))]
     pub(crate) fn of_display_matrix([a, b, _, c, d, ..]: [i32; 9]) -> Self {
         let size = |value: i32| i64::from(value).abs();
         if size(b) + size(c) > size(a) + size(d) {
@@ -53,6 +53,7 @@ impl Upright {
     }
 
     /// What is done, for a note; `None` where nothing is.
+    #[cfg(feature = "opencv")]
     pub(crate) fn describe(self) -> Option<&'static str> {
         Some(match (self.transpose, self.flip_columns, self.flip_rows) {
             (false, false, false) => return None,

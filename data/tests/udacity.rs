@@ -175,7 +175,7 @@ fn a_size_that_changes_midway_is_noted_and_nothing_is_lost() {
     write_image(dir.path().join(format!("center/{}.jpg", time_ns(4))), &numbered_sized(4, 160, 32));
     let mut source = open(dir.path());
     assert_eq!(numbers(&mut *source), [0, 1, 2, 3, 4, 5]);
-    assert!(noted(&*source, "frame 4 is 160x32, the first was 128x16"));
+    assert!(noted(&*source, "frame 4 is 160x32, before it was 128x16"));
 }
 
 #[test]

@@ -16,7 +16,8 @@ use ndarray::Array3;
 use super::Opened;
 use crate::folder::{bad_file, files_in, name_of};
 use crate::recorded::decode::MAX_SIDE;
-use crate::recorded::recording::{Facts, Pictures};
+use crate::recorded::pictures::Pictures;
+use crate::recorded::recording::Facts;
 use crate::{CameraGeometry, DataError, SkipReport, SteeringUnit};
 
 /// What [`recognise`] looks for, for error messages.
@@ -36,7 +37,7 @@ pub(super) fn recognise(folder: &Path) -> bool {
 /// Opens a folder with a single drive.
 ///
 /// # Errors
-/// Those of [`open_drive`]; a folder with several drives.
+/// [`DataError::BadFile`] for a folder with several drives, and those of [`open_drive`].
 pub(super) fn open(name: &str, folder: &Path) -> Opened {
     let drives = drives_in(&folder.join("camera"));
     match &drives[..] {

@@ -33,7 +33,8 @@ pub(super) fn recognise(folder: &Path) -> bool {
 /// Opens a segment.
 ///
 /// # Errors
-/// A log that is no array, a segment without its video, or a build without OpenCV.
+/// [`DataError::BadFile`] for a log that is no array or a segment without its video, [`DataError::Io`],
+/// [`DataError::Unsupported`](crate::DataError::Unsupported) in a build without the feature `opencv`.
 pub(super) fn open(name: &str, folder: &Path) -> Opened {
     let labels = read_logs(folder)?;
     let path = folder.join(VIDEO);

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{Opened, model_car};
 use crate::DataError;
-use crate::folder::{Inside, bad_file, files_in, images_in, name_of, natural_order, read_text};
+use crate::folder::{Inside, bad_file, files_in, images_in, name_of, read_text, sort_naturally};
 use crate::recorded::{RecordedFrame, Recording, Tally};
 use crate::table;
 
@@ -32,7 +32,7 @@ pub(super) fn recognise(folder: &Path) -> bool {
 /// Opens a tub of either form.
 ///
 /// # Errors
-/// A tub without a readable record or image.
+/// [`DataError::BadFile`] for a tub without a readable record or image.
 pub(super) fn open(name: &str, folder: &Path) -> Opened {
     let catalogs = catalogs_in(folder);
     let tub = if catalogs.is_empty() { older_tub(folder)? } else { version_4_tub(folder, catalogs)? };
@@ -194,7 +194,7 @@ fn older_tub(folder: &Path) -> Result<Tub, DataError> {
     let mut tub = Tub::new(folder, folder.to_owned(), "donkeycar tub (JSON records)");
     let mut records = files_in(folder)?;
     records.retain(|path| is_record(&name_of(path)));
-    records.sort_by(|a, b| natural_order(&name_of(a), &name_of(b)));
+    sort_naturally(&mut records);
     for path in records {
         let json = read_text(&path).unwrap_or_default();
         tub.add(&json, || name_of(&path), &HashSet::new());
@@ -206,7 +206,7 @@ fn older_tub(folder: &Path) -> Result<Tub, DataError> {
 fn catalogs_in(folder: &Path) -> Vec<PathBuf> {
     let mut catalogs = files_in(folder).unwrap_or_default();
     catalogs.retain(|path| path.extension().is_some_and(|suffix| suffix == "catalog"));
-    catalogs.sort_by(|a, b| natural_order(&name_of(a), &name_of(b)));
+    sort_naturally(&mut catalogs);
     catalogs
 }
 

@@ -25,7 +25,7 @@ pub(super) fn recognise(folder: &Path) -> bool {
 /// Opens a plain folder of images.
 ///
 /// # Errors
-/// A `labels.csv` without the needed columns, or no readable image.
+/// [`DataError::BadFile`] for a `labels.csv` without the needed columns or no readable image, [`DataError::Io`].
 pub(super) fn open(name: &str, folder: &Path) -> Opened {
     read(folder)?.into_source(name, folder)
 }

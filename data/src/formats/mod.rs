@@ -70,10 +70,10 @@ pub(crate) fn open_container(name: &str, path: &Path) -> Option<Opened> {
 }
 
 /// True for a label file that stands for its whole folder.
-pub(crate) fn is_part(path: &Path) -> bool {
-    const PARTS: [&str; 5] = ["interpolated.csv", "manifest.json", "driving_log.csv", "data.txt", "labels.csv"];
+pub(crate) fn is_label_file(path: &Path) -> bool {
+    const NAMES: [&str; 5] = ["interpolated.csv", "manifest.json", "driving_log.csv", "data.txt", "labels.csv"];
     let name = crate::folder::name_of(path);
-    PARTS.iter().chain(&udacity::TEST_SET_LABELS).any(|part| *part == name)
+    NAMES.iter().chain(&udacity::TEST_SET_LABELS).any(|known| *known == name)
 }
 
 /// True for the video of a comma2k19 segment, whose logs lie beside it.

@@ -31,7 +31,7 @@ pub(super) fn recognise(folder: &Path) -> bool {
 /// Opens a recording of the simulator.
 ///
 /// # Errors
-/// A log without usable lines, or no readable image.
+/// [`DataError::BadFile`] for a log without usable lines or no readable image, [`DataError::Io`].
 pub(super) fn open(name: &str, folder: &Path) -> Opened {
     read(folder)?.into_source(name, folder)
 }

@@ -28,7 +28,7 @@ pub(super) fn recognise(folder: &Path) -> bool {
 /// Opens either form.
 ///
 /// # Errors
-/// An empty `data.txt`, or no readable image.
+/// [`DataError::BadFile`] for an empty `data.txt` or no readable image, [`DataError::Io`].
 pub(super) fn open(name: &str, folder: &Path) -> Opened {
     read(folder)?.into_source(name, folder)
 }

@@ -38,7 +38,7 @@ fn test_set_labels(folder: &Path) -> Option<PathBuf> {
 /// Opens a folder of either layout.
 ///
 /// # Errors
-/// A label file without the needed columns, or no readable image.
+/// [`DataError::BadFile`] for a label file without the needed columns or no readable image, [`DataError::Io`].
 pub(super) fn open(name: &str, folder: &Path) -> Opened {
     let recording = if folder.join(TRAINING_LABELS).is_file() {
         training_set(folder)?

@@ -1,4 +1,4 @@
-//! Another car's camera, cut so that its picture meets a model half-way.
+//! Another car's camera, cropped to the view that models learn on.
 //!
 //! Models learn on pictures of one shape: 4:3, some 60 degrees across, the horizon at 0.4 of the height
 //! ([`CameraGeometry::assumed`](crate::CameraGeometry::assumed)). A [`Framing`] says how another camera looks; the part of its
@@ -90,7 +90,7 @@ impl Framing {
     /// Reads a framing file. A source in it that is no text of another kind is looked for beside the file first.
     ///
     /// # Errors
-    /// [`DataError::BadFile`], [`DataError::Io`].
+    /// [`DataError::Io`] if it cannot be read, [`DataError::BadFile`] if it is no such object.
     pub(crate) fn read(path: &Path) -> Result<Self, DataError> {
         let text = std::fs::read_to_string(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
         let mut framing: Self =
@@ -102,17 +102,19 @@ impl Framing {
         Ok(framing)
     }
 
-    /// The source, cut.
+    /// `source`, cropped; `name` is what it is called from now on.
     ///
     /// # Errors
-    /// Figures that make no sense, and whatever the source's own reader finds wrong.
-    pub(crate) fn open(&self, name: &str) -> Result<Box<dyn Source>, DataError> {
-        self.check()?;
-        let inner = crate::open(&self.source)?;
-        Ok(Box::new(cut::CutSource::new(name, inner, self)?))
+    /// [`DataError::BadSpec`] for a crop of which less than a quarter lies within the frame.
+    pub(crate) fn apply(&self, name: &str, source: Box<dyn Source>) -> Result<Box<dyn Source>, DataError> {
+        Ok(Box::new(cut::CutSource::new(name, source, self)?))
     }
 
-    fn check(&self) -> Result<(), DataError> {
+    /// Checks the figures that need no source.
+    ///
+    /// # Errors
+    /// [`DataError::BadSpec`] naming the one that makes no sense.
+    pub(crate) fn check(&self) -> Result<(), DataError> {
         if let Some(fov) = self.fov_deg.filter(|fov| !(10.0..=170.0).contains(fov)) {
             return Err(bad("fov", fov, "degrees from 10 to 170"));
         }

@@ -1,6 +1,7 @@
 //! Recordings whose frames can be fetched by index: what every file format becomes.
 //!
 //! - [`decode`]: JPEG and PNG bytes to a picture
+//! - [`pictures`]: pictures by index, and those that are files
 //! - [`recording`]: a list of frames with times and angles, which a format fills in
 //! - [`plausible`]: angles that cannot be
 //! - [`timeline`]: rate, gaps and troubles of a list of time stamps
@@ -8,6 +9,7 @@
 //! - [`player`]: the [`Source`](crate::Source) over all of it
 
 pub(crate) mod decode;
+pub(crate) mod pictures;
 pub(crate) mod plausible;
 pub(crate) mod player;
 mod read_ahead;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ndarray::Array3;
 
+use super::pictures::Pictures;
 use super::read_ahead::ReadAhead;
-use super::recording::Pictures;
 use super::timeline;
 use crate::{DataError, Frame, SkipReport, Source, SourceInfo};
 

@@ -8,7 +8,7 @@ use std::thread;
 
 use ndarray::Array3;
 
-use super::recording::Pictures;
+use super::pictures::Pictures;
 
 /// Pictures that each thread may hold ready, if they are not huge.
 const READY_PER_THREAD: usize = 3;

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ndarray::Array3;
-
+use super::pictures::{ImageFiles, Pictures};
 use super::player::Player;
-use super::{decode, plausible, timeline};
+use super::{plausible, timeline};
 use crate::folder::printable;
 use crate::{CameraGeometry, DataError, SkipReport, Source, SourceInfo, SteeringUnit};
 
@@ -19,27 +18,6 @@ pub(crate) struct RecordedFrame {
     pub time_s: f64,
     /// True angle, if there is a usable one.
     pub steering_true_rad: Option<f32>,
-}
-
-/// Where pictures are fetched from by index, from several threads at once.
-pub(crate) trait Pictures: Send + Sync + 'static {
-    /// Decodes picture `index`; the error is a plain fragment that names the picture and what is wrong.
-    fn picture(&self, index: usize) -> Result<Array3<u8>, String>;
-}
-
-/// Image files, one a frame.
-struct ImageFiles {
-    /// Removed from the names in messages.
-    folder: PathBuf,
-    files: Vec<PathBuf>,
-}
-
-impl Pictures for ImageFiles {
-    fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
-        let path = &self.files[index];
-        decode::image_file(path)
-            .map_err(|reason| format!("{}: {reason}", path.strip_prefix(&self.folder).unwrap_or(path).display()))
-    }
 }
 
 /// A recording as a format found it; [`Recording::into_source`] makes a source of it.

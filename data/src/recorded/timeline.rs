@@ -79,6 +79,7 @@ fn step_nearby(times_s: &[f64], index: usize) -> f64 {
 }
 
 /// The shortest and the longest usual step (the 5th and the 95th hundredth) where they differ by half or more.
+#[cfg(any(feature = "opencv", test))]
 pub(crate) fn varying_steps(times_s: &[f64]) -> Option<(f64, f64)> {
     let mut steps: Vec<f64> = times_s.windows(2).map(|t| t[1] - t[0]).collect();
     steps.sort_unstable_by(f64::total_cmp);

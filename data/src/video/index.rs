@@ -114,7 +114,6 @@ impl Index {
     }
 
     /// How many of the frames that the container announces are missing because the file of `length` bytes ends too early.
-    #[cfg_attr(not(feature = "opencv"), allow(dead_code))]
     pub(super) fn cut_off(&self, announced: usize, length: u64) -> usize {
         // Some headers announce too many; only where the file ends within the pictures, there were more.
         if self.end + SLACK < length { 0 } else { announced.saturating_sub(self.frame_of.len()) }

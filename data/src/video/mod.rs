@@ -18,8 +18,10 @@ mod ffmpeg;
 #[cfg(feature = "opencv")]
 mod file;
 #[cfg(any(feature = "opencv", test))]
+#[cfg_attr(not(feature = "opencv"), allow(dead_code))] // their tests need no OpenCV
 mod h264;
 #[cfg(any(feature = "opencv", test))]
+#[cfg_attr(not(feature = "opencv"), allow(dead_code))]
 mod index;
 mod labels;
 #[cfg(any(feature = "opencv", test))]
@@ -54,7 +56,7 @@ pub(crate) fn is_video(path: &Path) -> bool {
 /// Opens a video file, with the angles of the CSV file of the same name beside it if there is one.
 ///
 /// # Errors
-/// Those of [`open_file`], and a CSV file without the needed columns.
+/// [`DataError::BadFile`] for a CSV file without the needed columns, and those of [`open_file`].
 pub(crate) fn open_with_csv(name: &str, path: &Path) -> Opened {
     labels::beside(path).and_then(|beside| open_file(name, path, beside))
 }
@@ -71,7 +73,7 @@ pub(crate) fn open_file(name: &str, path: &Path, labels: Labels) -> Opened {
 /// As above; this build has no OpenCV.
 ///
 /// # Errors
-/// Always.
+/// [`DataError::Unsupported`], always.
 #[cfg(not(feature = "opencv"))]
 pub(crate) fn open_file(name: &str, _path: &Path, _labels: Labels) -> Opened {
     Err(needs_opencv(name))

@@ -5,8 +5,8 @@ use super::super::noise::{Dice, smoothstep, wave};
 use super::super::style::{Rgb, Style};
 use super::super::track::Track;
 use super::polygon::{Local, Painter};
+use super::pose::CameraPose;
 use super::terrain::REACH_M;
-use super::view::View;
 
 /// Speed of all oncoming cars; as nobody overtakes, where each one is needs no history.
 const ONCOMING_SPEED: f64 = 14.5;
@@ -114,7 +114,14 @@ const PAINTS: [Rgb; 9] = [
 ];
 
 /// Finds the cars that may be seen. `ahead` is where our own car will be [`HEADWAY_S`] from now.
-pub fn find(seed: u64, style: &Style, track: &Track, view: &View, time_s: f64, ahead: Option<CarState>) -> Vec<Car> {
+pub fn find(
+    seed: u64,
+    style: &Style,
+    track: &Track,
+    view: &CameraPose,
+    time_s: f64,
+    ahead: Option<CarState>,
+) -> Vec<Car> {
     let mut cars = Vec::new();
     let moved = ONCOMING_SPEED * time_s;
     let slots = ((view.s - 8.0 + moved) / SLOT_M).floor() as i64..=((view.s + REACH_M + moved) / SLOT_M).floor() as i64;
@@ -138,7 +145,7 @@ pub fn find(seed: u64, style: &Style, track: &Track, view: &View, time_s: f64, a
     cars
 }
 
-fn car(track: &Track, view: &View, s: f64, left: f32, oncoming: bool, dice: &mut Dice) -> Car {
+fn car(track: &Track, view: &CameraPose, s: f64, left: f32, oncoming: bool, dice: &mut Dice) -> Car {
     let here = track.at(s);
     let l = f64::from(left);
     let (sin, cos) = (libm::sin(here.heading), libm::cos(here.heading));
@@ -185,7 +192,7 @@ impl Car {
     }
 
     /// The camera as the car has it.
-    fn eye(&self, view: &View) -> [f32; 3] {
+    fn eye(&self, view: &CameraPose) -> [f32; 3] {
         let position = view.position();
         self.local.turn(std::array::from_fn(|k| (position[k] - self.local.origin[k]) as f32))
     }

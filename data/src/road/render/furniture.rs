@@ -5,8 +5,8 @@ use super::super::style::{Country, Rgb, Style};
 use super::super::track::Track;
 use super::canvas::Light4;
 use super::polygon::{Local, Painter};
+use super::pose::CameraPose;
 use super::terrain::Terrain;
-use super::view::View;
 
 /// A thing beside the road.
 pub struct Thing {
@@ -61,7 +61,7 @@ pub struct Finder<'a> {
     /// Noise of the drive.
     pub noise: &'a NoiseMap,
     /// The camera.
-    pub view: &'a View,
+    pub view: &'a CameraPose,
 }
 
 impl Finder<'_> {

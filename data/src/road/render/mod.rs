@@ -1,6 +1,6 @@
 //! From a moment of the drive to a picture.
 //!
-//! - [`view`]: the camera in the car
+//! - [`pose`]: the camera in the car
 //! - [`light`]: sun, sky and haze
 //! - [`terrain`], [`raster`]: which ground each pixel shows
 //! - [`ground`], [`texture`], [`shade`]: what that ground looks like
@@ -19,6 +19,7 @@ mod furniture;
 mod ground;
 mod light;
 mod polygon;
+mod pose;
 mod raster;
 mod scenery;
 mod shade;
@@ -26,7 +27,6 @@ mod sky;
 mod stage;
 mod terrain;
 mod texture;
-mod view;
 
 use super::driver::CarState;
 use super::noise::{NoiseMap, hash};
@@ -38,15 +38,15 @@ use canvas::Canvas;
 use foliage::Foliage;
 use ground::{Ground, GroundFrame};
 use light::Light;
+use pose::CameraPose;
 use scenery::Scenery;
 use shade::Shade;
 use sky::Sky;
 use stage::Stage;
 use terrain::Terrain;
-use view::View;
 
 pub use cars::HEADWAY_S;
-pub use view::camera_geometry;
+pub use pose::camera_geometry;
 
 /// Renders one drive. Whatever it keeps between frames only saves work: a frame depends on the seed and the moment.
 pub struct Renderer {
@@ -102,7 +102,7 @@ impl Renderer {
 
     /// The picture at a moment.
     pub fn render(&mut self, track: &Track, moment: &Moment) -> ndarray::Array3<u8> {
-        let view = View::new(self.seed, track, moment.car, &self.geometry);
+        let view = CameraPose::new(self.seed, track, moment.car, &self.geometry);
         let reference_s = view.s.floor();
         let Self { canvas, noise, light, .. } = self;
         canvas.clear();

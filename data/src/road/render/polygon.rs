@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, Light4};
 use super::light::Light;
-use super::view::{CameraPoint, View};
+use super::pose::{CameraPoint, CameraPose};
 
 /// Lines within a row of pixels at which a shape's edge is measured.
 const SUB_ROWS: usize = 4;
@@ -48,7 +48,7 @@ pub struct Painter<'a> {
     /// The picture.
     pub canvas: &'a mut Canvas,
     /// The camera.
-    pub view: &'a View,
+    pub view: &'a CameraPose,
     /// Sun, sky and haze.
     pub light: &'a Light,
     coverage: Vec<f32>,
@@ -56,7 +56,7 @@ pub struct Painter<'a> {
 
 impl<'a> Painter<'a> {
     /// A painter on a canvas.
-    pub fn new(canvas: &'a mut Canvas, view: &'a View, light: &'a Light) -> Self {
+    pub fn new(canvas: &'a mut Canvas, view: &'a CameraPose, light: &'a Light) -> Self {
         Self { canvas, view, light, coverage: Vec::new() }
     }
 

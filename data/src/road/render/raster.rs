@@ -1,7 +1,7 @@
 //! Triangles of ground into [`Fragment`]s: perspective-correct, nearest wins.
 
 use super::canvas::{Canvas, Fragment};
-use super::view::{CameraPoint, View};
+use super::pose::{CameraPoint, CameraPose};
 
 /// Nothing nearer than this is drawn.
 const NEAR_M: f32 = 0.4;
@@ -29,7 +29,7 @@ struct Spot {
 }
 
 /// Draws a triangle, cut off at the near plane.
-pub fn triangle(canvas: &mut Canvas, view: &View, corners: [Corner; 3]) {
+pub fn triangle(canvas: &mut Canvas, view: &CameraPose, corners: [Corner; 3]) {
     let near = |c: &Corner| c.seen[0] < NEAR_M;
     match corners.iter().filter(|c| near(c)).count() {
         0 => fill(canvas, corners.map(|c| spot(view, &c)), &corners),
@@ -63,7 +63,7 @@ fn between(a: &Corner, b: &Corner, t: f32) -> Corner {
     }
 }
 
-fn spot(view: &View, corner: &Corner) -> Spot {
+fn spot(view: &CameraPose, corner: &Corner) -> Spot {
     let [x, y] = view.project(corner.seen);
     let w = 1.0 / corner.seen[0];
     Spot { x, y, by_depth: [w, corner.s * w, corner.left * w, corner.lit * w] }

@@ -4,7 +4,7 @@ use super::super::noise::{Dice, NoiseMap, smoothstep};
 use super::super::style::{Country, Rgb, Style, Weather};
 use super::canvas::{Canvas, SKY_DEPTH};
 use super::light::Light;
-use super::view::View;
+use super::pose::CameraPose;
 
 /// Directions in which the outline of the hills is stored.
 const DIRECTIONS: usize = 4096;
@@ -56,7 +56,7 @@ impl Sky {
     }
 
     /// Paints every pixel that shows no ground.
-    pub fn draw(&mut self, canvas: &mut Canvas, view: &View, light: &Light, noise: &NoiseMap, time_s: f64) {
+    pub fn draw(&mut self, canvas: &mut Canvas, view: &CameraPose, light: &Light, noise: &NoiseMap, time_s: f64) {
         self.find_columns(view, canvas.width);
         let flat = [libm::cos(view.heading) as f32, libm::sin(view.heading) as f32];
         let wind = time_s as f32 * 0.004;
@@ -95,7 +95,7 @@ impl Sky {
         }
     }
 
-    fn find_columns(&mut self, view: &View, width: usize) {
+    fn find_columns(&mut self, view: &CameraPose, width: usize) {
         let per_radian = DIRECTIONS as f64 / std::f64::consts::TAU;
         for range in &mut self.columns {
             range.clear();
@@ -115,7 +115,7 @@ impl Sky {
     }
 
     #[inline(always)]
-    fn hide_behind_hills(&self, colour: &mut Rgb, ray: [f32; 3], flat: [f32; 2], view: &View) {
+    fn hide_behind_hills(&self, colour: &mut Rgb, ray: [f32; 3], flat: [f32; 2], view: &CameraPose) {
         let ahead = ray[0] * flat[0] + ray[1] * flat[1];
         let left = ray[1] * flat[0] - ray[0] * flat[1];
         // Nothing to hide this high up; the length of a ray across the ground is at most |ahead| + |left|.

@@ -11,10 +11,10 @@ use super::foliage::Foliage;
 use super::furniture::{Finder, Thing};
 use super::light::Light;
 use super::polygon::Painter;
+use super::pose::{CameraPoint, CameraPose};
 use super::scenery::{CELL_M, Kind, Plant, Scenery};
 use super::shade::Shade;
 use super::terrain::{REACH_M, Terrain};
-use super::view::{CameraPoint, View};
 
 /// How far tufts of grass are drawn.
 const TUFTS_M: f64 = 38.0;
@@ -40,7 +40,7 @@ pub struct Stage<'a> {
     /// Shadows of trees.
     pub shade: &'a Shade,
     /// The camera.
-    pub view: &'a View,
+    pub view: &'a CameraPose,
     /// Time of the frame.
     pub time_s: f64,
     /// Where fragments count `s` from.

@@ -4,8 +4,8 @@ use super::super::noise::{NoiseMap, wave};
 use super::super::style::{Country, Style};
 use super::super::track::{Station, Track};
 use super::canvas::Canvas;
+use super::pose::CameraPose;
 use super::raster::{Corner, triangle};
-use super::view::View;
 
 /// How far ahead the strip reaches.
 pub const REACH_M: f64 = 460.0;
@@ -79,7 +79,7 @@ impl Terrain {
     pub fn draw(
         &mut self,
         canvas: &mut Canvas,
-        view: &View,
+        view: &CameraPose,
         track: &Track,
         noise: &NoiseMap,
         sun: [f32; 3],
@@ -122,7 +122,7 @@ impl Terrain {
     fn cross_section(
         &self,
         row: &mut Vec<Corner>,
-        view: &View,
+        view: &CameraPose,
         track: &Track,
         noise: &NoiseMap,
         sun: [f32; 3],

@@ -1,4 +1,4 @@
-//! From the world to the picture.
+//! Where the camera is at one moment, and from the world to the picture.
 
 use super::super::driver::{CAMERA_AHEAD_M, CarState, STEERING_RATIO, WHEELBASE_M};
 use super::super::noise::wave;
@@ -20,7 +20,7 @@ pub fn camera_geometry(width: usize, height: usize) -> CameraGeometry {
 pub type CameraPoint = [f32; 3];
 
 /// The camera at one moment.
-pub struct View {
+pub struct CameraPose {
     position: [f64; 3],
     /// Unit vectors in the world: ahead, left and up.
     axes: [[f32; 3]; 3],
@@ -36,7 +36,7 @@ pub struct View {
     pub heading: f64,
 }
 
-impl View {
+impl CameraPose {
     /// The view from the car, whose body pitches, rolls and shakes a little.
     pub fn new(seed: u64, track: &Track, car: &CarState, geometry: &CameraGeometry) -> Self {
         let here = track.at(car.s + 0.5 * WHEELBASE_M);
@@ -117,7 +117,7 @@ mod tests {
         let geometry = camera_geometry(320, 160);
         let start = track.at(0.0);
         let car = CarState { x: start.x, y: start.y, heading: start.heading, ..CarState::default() };
-        let view = View::new(1, &track, &car, &geometry);
+        let view = CameraPose::new(1, &track, &car, &geometry);
         let (column, row) = geometry.project(12.0, 2.0).unwrap();
         let ahead = 12.0 + CAMERA_AHEAD_M;
         let seen = view.project(view.see(start.x + ahead, start.y + 2.0, start.z + ahead * start.grade));
