@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use deltasteer_data::{Source, SourceInfo};
+use deltasteer_data::{Frame, Source, SourceInfo};
 use deltasteer_perception::Device;
 use deltasteer_temporal::Thresholds;
 
@@ -163,4 +164,26 @@ pub fn frame_range(info: &SourceInfo, from: Option<f64>, to: Option<f64>) -> any
         bail!("--from {from} --to {} leaves no frame of {}", to.unwrap_or(last_s), info.name);
     }
     Ok(Some(FrameRange { first, end }))
+}
+
+/// Passes the frames of `range` to `each`, until the end or until `each` returns false.
+///
+/// # Errors
+/// A source that fails, an error of `each`, or `stop`, with the words of `interrupted`.
+pub fn read_frames(
+    source: &mut dyn Source,
+    range: FrameRange,
+    (stop, interrupted): (&AtomicBool, &'static str),
+    mut each: impl FnMut(Frame) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
+    source.seek(range.first)?;
+    while let Some(frame) = source.next_frame()?.filter(|frame| frame.index < range.end) {
+        if stop.load(Ordering::Relaxed) {
+            bail!("{interrupted}");
+        }
+        if !each(frame)? {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -14,7 +14,7 @@ use crate::terminal::{Screen, View};
 /// Runs `demo`.
 ///
 /// # Errors
-/// In words for the user.
+/// A `--seconds` that is no time, a model that cannot be loaded, or a stage that failed.
 pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
     if !(args.seconds.is_finite() && args.seconds > 0.0) {
         bail!("--seconds is {}; expected a number above zero", args.seconds);

@@ -11,7 +11,7 @@ use crate::window::{self, Overlay, Place, Screenshot, Start};
 /// Runs `view`.
 ///
 /// # Errors
-/// In words for the user.
+/// An option that is wrong, a source or model that cannot be opened, no display, or a picture that cannot be written.
 pub fn run(args: &ViewArgs) -> anyhow::Result<()> {
     RunOptions { theta_x: args.theta_x, theta_h: args.theta_h, ..RunOptions::default() }.check_thresholds()?;
     let at_s = args.at.unwrap_or(0.0);

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::part::Part;
 use crate::output;
+use crate::session::read_frames;
 
 /// Every n-th training frame tells the features' standard deviations.
 const STD_STRIDE: usize = 5;
@@ -127,19 +128,15 @@ impl PictureDrive {
         mut read: impl FnMut(),
     ) -> anyhow::Result<Self> {
         let mut drive = Self { frames: Vec::new(), steering_rad: Vec::new() };
-        part.source.seek(part.range.first)?;
-        while let Some(frame) = part.source.next_frame().with_context(|| part.name.clone())? {
-            if frame.index >= part.range.end {
-                break;
-            }
-            if stop.load(Ordering::Relaxed) {
-                bail!("interrupted while frames were read");
-            }
-            drive.frames.push(extractor.wide_picture(frame.image.view()).with_context(|| part.name.clone())?);
+        let stop = (stop, "interrupted while frames were read");
+        read_frames(part.source.as_mut(), part.range, stop, |frame| {
+            drive.frames.push(extractor.wide_picture(frame.image.view())?);
             let angle = part.info.steering_true_rad.get(frame.index).copied().flatten();
             drive.steering_rad.push(angle.unwrap_or(f32::NAN));
             read();
-        }
+            Ok(true)
+        })
+        .with_context(|| part.name.clone())?;
         anyhow::ensure!(!drive.frames.is_empty(), "{}: not one frame could be read", part.name);
         Ok(drive)
     }

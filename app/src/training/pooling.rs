@@ -1,8 +1,8 @@
 //! Frames of a drive through the frozen trunk, as recorded and altered, on all cores.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use deltasteer_data::{Frame, Source};
 use deltasteer_perception::CellExtractor;
@@ -11,6 +11,7 @@ use half::f16;
 use ndarray::{Array1, Array2};
 
 use crate::pipeline::FrameRange;
+use crate::session::read_frames;
 
 /// One version of a drive's frames after the trunk. Frames that could not be read are missing from both arrays.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,14 +41,15 @@ pub fn pool(
     stop: &AtomicBool,
     done: Done<'_>,
 ) -> anyhow::Result<Vec<Pooled>> {
-    source.seek(range.first)?;
+    let stop = (stop, "interrupted; what is complete is in the cache");
     let (workers, cells) = (extractors.len(), extractors.first().map_or(0, CellExtractor::cell_count));
     let (frame_tx, frame_rx) = bounded::<Frame>(2 * workers);
     let (row_tx, row_rx) = bounded::<anyhow::Result<Rows>>(2 * workers);
     let mut rows = std::thread::scope(|scope| -> anyhow::Result<Vec<Rows>> {
         let reader = std::thread::Builder::new()
             .name("read".into())
-            .spawn_scoped(scope, move || read(source, range, stop, &frame_tx))
+            // Where nobody takes a frame any more, the workers have failed with an error of their own.
+            .spawn_scoped(scope, move || read_frames(source, range, stop, |frame| Ok(frame_tx.send(frame).is_ok())))
             .context("thread read")?;
         for extractor in extractors {
             let (frames, rows) = (frame_rx.clone(), row_tx.clone());
@@ -72,23 +74,6 @@ pub fn pool(
         Pooled { index: rows.iter().map(|row| row.0).collect(), values }
     };
     Ok((0..versions.len()).map(pooled).collect())
-}
-
-/// Hands out the frames of `range` until the end or an interruption.
-fn read(source: &mut dyn Source, range: FrameRange, stop: &AtomicBool, out: &Sender<Frame>) -> anyhow::Result<()> {
-    while let Some(frame) = source.next_frame()? {
-        if frame.index >= range.end {
-            break;
-        }
-        if stop.load(Ordering::Relaxed) {
-            bail!("interrupted; what is complete lies in the cache");
-        }
-        if out.send(frame).is_err() {
-            // The workers have gone with an error of their own.
-            break;
-        }
-    }
-    Ok(())
 }
 
 /// Computes all versions of each frame that it gets.

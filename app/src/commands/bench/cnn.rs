@@ -39,7 +39,7 @@ struct Set {
 /// Runs it.
 ///
 /// # Errors
-/// In words for the user.
+/// A model that cannot be loaded, or standard output that cannot be written.
 pub fn run(args: &BenchCnnArgs) -> anyhow::Result<()> {
     let folder = args.model.clone().map_or_else(|| shipped::for_source(""), Ok)?;
     let model = Model::load(&folder)?;

@@ -20,7 +20,7 @@ use crate::stdout::StdoutError;
 /// Runs one of the benches.
 ///
 /// # Errors
-/// In words for the user.
+/// As those of the bench.
 pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
     match command {
         BenchCommand::Rnn(args) => table(args),

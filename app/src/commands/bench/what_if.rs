@@ -32,7 +32,7 @@ struct Row {
 /// Runs `bench what-if`.
 ///
 /// # Errors
-/// In words for the user.
+/// A source or model that cannot be opened, or standard output that cannot be written.
 pub fn run(args: &BenchWhatIfArgs) -> anyhow::Result<()> {
     let mut model = Arc::new(load_model(args.model.as_deref(), &args.source)?);
     let store = features(&args.source, &model, args.frames)?;

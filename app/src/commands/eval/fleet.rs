@@ -10,10 +10,10 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Sender, bounded, unbounded};
 use indicatif::ProgressBar;
 
+use super::outcome::{Outcome, print_json, status};
 use super::report::{Report, Run};
 use super::results::Results;
 use super::total::Total;
-use super::{Outcome, print_json, status};
 use crate::cli::EvalArgs;
 use crate::drive::{self, interrupted, progress_bar};
 use crate::fingerprint::Fingerprint;

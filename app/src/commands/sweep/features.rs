@@ -1,10 +1,10 @@
 //! The drive through the CNN, once for all models that share a trunk.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
-use crossbeam_channel::{Sender, bounded};
-use deltasteer_data::{Frame, Source};
+use crossbeam_channel::bounded;
+use deltasteer_data::Frame;
 use deltasteer_perception::{Device, FeatureExtractor};
 use ndarray::Axis;
 
@@ -13,6 +13,7 @@ use crate::commands::summary::print_notes;
 use crate::drive::{interrupted, progress_bar};
 use crate::pipeline::FrameRange;
 use crate::say;
+use crate::session::read_frames;
 
 /// What all models saw, frame after frame.
 pub struct Features {
@@ -53,12 +54,13 @@ pub fn compute(plan: &mut Plan) -> anyhow::Result<Features> {
     let bar =
         progress_bar(plan.info.frame_count.map(|_| range.end - range.first)).with_message("frames through the CNN");
     let (sender, frames) = bounded::<Frame>(8);
-    let stop = interrupted();
+    let stop: (&AtomicBool, _) = (interrupted(), "interrupted before the first row; the same command starts over");
     let source = plan.source.as_mut();
     std::thread::scope(|scope| -> anyhow::Result<()> {
         let reader = std::thread::Builder::new()
             .name("read".into())
-            .spawn_scoped(scope, move || read(source, range, stop, &sender))
+            // Where nobody takes a frame any more, the CNN has failed with an error of its own.
+            .spawn_scoped(scope, move || read_frames(source, range, stop, |frame| Ok(sender.send(frame).is_ok())))
             .context("thread read")?;
         for frame in frames {
             see(&mut eyes, &frame, &mut features)?;
@@ -86,24 +88,6 @@ fn eyes(plan: &Plan) -> anyhow::Result<Vec<Eye>> {
         Ok(Eye { extractor: candidate.model.extractor(Device::Cpu)?, trunk_of: first.unwrap_or(place) })
     };
     plan.candidates.iter().enumerate().map(eye).collect()
-}
-
-/// Hands out the frames of `range` until the end or an interruption.
-fn read(source: &mut dyn Source, range: FrameRange, stop: &AtomicBool, out: &Sender<Frame>) -> anyhow::Result<()> {
-    source.seek(range.first)?;
-    while let Some(frame) = source.next_frame()? {
-        if frame.index >= range.end {
-            break;
-        }
-        if stop.load(Ordering::Relaxed) {
-            bail!("interrupted before the first row; the same command starts over");
-        }
-        if out.send(frame).is_err() {
-            // The CNN has gone with an error of its own.
-            break;
-        }
-    }
-    Ok(())
 }
 
 fn see(eyes: &mut [Eye], frame: &Frame, out: &mut Features) -> anyhow::Result<()> {

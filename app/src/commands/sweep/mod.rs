@@ -27,7 +27,7 @@ use crate::{output, say};
 /// Runs `sweep`.
 ///
 /// # Errors
-/// In words for the user.
+/// Options that are wrong, a source or model that cannot be opened, a damaged CSV, or a signal; finished rows are kept.
 pub fn run(args: &SweepArgs) -> anyhow::Result<()> {
     let read = Inputs::of(&args.source).paths.into_iter().chain(args.model.iter().cloned());
     let outputs = [Some(&args.out), args.svg.as_ref(), args.png.as_ref()].into_iter().flatten();
@@ -58,7 +58,7 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<()> {
 /// Runs `figures`.
 ///
 /// # Errors
-/// In words for the user.
+/// A CSV that is missing or damaged, or a picture that cannot be written.
 pub fn figures(args: &FiguresArgs) -> anyhow::Result<()> {
     if args.svg.is_none() && args.png.is_none() {
         bail!("expected --svg FILE, --png FILE or both");

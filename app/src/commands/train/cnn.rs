@@ -16,7 +16,7 @@ use crate::training::recipe;
 /// Runs `train cnn`.
 ///
 /// # Errors
-/// In words for the user.
+/// Settings that are wrong, drives that cannot be used, or a signal; the checkpoint is kept.
 pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let mut settings: CnnSettings = recipe::read(args.recipe.as_deref(), &args.set)?;
     settings.seed = args.seed.unwrap_or(settings.seed);

@@ -9,7 +9,7 @@ use crate::cli::TrainCommand;
 /// Runs one of the trainings.
 ///
 /// # Errors
-/// In words for the user.
+/// As those of the training.
 pub fn run(command: &TrainCommand) -> anyhow::Result<()> {
     match command {
         TrainCommand::Cnn(args) => cnn::run(args),

@@ -29,7 +29,7 @@ const RIDGE: f64 = 1e-3;
 /// Runs `train rnn`.
 ///
 /// # Errors
-/// In words for the user.
+/// Settings that are wrong, drives that cannot be used, or a signal; the checkpoint is kept.
 pub fn run(args: &TrainRnnArgs) -> anyhow::Result<()> {
     let common = &args.common;
     let mut recipe: RnnRecipe = recipe::read(common.recipe.as_deref(), &common.set)?;
