@@ -46,9 +46,10 @@ pub fn main() -> anyhow::Result<()> {
     let recorded = numbers(&video)?;
     println!("sent         {} frames", sent.len());
     println!("shown        {rows} frames (lines of the CSV)");
-    println!("recorded     {} frames (pictures of the video)", recorded.len());
-    let distinct: BTreeSet<u32> = recorded.iter().copied().collect();
-    println!("damaged      {} of them, with the number of another frame", recorded.len() - distinct.len());
+    // The video has a steady rate: where frames are late a picture is repeated.
+    let distinct: BTreeSet<u32> = recorded.iter().copied().filter(|&number| (number as usize) < sent.len()).collect();
+    println!("recorded     {} different frames ({} pictures of the video)", distinct.len(), recorded.len());
+    println!("damaged      {} frames, with the number of another", rows.saturating_sub(distinct.len()));
     print_lost(&sent, &distinct);
     for line in
         summary.lines().filter(|line| ["dropped", "stalled", "skipped"].iter().any(|what| line.starts_with(what)))
@@ -57,7 +58,6 @@ pub fn main() -> anyhow::Result<()> {
     }
     let mb = |bytes: u64| bytes as f64 / 1e6;
     println!("memory       {:.1} MB after {SETTLED_S} s, {:.1} MB at the end", mb(memory.0), mb(memory.1));
-    ensure!(rows == recorded.len(), "the CSV and the video hold different frames");
     Ok(())
 }
 

@@ -12,6 +12,8 @@ use crate::pipeline::FrameResult;
 
 /// The rate of a source that states none, and of a live feed, whose own rate is not to be trusted: frames a second.
 const USUAL_RATE_HZ: f64 = 25.0;
+/// A longer pause between two frames is shortened to this: a clock may jump by years.
+const LONGEST_PAUSE_S: f64 = 60.0;
 
 /// The video being written. It has a steady rate, so that a picture is repeated where frames are late or missing.
 pub(super) struct Video {
@@ -51,7 +53,11 @@ impl Video {
 impl Export for Video {
     fn frame(&mut self, result: &FrameResult) -> anyhow::Result<()> {
         let since_s = result.time_s - *self.first_s.get_or_insert(result.time_s);
-        self.fill((since_s.max(0.0) * self.rate_hz).round() as u64)?;
+        let due = (since_s.max(0.0) * self.rate_hz).round() as u64;
+        let pause = due.saturating_sub(self.written);
+        let surplus = pause.saturating_sub((LONGEST_PAUSE_S * self.rate_hz) as u64);
+        self.first_s = self.first_s.map(|first_s| first_s + surplus as f64 / self.rate_hz);
+        self.fill(due - surplus)?;
         self.last = Some(paint::overlaid(result, &self.camera, self.size)?);
         Ok(())
     }
