@@ -76,12 +76,3 @@ fn mel_filters(size: usize, rate: u32) -> Vec<Vec<(usize, f32)>> {
     };
     (0..BANDS).map(filter).collect()
 }
-
-/// The frames from the first to the last that is at most 30 dB below the loudest: silence at the ends would flatter savings.
-pub fn without_silence(features: &Array2<f32>) -> Array2<f32> {
-    let energies: Vec<f32> = features.rows().into_iter().map(|row| row.iter().map(|x| x.exp()).sum()).collect();
-    let loud = energies.iter().fold(0.0f32, |max, e| max.max(*e)) * 1e-3;
-    let first = energies.iter().position(|e| *e >= loud).unwrap_or(0);
-    let last = energies.iter().rposition(|e| *e >= loud).unwrap_or(energies.len() - 1);
-    features.slice(ndarray::s![first..=last, ..]).to_owned()
-}

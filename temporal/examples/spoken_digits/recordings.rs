@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use ndarray::ArcArray2;
+use ndarray::{ArcArray2, Array2};
 use sha2::{Digest, Sha256};
 
-use crate::common::audio::{log_mel, read_wav, without_silence};
+use crate::common::audio::{log_mel, read_wav};
 
 /// Groups of DSPSpeech-20's speakers.
 pub const TRAIN: usize = 0;
@@ -101,4 +101,13 @@ pub fn words(folder: &Path) -> anyhow::Result<Vec<Recording>> {
     ensure!(!recordings.is_empty(), "{}: no recordings", folder.display());
     println!("{} recordings; left out: {copies} byte copies, {silent} silent", recordings.len());
     Ok(recordings)
+}
+
+/// The frames from the first to the last that is at most 30 dB below the loudest: silence at the ends would flatter savings.
+fn without_silence(features: &Array2<f32>) -> Array2<f32> {
+    let energies: Vec<f32> = features.rows().into_iter().map(|row| row.iter().map(|x| x.exp()).sum()).collect();
+    let loud = energies.iter().fold(0.0f32, |max, e| max.max(*e)) * 1e-3;
+    let first = energies.iter().position(|e| *e >= loud).unwrap_or(0);
+    let last = energies.iter().rposition(|e| *e >= loud).unwrap_or(energies.len() - 1);
+    features.slice(ndarray::s![first..=last, ..]).to_owned()
 }
