@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use deltasteer_perception::{Device, FeatureExtractor, PerceptionConfig};
+use deltasteer_data::SourceInfo;
+use deltasteer_perception::motion::MotionSensor;
+use deltasteer_perception::{Device, FeatureExtractor, PerceptionConfig, PerceptionError};
 use deltasteer_temporal::{RnnConfig, RnnWeights, Thresholds};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -65,7 +67,12 @@ impl Model {
         };
         let outputs = temporal.head.map_or(0, |head| head.output_size);
         for (field, found, name, expected) in [
-            ("input_size", temporal.input_size, "perception.feature_count, ", parts.config.perception.feature_count),
+            (
+                "input_size",
+                temporal.input_size,
+                "features and motion values, ",
+                parts.config.perception.rnn_input_count(),
+            ),
             ("num_layers", temporal.num_layers, "", 1),
             ("bidirectional", usize::from(temporal.bidirectional), "", 0),
             ("head.output_size", outputs, "", 1),
@@ -89,6 +96,16 @@ impl Model {
     pub fn extractor(&self, device: Device) -> anyhow::Result<FeatureExtractor> {
         FeatureExtractor::load(&self.tensors, &self.config.perception, device)
             .with_context(|| self.folder.join(WEIGHTS).display().to_string())
+    }
+
+    /// The motion sensor for a source's camera, whose values follow the features; `None` where the RNN takes features alone.
+    ///
+    /// # Errors
+    /// A camera without a focal length.
+    pub fn motion_sensor(&self, info: &SourceInfo) -> Result<Option<MotionSensor>, PerceptionError> {
+        let focal_widths = info.camera.focal_px / info.width as f32;
+        let config = self.config.perception.motion.as_ref();
+        config.map(|config| MotionSensor::new(config, Some(focal_widths))).transpose()
     }
 
     /// The bytes of `model.safetensors`.

@@ -2,6 +2,7 @@
 
 use crate::backbone::{BackboneName, CONVOLUTIONS, MapSize};
 use crate::error::PerceptionError;
+use crate::motion::MotionConfig;
 use serde::{Deserialize, Serialize};
 
 /// Pre-processing, trunk and feature layer, stored with the weights so that both always match.
@@ -28,6 +29,9 @@ pub struct PerceptionConfig {
     pub cells_down: usize,
     /// Outputs of the trained feature layer.
     pub feature_count: usize,
+    /// Ego-motion beside the features; absent where the RNN takes features alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub motion: Option<MotionConfig>,
 }
 
 impl Default for PerceptionConfig {
@@ -43,6 +47,7 @@ impl Default for PerceptionConfig {
             cells_across: 16,
             cells_down: 4,
             feature_count: 128,
+            motion: None,
         }
     }
 }
@@ -72,6 +77,7 @@ impl PerceptionConfig {
         check("feature_count", (1..=4096).contains(&self.feature_count), || {
             (self.feature_count.to_string(), "1 to 4096".into())
         })?;
+        self.motion.as_ref().map_or(Ok(()), MotionConfig::validate)?;
         if self.trunk == BackboneName::Custom {
             return Ok(()); // its sizes are checked when the module has run
         }
@@ -95,6 +101,11 @@ impl PerceptionConfig {
             })?;
         }
         Ok(())
+    }
+
+    /// Values that the RNN takes: the features, then those of the motion sensor.
+    pub fn rnn_input_count(&self) -> usize {
+        self.feature_count + self.motion.as_ref().map_or(0, MotionConfig::value_count)
     }
 
     /// The picture that the network gets.

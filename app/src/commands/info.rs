@@ -67,9 +67,11 @@ fn print_model(model: &Model) -> anyhow::Result<()> {
     say!("CNN        {} weights, {} MACs a frame", perception.weight_count(), perception.macs_per_frame())?;
     say!("  {}", serde_json::to_string(&config.perception)?)?;
     let macs = rnn.dense_count().macs;
+    let motion = config.perception.motion.as_ref();
     say!(
-        "RNN        {} features -> GRU {} -> angle: {} weights, {macs} MACs a dense step",
-        rnn.config.input_size,
+        "RNN        {} features{} -> GRU {} -> angle: {} weights, {macs} MACs a dense step",
+        config.perception.feature_count,
+        motion.map_or(String::new(), |motion| format!(" and {} motion values", motion.value_count())),
         rnn.config.hidden_size,
         macs + rnn.config.hidden_size as u64,
     )?;

@@ -1,9 +1,11 @@
-//! The second stage: pictures to features.
+//! The second stage: pictures to features, and to the motion between them.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
+use deltasteer_data::SourceInfo;
+use deltasteer_perception::motion::MotionSensor;
 use deltasteer_perception::{CnnWork, Device, FeatureExtractor};
 
 use super::decode::micros;
@@ -15,6 +17,11 @@ use crate::model::Model;
 /// The stage's state between two frames.
 pub(super) struct Cnn {
     extractor: FeatureExtractor,
+    model: Arc<Model>,
+    /// The source that is open.
+    info: Option<Arc<SourceInfo>>,
+    /// Sees every frame, in order.
+    motion: Option<MotionSensor>,
     device: Device,
     input: Receiver<Item<DecodedFrame>>,
     out: Sender<Item<SeenFrame>>,
@@ -29,14 +36,15 @@ pub(super) struct Cnn {
 
 impl Cnn {
     pub fn new(
-        model: &Model,
+        model: &Arc<Model>,
         device: Device,
         input: Receiver<Item<DecodedFrame>>,
         out: Sender<Item<SeenFrame>>,
         events: Events,
     ) -> anyhow::Result<Self> {
-        let extractor = model.extractor(device)?;
-        Ok(Self { extractor, device, input, out, events, live: false, dropped: 0, held: None })
+        let (extractor, model) = (model.extractor(device)?, model.clone());
+        let (info, motion, held) = (None, None, None);
+        Ok(Self { extractor, model, info, motion, device, input, out, events, live: false, dropped: 0, held })
     }
 
     /// Runs until a neighbour has gone or a frame cannot be computed.
@@ -79,7 +87,14 @@ impl Cnn {
         let image = decoded.frame.image;
         let start = Instant::now();
         let features = self.extractor.features(image.view())?;
-        let (cnn_us, macs) = (micros(start), self.extractor.macs_per_frame());
+        let mut macs = self.extractor.macs_per_frame();
+        let mut inputs = features.to_vec();
+        if let Some(sensor) = &mut self.motion {
+            let motion = sensor.step(image.view(), decoded.frame.time_s)?;
+            inputs.extend(motion.values);
+            macs += motion.macs;
+        }
+        let cnn_us = micros(start);
         let seen = SeenFrame {
             index: decoded.frame.index,
             time_s: decoded.frame.time_s,
@@ -87,7 +102,7 @@ impl Cnn {
             image: Arc::new(image),
             steering_true_rad: decoded.frame.steering_true_rad,
             steering_single_frame_rad: self.extractor.single_frame_steering_rad(features.view()),
-            features: features.to_vec(),
+            features: inputs,
             cnn_work: CnnWork { macs_dense: macs, macs },
             warm_up: decoded.warm_up,
             read_at: decoded.read_at,
@@ -106,17 +121,23 @@ impl Cnn {
             Control::Opened(info) => {
                 self.live = info.live;
                 self.dropped = 0;
+                self.motion = self.model.motion_sensor(&info)?;
+                self.info = Some(info.clone());
                 Control::Opened(info)
             }
             Control::End(end) => Control::End(RunEnd { dropped: end.dropped + self.dropped, ..end }),
             Control::UseModel(model) => match model.extractor(self.device) {
                 Ok(extractor) => {
-                    self.extractor = extractor;
+                    (self.extractor, self.model) = (extractor, model.clone());
+                    self.motion = self.info.as_ref().map_or(Ok(None), |info| model.motion_sensor(info))?;
                     Control::UseModel(model)
                 }
                 Err(error) => return self.events.refuse(format!("use model {}", model.folder().display()), error),
             },
-            Control::ColdStart => Control::ColdStart,
+            Control::ColdStart => {
+                self.motion.iter_mut().for_each(MotionSensor::reset);
+                Control::ColdStart
+            }
         };
         pass(&self.out, Item::Control(control))
     }

@@ -31,15 +31,15 @@ pub struct FrameResult {
     pub thresholds: Thresholds,
     /// The work of this frame's delta step, counted from the columns it walked.
     pub count: StepCount,
-    /// Feature columns sent on, each with the signed change that was sent.
+    /// Input columns sent on, each with the signed change that was sent.
     pub sent_x: Vec<(u32, f32)>,
     /// Hidden columns sent on, each with the signed change that was sent.
     pub sent_h: Vec<(u32, f32)>,
-    /// The features, `[inputs]`.
+    /// The RNN's inputs: features, then motion values where the model takes them; `[inputs]`.
     pub features: Vec<f32>,
     /// The hidden state after the step, `[hidden]`.
     pub hidden: Vec<f32>,
-    /// The CNN's work for this frame.
+    /// The work of CNN and motion sensor for this frame.
     pub cnn_work: CnnWork,
     /// Time spent in each stage.
     pub times: StageTimes,
@@ -96,7 +96,7 @@ pub struct SeenFrame {
 pub struct StageTimes {
     /// Reading and decoding.
     pub decode_us: f32,
-    /// Pre-processing, trunk and feature layer.
+    /// Pre-processing, trunk, feature layer and motion sensor.
     pub cnn_us: f32,
     /// The delta step and the head.
     pub step_us_delta: f32,

@@ -1,4 +1,4 @@
-//! Trunk outputs on disk: one file for each version of each drive, named by a hash of what it was made from.
+//! Trunk outputs and motion on disk: one file for each version of each drive, named by a hash of what it was made from.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,22 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
 use deltasteer_perception::augment::DriveAugmentation;
+use deltasteer_perception::motion::MotionConfig;
 use deltasteer_perception::{CellExtractor, Device, PerceptionConfig};
 use half::f16;
 use ndarray::Array2;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
+use super::motion::{self, DriveMotion};
 use super::part::Part;
 use super::pooling::{Done, Pooled, pool};
 use crate::output;
 
 /// Part of every name; another number makes every file anew. Raise it when augmentation or pre-processing change.
 const FORMAT: &str = "deltasteer pooled 2";
+/// The same of motion files: raise it when the motion sensor changes.
+const MOTION_FORMAT: &str = "deltasteer motion 1";
 /// Versions computed in one reading of a drive: what an interruption can lose.
 const GROUP: usize = 8;
 
@@ -82,7 +86,8 @@ impl Cache {
                 bail!("{}: not one frame could be read", part.name);
             }
             for (&version, pooled) in group.iter().zip(&pooled) {
-                self.write(&self.path(part, version), pooled)?;
+                let values = pooled.values.as_slice().unwrap_or_default();
+                write(&self.path(part, version), &pooled.index, ("pooled", Dtype::F16, bytemuck::cast_slice(values)))?;
             }
         }
         Ok(())
@@ -94,13 +99,54 @@ impl Cache {
     /// A file that is missing or damaged, by name.
     pub fn read(&self, part: &Part, version: usize) -> anyhow::Result<Pooled> {
         let path = self.path(part, version);
-        read(&path, self.cells).with_context(|| format!("{}: damaged; delete it and it is made anew", path.display()))
+        let (index, values) = read(&path, "pooled", Dtype::F16, self.cells)
+            .with_context(|| format!("{}: damaged; delete it and it is made anew", path.display()))?;
+        let values = values.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect();
+        Ok(Pooled { values: Array2::from_shape_vec((index.len(), self.cells), values)?, index })
+    }
+
+    /// The part's motion, from the cache or measured now.
+    ///
+    /// # Errors
+    /// A drive that cannot be read, a file that is damaged, a disk that is full, an interruption.
+    pub fn motion(
+        &self,
+        part: &mut Part,
+        config: &MotionConfig,
+        stop: &AtomicBool,
+        done: Done<'_>,
+    ) -> anyhow::Result<DriveMotion> {
+        let camera = part.info.camera.focal_px / part.info.width as f32;
+        let settings = format!("{MOTION_FORMAT} {camera} {}", serde_json::to_string(&config.unscaled())?);
+        let path = self.path_of("motion", part, settings.as_bytes());
+        if path.is_file() {
+            done(part.frames());
+            let (index, values) = read(&path, "motion", Dtype::F32, config.value_count())
+                .with_context(|| format!("{}: damaged; delete it and it is made anew", path.display()))?;
+            let values = values.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            return Ok(DriveMotion {
+                values: Array2::from_shape_vec((index.len(), config.value_count()), values)?,
+                index,
+            });
+        }
+        let measured = motion::measure(part, config, stop, done).with_context(|| part.name.clone())?;
+        let values = measured.values.as_slice().unwrap_or_default();
+        write(&path, &measured.index, ("motion", Dtype::F32, bytemuck::cast_slice(values)))?;
+        Ok(measured)
     }
 
     fn path(&self, part: &Part, version: usize) -> PathBuf {
+        let mut settings = [FORMAT.as_bytes(), &self.trunk, &(version as u64).to_le_bytes()].concat();
+        if version > 1 {
+            settings.extend(self.seed.to_le_bytes());
+        }
+        self.path_of("pooled", part, &settings)
+    }
+
+    /// The file of what `settings` make of a part.
+    fn path_of(&self, kind: &str, part: &Part, settings: &[u8]) -> PathBuf {
         let mut hash = Sha256::new();
-        hash.update(FORMAT);
-        hash.update(&self.trunk);
+        hash.update(settings);
         hash.update(part.info.format);
         // The files and how their frames are cut; a made-up drive is what its name says.
         hash.update(&part.files);
@@ -111,38 +157,33 @@ impl Cache {
         for angle in &part.info.steering_true_rad {
             hash.update(angle.unwrap_or(f32::NAN).to_le_bytes());
         }
-        if version > 1 {
-            hash.update(self.seed.to_le_bytes());
-        }
-        hash.update((version as u64).to_le_bytes());
         let name: String = hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(format!("pooled-{name}.safetensors"))
-    }
-
-    fn write(&self, path: &Path, pooled: &Pooled) -> anyhow::Result<()> {
-        let (rows, columns) = pooled.values.dim();
-        let values = pooled.values.as_slice().unwrap_or_default();
-        let views = [
-            ("index", TensorView::new(Dtype::U32, vec![rows], bytemuck::cast_slice(&pooled.index))?),
-            ("pooled", TensorView::new(Dtype::F16, vec![rows, columns], bytemuck::cast_slice(values))?),
-        ];
-        output::write_whole(path, &safetensors::serialize(views, None)?)
+        self.folder.join(format!("{kind}-{name}.safetensors"))
     }
 }
 
-fn read(path: &Path, columns: usize) -> anyhow::Result<Pooled> {
+/// Writes the frames' places and one row of values for each.
+fn write(path: &Path, index: &[u32], (name, dtype, values): (&str, Dtype, &[u8])) -> anyhow::Result<()> {
+    let rows = index.len();
+    let columns = values.len() / dtype.bitsize().div_ceil(8) / rows.max(1);
+    let views = [
+        ("index", TensorView::new(Dtype::U32, vec![rows], bytemuck::cast_slice(index))?),
+        (name, TensorView::new(dtype, vec![rows, columns], values)?),
+    ];
+    output::write_whole(path, &safetensors::serialize(views, None)?)
+}
+
+/// The frames' places and the bytes of their values.
+fn read(path: &Path, name: &str, dtype: Dtype, columns: usize) -> anyhow::Result<(Vec<u32>, Vec<u8>)> {
     let bytes = std::fs::read(path)?;
     let file = SafeTensors::deserialize(&bytes)?;
-    let (index, values) = (file.tensor("index")?, file.tensor("pooled")?);
+    let (index, values) = (file.tensor("index")?, file.tensor(name)?);
     let rows = index.shape().first().copied().unwrap_or(0);
-    if index.dtype() != Dtype::U32 || values.dtype() != Dtype::F16 || values.shape() != [rows, columns] {
-        bail!("holds {:?} {:?}, expected F16 [{rows}, {columns}]", values.dtype(), values.shape());
+    if index.dtype() != Dtype::U32 || values.dtype() != dtype || values.shape() != [rows, columns] {
+        bail!("holds {:?} {:?}, expected {dtype:?} [{rows}, {columns}]", values.dtype(), values.shape());
     }
-    let values = values.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect();
-    Ok(Pooled {
-        index: index.data().chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        values: Array2::from_shape_vec((rows, columns), values)?,
-    })
+    let index = index.data().chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    Ok((index, values.data().to_vec()))
 }
 
 /// Hash of the trunk's tensors and of the settings before and behind it; the feature layer does not count.

@@ -4,11 +4,13 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use deltasteer_perception::FeatureExtractor;
+use deltasteer_perception::motion::MotionConfig;
 use deltasteer_perception::train::Pca;
 use half::f16;
-use ndarray::{ArcArray2, Array2, ArrayView2, s};
+use ndarray::{ArcArray2, Array2, ArrayView2, Axis, concatenate, s};
 
 use super::cache::Cache;
+use super::motion::{self, DriveMotion};
 use super::part::Part;
 use super::pooling::{Done, Pooled};
 use super::recipe::DriveSettings;
@@ -22,6 +24,8 @@ const BASIS_STRIDE: usize = 7;
 pub struct VersionCoordinates {
     /// `[frames, components]` of the [`Pca`].
     pub coordinates: Array2<f16>,
+    /// `[frames, motion values]`; without columns where the RNN takes features alone.
+    pub motion: ArcArray2<f32>,
     /// One angle a frame, radians, positive to the left, corrected for the alteration; NaN where there is none.
     pub steering_rad: Vec<f32>,
 }
@@ -53,6 +57,10 @@ pub struct Parts {
     pub validation: Vec<Part>,
     cache: Cache,
     settings: DriveSettings,
+    /// With the scale that belongs to the training drives.
+    motion: Option<MotionConfig>,
+    /// Of the training and of the validation drives.
+    measured: [Vec<DriveMotion>; 2],
 }
 
 impl Parts {
@@ -67,13 +75,54 @@ impl Parts {
         settings: &DriveSettings,
     ) -> anyhow::Result<Self> {
         let open = |names: &[String]| names.iter().map(|name| Part::open(name)).collect::<anyhow::Result<Vec<_>>>();
-        Ok(Self { training: open(training)?, validation: open(validation)?, cache, settings: settings.clone() })
+        Ok(Self {
+            training: open(training)?,
+            validation: open(validation)?,
+            cache,
+            settings: settings.clone(),
+            motion: None,
+            measured: Default::default(),
+        })
     }
 
-    /// Frames of all versions: what [`Parts::fill`] has to do.
+    /// Frames of all versions, and of the motion sensor: what [`Parts::fill`] has to do.
     pub fn frames(&self) -> usize {
-        self.training.iter().map(|part| part.frames() * self.versions()).sum::<usize>()
-            + self.validation.iter().map(Part::frames).sum::<usize>()
+        let motion = usize::from(self.motion.is_some());
+        self.training.iter().map(|part| part.frames() * (self.versions() + motion)).sum::<usize>()
+            + self.validation.iter().map(|part| part.frames() * (1 + motion)).sum::<usize>()
+    }
+
+    /// Adds ego-motion to the inputs; comes before [`Parts::fill`].
+    ///
+    /// # Errors
+    /// A field of the configuration.
+    pub fn with_motion(self, config: Option<&MotionConfig>) -> anyhow::Result<Self> {
+        config.map_or(Ok(()), MotionConfig::validate)?;
+        Ok(Self { motion: config.cloned(), ..self })
+    }
+
+    /// Fits the scale of the motion values to the training drives. Returns the configuration with its scale.
+    ///
+    /// # Errors
+    /// A window in which nothing moves.
+    pub fn fit_motion(&mut self) -> anyhow::Result<Option<MotionConfig>> {
+        if let Some(config) = &mut self.motion {
+            *config = motion::fit_scale(config, self.measured[0].iter())?;
+        }
+        Ok(self.motion.clone())
+    }
+
+    /// Motion values of version `version` of training (0) or validation (1) drive `drive`, for the frames of `index`.
+    fn motion_of(
+        &self,
+        [set, drive, version]: [usize; 3],
+        index: &[u32],
+        name: &str,
+    ) -> anyhow::Result<ArcArray2<f32>> {
+        let Some(config) = &self.motion else { return Ok(Array2::zeros((index.len(), 0)).into_shared()) };
+        let measured = &self.measured[set][drive];
+        motion::same_frames(measured, index, name)?;
+        Ok(motion::version(config, measured, version).into_shared())
     }
 
     /// Computes what the cache does not hold yet. `done` is told the frames that are done.
@@ -83,7 +132,14 @@ impl Parts {
     pub fn fill(&mut self, stop: &AtomicBool, done: Done<'_>) -> anyhow::Result<()> {
         let versions = self.versions();
         self.training.iter_mut().try_for_each(|part| self.cache.fill(part, versions, stop, done))?;
-        self.validation.iter_mut().try_for_each(|part| self.cache.fill(part, 1, stop, done))
+        self.validation.iter_mut().try_for_each(|part| self.cache.fill(part, 1, stop, done))?;
+        if let Some(config) = &self.motion {
+            for (measured, parts) in self.measured.iter_mut().zip([&mut self.training, &mut self.validation]) {
+                let measure = |part: &mut Part| self.cache.motion(part, config, stop, done);
+                *measured = parts.iter_mut().map(measure).collect::<anyhow::Result<_>>()?;
+            }
+        }
+        Ok(())
     }
 
     /// Principal components of the training drives' trunk outputs.
@@ -112,19 +168,24 @@ impl Parts {
     /// # Errors
     /// A cache file that is damaged.
     pub fn coordinates(&self, pca: &Pca) -> anyhow::Result<(Vec<DriveCoordinates>, Vec<DriveCoordinates>)> {
-        let drive = |part: &Part, count: usize| -> anyhow::Result<DriveCoordinates> {
+        let drive = |(set, number, part): (usize, usize, &Part), count: usize| -> anyhow::Result<DriveCoordinates> {
             let (mut versions, mut gaps_after) = (Vec::new(), Vec::new());
             for version in 0..count {
                 let pooled = self.cache.read(part, version)?;
                 let coordinates = pca.project(pooled.values.view())?;
-                versions.push(VersionCoordinates { coordinates, steering_rad: self.angles(part, version, &pooled) });
+                let motion = self.motion_of([set, number, version], &pooled.index, &part.name)?;
+                versions.push(VersionCoordinates {
+                    coordinates,
+                    motion,
+                    steering_rad: self.angles(part, version, &pooled),
+                });
                 gaps_after = gaps(part, &pooled);
             }
             Ok(DriveCoordinates { name: part.name.clone(), gaps_after, versions })
         };
-        let training = self.training.iter().map(|part| drive(part, self.versions())).collect::<anyhow::Result<_>>()?;
-        let validation = self.validation.iter().map(|part| drive(part, 1)).collect::<anyhow::Result<_>>()?;
-        Ok((training, validation))
+        let training = numbered(0, &self.training).map(|part| drive(part, self.versions()));
+        let validation = numbered(1, &self.validation).map(|part| drive(part, 1));
+        Ok((training.collect::<anyhow::Result<_>>()?, validation.collect::<anyhow::Result<_>>()?))
     }
 
     /// Sequences of a trained model's frozen features.
@@ -135,20 +196,22 @@ impl Parts {
         &self,
         extractor: &FeatureExtractor,
     ) -> anyhow::Result<(Vec<FeatureDrive>, Vec<FeatureDrive>)> {
-        let drive = |part: &Part, versions: usize| -> anyhow::Result<FeatureDrive> {
+        let drive = |(set, number, part): (usize, usize, &Part), versions: usize| -> anyhow::Result<FeatureDrive> {
             let (mut steering_rad, mut features, mut gaps_after) = (Vec::new(), Vec::new(), Vec::new());
             for version in 0..versions {
                 let pooled = self.cache.read(part, version)?;
                 steering_rad.push(self.angles(part, version, &pooled));
                 let cells = pooled.values.mapv(f16::to_f32);
-                features.push(extractor.features_from_cells(cells.view())?.into_shared());
+                let motion = self.motion_of([set, number, version], &pooled.index, &part.name)?;
+                let own = extractor.features_from_cells(cells.view())?;
+                features.push(concatenate(Axis(1), &[own.view(), motion.view()])?.into_shared());
                 gaps_after = gaps(part, &pooled);
             }
             Ok(FeatureDrive { angles: DriveAngles { name: part.name.clone(), gaps_after, steering_rad }, features })
         };
-        let training = self.training.iter().map(|part| drive(part, self.versions())).collect::<anyhow::Result<_>>()?;
-        let validation = self.validation.iter().map(|part| drive(part, 1)).collect::<anyhow::Result<_>>()?;
-        Ok((training, validation))
+        let training = numbered(0, &self.training).map(|part| drive(part, self.versions()));
+        let validation = numbered(1, &self.validation).map(|part| drive(part, 1));
+        Ok((training.collect::<anyhow::Result<_>>()?, validation.collect::<anyhow::Result<_>>()?))
     }
 
     fn versions(&self) -> usize {
@@ -165,6 +228,11 @@ impl Parts {
         };
         pooled.index.iter().map(angle).collect()
     }
+}
+
+/// Parts with their set and their place in it.
+fn numbered(set: usize, parts: &[Part]) -> impl Iterator<Item = (usize, usize, &Part)> {
+    parts.iter().enumerate().map(move |(number, part)| (set, number, part))
 }
 
 /// Rows after which time jumps: unreadable frames, and the recording's own gaps.

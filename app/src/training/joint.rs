@@ -1,10 +1,11 @@
-//! The feature layer as an input of the RNN's training, so that both learn together.
+//! The feature layer as an input of the RNN's training, so that both learn together; motion values beside it.
 
 use deltasteer_perception::PerceptionError;
 use deltasteer_perception::train::{OptimiserStep, TrainableLayer};
 use deltasteer_temporal::train::{InputsStep, Parameters, SequenceInputs, Window, add_noise, stream_of};
 use half::f16;
-use ndarray::{ArcArray2, Array2, Array3, ArrayView3, s};
+use ndarray::{ArcArray2, Array2, Array3, ArrayView3, Axis, concatenate, s};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::data::DriveCoordinates;
@@ -18,13 +19,16 @@ pub struct LayerSettings {
     pub seed: u64,
     /// Deviation of normal noise on the coordinates, drawn for each frame.
     pub input_noise: f32,
+    /// Share of the features that is set to zero (the others are scaled up), drawn once for a walk along the road. Motion
+    /// values stay: they are few.
+    pub dropout: f32,
     /// Cost of the mean absolute change of a feature from one frame to the next.
     pub smoothness_l1: f32,
 }
 
 impl Default for LayerSettings {
     fn default() -> Self {
-        Self { seed: 1, input_noise: 0.5, smoothness_l1: 0.0 }
+        Self { seed: 1, input_noise: 0.5, dropout: 0.0, smoothness_l1: 0.0 }
     }
 }
 
@@ -34,6 +38,8 @@ pub struct JointInputs<'a> {
     settings: LayerSettings,
     training: &'a [DriveCoordinates],
     validation: &'a [DriveCoordinates],
+    /// What the last windows' features were multiplied by, `[windows, features]`.
+    keep: Array2<f32>,
 }
 
 impl<'a> JointInputs<'a> {
@@ -53,18 +59,41 @@ impl<'a> JointInputs<'a> {
                 return Err(PerceptionError::Option { field, found: value.to_string(), expected });
             }
         }
-        Ok(Self { layer, settings, training, validation })
+        if !(0.0..1.0).contains(&settings.dropout) {
+            let (found, expected) = (settings.dropout.to_string(), "0 or more and below 1");
+            return Err(PerceptionError::Option { field: "dropout", found, expected });
+        }
+        Ok(Self { layer, settings, training, validation, keep: Array2::default((0, 0)) })
+    }
+
+    /// 0, or what makes up for the share that is dropped, for each window and feature.
+    fn draw_keep(&mut self, windows: &[Window]) {
+        let dropout = self.settings.dropout;
+        let mut keep = Vec::with_capacity(windows.len() * self.layer.features());
+        for window in windows {
+            let mut rng = stream_of(self.settings.seed ^ 0x6472_6f70, window.stream);
+            let draw = |_| if rng.random::<f32>() < dropout { 0.0 } else { 1.0 / (1.0 - dropout) };
+            keep.extend((0..self.layer.features()).map(draw));
+        }
+        self.keep = Array2::from_shape_vec((windows.len(), self.layer.features()), keep).unwrap_or_default();
+    }
+
+    fn motion_values(&self) -> usize {
+        self.training[0].versions[0].motion.ncols()
     }
 }
 
 impl SequenceInputs for JointInputs<'_> {
     fn inputs(&self) -> usize {
-        self.layer.features()
+        self.layer.features() + self.motion_values()
     }
 
     fn fingerprint(&self) -> u64 {
         let versions = self.training.iter().chain(self.validation).flat_map(|drive| &drive.versions);
-        let values = versions.flat_map(|version| version.coordinates.iter().map(|value| u64::from(value.to_bits())));
+        let values = versions.flat_map(|version| {
+            let coordinates = version.coordinates.iter().map(|value| u64::from(value.to_bits()));
+            coordinates.chain(version.motion.iter().map(|value| u64::from(value.to_bits())))
+        });
         let start = [self.settings.seed, self.layer.components() as u64, self.layer.features() as u64];
         // FNV-1a: enough to notice other data.
         let hash = |hash: u64, value: u64| (hash ^ value).wrapping_mul(0x0100_0000_01b3);
@@ -88,12 +117,24 @@ impl SequenceInputs for JointInputs<'_> {
                 to.iter_mut().zip(row).zip(&noise).for_each(|((to, value), noise)| *to = value.to_f32() + noise);
             }
         }
-        self.layer.forward(coordinates).map_err(|error| error.to_string())
+        let mut features = self.layer.forward(coordinates).map_err(|error| error.to_string())?;
+        self.draw_keep(windows);
+        features *= &self.keep;
+        let mut motion = Array3::zeros((frames, windows.len(), self.motion_values()));
+        for (w, window) in windows.iter().enumerate() {
+            let measured = &self.training[window.sequence].versions[window.version].motion;
+            for t in 0..frames {
+                motion.slice_mut(s![t, w, ..]).assign(&measured.row(window.frame(t)));
+            }
+        }
+        concatenate(Axis(2), &[features.view(), motion.view()]).map_err(|error| error.to_string())
     }
 
     fn validation(&mut self, drive: usize) -> Result<ArcArray2<f32>, String> {
-        let features = features(self.layer, &self.validation[drive], 0).map_err(|error| error.to_string())?;
-        Ok(features.into_shared())
+        let drive = &self.validation[drive];
+        let features = features(self.layer, drive, 0).map_err(|error| error.to_string())?;
+        let inputs = concatenate(Axis(1), &[features.view(), drive.versions[0].motion.view()]);
+        Ok(inputs.map_err(|error| error.to_string())?.into_shared())
     }
 
     fn learns(&self) -> bool {
@@ -101,7 +142,8 @@ impl SequenceInputs for JointInputs<'_> {
     }
 
     fn backward(&mut self, dx: ArrayView3<'_, f32>) -> Result<f64, String> {
-        self.layer.backward(dx, self.settings.smoothness_l1).map_err(|error| error.to_string())
+        let by_feature = &dx.slice(s![.., .., ..self.layer.features()]) * &self.keep;
+        self.layer.backward(by_feature.view(), self.settings.smoothness_l1).map_err(|error| error.to_string())
     }
 
     fn update(&mut self, step: InputsStep) -> Result<(), String> {
@@ -149,7 +191,7 @@ pub fn to_unit_deviation(
     }
     let deviation = (squares / count - (sum / count).powi(2)).max(1e-12).sqrt() as f32;
     layer.continue_from_average(deviation)?;
-    rnn.scale_inputs(deviation);
+    rnn.scale_inputs(layer.features(), deviation);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ pub mod cache;
 pub mod cnn;
 pub mod data;
 pub mod joint;
+pub mod motion;
 pub mod part;
 pub mod pooling;
 pub mod recipe;

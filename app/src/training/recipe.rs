@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use deltasteer_perception::motion::MotionConfig;
 use deltasteer_perception::{BackboneName, PerceptionConfig};
 use deltasteer_temporal::train::TrainSettings;
 use serde::de::DeserializeOwned;
@@ -70,6 +71,8 @@ pub struct RnnRecipe {
     pub backbone: BackboneSettings,
     /// Features of a layer that is trained together with the RNN; not used with frozen features.
     pub features: usize,
+    /// Ego-motion beside the features; its scale is measured on the training drives.
+    pub motion: Option<MotionConfig>,
     /// The phases in their order.
     pub phases: Vec<Phase>,
 }
@@ -87,7 +90,7 @@ pub struct Phase {
 impl Default for RnnRecipe {
     fn default() -> Self {
         let (drives, backbone) = (DriveSettings::default(), BackboneSettings::default());
-        Self { drives, backbone, features: 32, phases: vec![Phase::default()] }
+        Self { drives, backbone, features: 32, motion: None, phases: vec![Phase::default()] }
     }
 }
 

@@ -41,6 +41,11 @@ fn run(arguments: &[String]) -> String {
 fn the_same_seed_gives_the_same_weights_and_eval_finds_the_same_error() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second, cache) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("cache"));
+    let arguments = |out: &Path, cache: &Path, features: Option<&Path>| {
+        let motion =
+            ["--set", "motion={}", "--set", "phases.0.layer.dropout=0.2", "--set", "phases.0.rnn.inputs.dropout=0"];
+        [arguments(out, cache, features), motion.map(str::to_owned).into()].concat()
+    };
     run(&arguments(&first, &cache, None));
     // The second time everything is computed anew.
     run(&arguments(&second, &folder.path().join("other cache"), None));
@@ -57,6 +62,10 @@ fn the_same_seed_gives_the_same_weights_and_eval_finds_the_same_error() {
         (entry["reached"]["validation_rmse_rad"].as_f64().unwrap(), report["rmse_rad"].as_f64().unwrap());
     // Training sees 16-bit trunk outputs, so a value near its threshold may fall on the other side of it.
     assert!((trained - found).abs() < 0.03 * found, "trained {trained}, found {found}");
+    let information = stdout_of(&["info", &text(&first)]);
+    assert!(information.contains("12 features and 3 motion values"), "{information}");
+    let scale = config["perception"]["motion"]["scale"].as_array().unwrap();
+    assert!(scale.len() == 3 && scale.iter().all(|scale| scale.as_f64().unwrap() > 1.0), "{scale:?}");
 
     // A second training on the frozen features of the first.
     let third = folder.path().join("c");

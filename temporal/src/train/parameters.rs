@@ -189,10 +189,11 @@ impl Parameters {
         (gru, Head { pooling: self.size.head.pooling, fc, output })
     }
 
-    /// Multiplies the input weights of the first layer, for inputs that were divided by `factor`.
-    pub fn scale_inputs(&mut self, factor: f32) {
+    /// Multiplies the first layer's weights of the first `count` inputs, for inputs that were divided by `factor`.
+    pub fn scale_inputs(&mut self, count: usize, factor: f32) {
+        let width = 3 * self.size.hidden_size;
         for range in self.size.matrices().into_iter().step_by(2).take(self.size.directions()) {
-            self.values[range].iter_mut().for_each(|w| *w *= factor);
+            self.values[range].iter_mut().take(count * width).for_each(|w| *w *= factor);
         }
     }
 

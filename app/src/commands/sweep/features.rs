@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, bail};
 use crossbeam_channel::bounded;
 use deltasteer_data::Frame;
+use deltasteer_perception::motion::MotionSensor;
 use deltasteer_perception::{Device, FeatureExtractor};
 use ndarray::Axis;
 
@@ -24,18 +25,20 @@ pub struct Features {
 }
 
 /// What one model saw.
+#[derive(Default)]
 pub struct Seen {
-    /// `[frames][inputs]`.
+    /// The RNN's inputs, `[frames][inputs]`.
     pub features: Vec<f32>,
     /// The CNN's own angle, `[frames]`.
     pub single_frame_rad: Vec<f32>,
-    /// The CNN's multiply-accumulates for each frame.
-    pub cnn_macs_per_frame: u64,
+    /// Multiply-accumulates of CNN and motion sensor, all frames.
+    pub cnn_macs: u64,
 }
 
 /// One model's CNN.
 struct Eye {
     extractor: FeatureExtractor,
+    motion: Option<MotionSensor>,
     /// The first model with the same trunk, whose trunk output is used.
     trunk_of: usize,
 }
@@ -46,10 +49,8 @@ struct Eye {
 /// A drive that fails, holds no readable or labelled frame, or an interruption.
 pub fn compute(plan: &mut Plan) -> anyhow::Result<Features> {
     let mut eyes = eyes(plan)?;
-    let mut features = Features {
-        steering_true_rad: Vec::new(),
-        models: eyes.iter().map(|eye| Seen::new(eye.extractor.macs_per_frame())).collect(),
-    };
+    let mut features =
+        Features { steering_true_rad: Vec::new(), models: eyes.iter().map(|_| Seen::default()).collect() };
     let range = plan.range.unwrap_or(FrameRange { first: 0, end: plan.info.frame_count.unwrap_or(usize::MAX) });
     let bar =
         progress_bar(plan.info.frame_count.map(|_| range.end - range.first)).with_message("frames through the CNN");
@@ -76,16 +77,11 @@ pub fn compute(plan: &mut Plan) -> anyhow::Result<Features> {
     Ok(features)
 }
 
-impl Seen {
-    fn new(cnn_macs_per_frame: u64) -> Self {
-        Self { features: Vec::new(), single_frame_rad: Vec::new(), cnn_macs_per_frame }
-    }
-}
-
 fn eyes(plan: &Plan) -> anyhow::Result<Vec<Eye>> {
     let eye = |(place, candidate): (usize, &Candidate)| {
         let first = plan.candidates.iter().position(|other| other.trunk == candidate.trunk);
-        Ok(Eye { extractor: candidate.model.extractor(Device::Cpu)?, trunk_of: first.unwrap_or(place) })
+        let (extractor, motion) = (candidate.model.extractor(Device::Cpu)?, candidate.model.motion_sensor(&plan.info)?);
+        Ok(Eye { extractor, motion, trunk_of: first.unwrap_or(place) })
     };
     plan.candidates.iter().enumerate().map(eye).collect()
 }
@@ -103,6 +99,12 @@ fn see(eyes: &mut [Eye], frame: &Frame, out: &mut Features) -> anyhow::Result<()
         let features = eye.extractor.features_from_cells(cells.view())?;
         seen.single_frame_rad.push(eye.extractor.single_frame_steering_rad(features.row(0)));
         seen.features.extend(&features);
+        seen.cnn_macs += eye.extractor.macs_per_frame();
+        if let Some(sensor) = &mut eye.motion {
+            let motion = sensor.step(frame.image.view(), frame.time_s)?;
+            seen.features.extend(motion.values);
+            seen.cnn_macs += motion.macs;
+        }
     }
     out.steering_true_rad.push(frame.steering_true_rad);
     Ok(())

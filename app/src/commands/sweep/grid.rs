@@ -78,6 +78,7 @@ fn rows_of(
     let features = ArrayView2::from_shape((seen.features.len() / inputs, inputs), &seen.features)?;
     let dense = DenseRnn::new(rnn.clone())?.run(features)?.into_raw_vec_and_offset().0;
     let (dense, single) = (errors(&dense, all)?, errors(&seen.single_frame_rad, all)?);
+    let cnn_macs_per_frame = seen.cnn_macs as f64 / features.nrows() as f64;
     let mut rows = Vec::with_capacity(candidate.settings.len());
     for &thresholds in &candidate.settings {
         if stop.load(Ordering::Relaxed) {
@@ -87,7 +88,7 @@ fn rows_of(
         let angles = delta.run(features)?.into_raw_vec_and_offset().0;
         let errors = errors(&angles, all)?;
         let references = [&dense, &single];
-        rows.push(row(candidate, part, thresholds, &delta, &errors, references, seen.cnn_macs_per_frame as f64));
+        rows.push(row(candidate, part, thresholds, &delta, &errors, references, cnn_macs_per_frame));
     }
     Ok(rows)
 }

@@ -53,15 +53,21 @@ pub fn run(args: &TrainRnnArgs) -> anyhow::Result<()> {
 /// On the frozen features of a model.
 fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Result<()> {
     let mut model = ModelParts::load(folder)?;
-    let config = model.config.perception.clone();
+    let mut config = model.config.perception.clone();
     let extractor = FeatureExtractor::load(&model.tensors, &config, Device::Cpu)?;
     let checkpoints = Checkpoints::open(&args.common.out)?;
     let cache = Cache::open(&args.common.cache, &model.tensors, &config, Device::Cpu, recipe.drives.seed)?;
-    let parts = filled(Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?)?;
+    let motion = recipe.motion.as_ref().or(config.motion.as_ref());
+    let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?.with_motion(motion)?;
+    let mut parts = filled(parts)?;
+    if recipe.motion.is_some() {
+        config.motion = parts.fit_motion()?;
+    }
     let (training, validation) = parts.feature_sequences(&extractor)?;
     let features = training.iter().map(|drive| drive.features.clone()).collect();
     let first = validation.iter().filter_map(|drive| drive.features.first().cloned()).collect();
-    let mut inputs = FixedFeatures::new(config.feature_count, features, first)?;
+    let mut inputs = FixedFeatures::new(config.rnn_input_count(), features, first)?;
+    model.config.perception = config;
     let angles = |drives: Vec<FeatureDrive>| drives.into_iter().map(|drive| drive.angles).collect();
     let targets = Targets::new(angles(training), angles(validation))?;
     let mut last: Option<Trained> = None;
@@ -76,11 +82,13 @@ fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Res
 /// Together with the feature layer, over principal components of the trunk's output.
 fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Result<()> {
     let (trunk, config) = trunk(from, &recipe.backbone)?;
-    let config = PerceptionConfig { feature_count: recipe.features, ..config };
+    let mut config = PerceptionConfig { feature_count: recipe.features, motion: None, ..config };
     config.validate()?;
     let checkpoints = Checkpoints::open(&args.common.out)?;
     let cache = Cache::open(&args.common.cache, &trunk, &config, Device::Cpu, recipe.drives.seed)?;
-    let parts = filled(Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?)?;
+    let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
+    let mut parts = filled(parts.with_motion(recipe.motion.as_ref())?)?;
+    config.motion = parts.fit_motion()?;
     let pca = parts.pca(recipe.drives.seed)?;
     let (training, validation) = parts.coordinates(&pca)?;
     let targets = Targets::new(joint::angles(&training), joint::angles(&validation))?;

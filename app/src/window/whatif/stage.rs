@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, never, select, unbounded};
-use deltasteer_data::SkipReport;
-use deltasteer_perception::{Device, FeatureExtractor};
+use deltasteer_data::{SkipReport, SourceInfo};
+use deltasteer_perception::motion::MotionSensor;
+use deltasteer_perception::{Device, FeatureExtractor, PerceptionError};
 use deltasteer_temporal::{TemporalError, Thresholds};
 
 use super::lane::{LaneRun, Pacing, Setting};
@@ -18,7 +19,9 @@ use super::track::{Point, Track};
 use super::trade_off::Ladder;
 use super::{Lane, Shown, Update, Wake, Wish};
 use crate::model::Model;
-use crate::pipeline::{self, Command, Event, FrameRange, FrameResult, Pipeline, QueueLengths, SeenFrame, StageTimes};
+use crate::pipeline::{
+    self, Before, Command, Event, FrameRange, FrameResult, Pipeline, QueueLengths, SeenFrame, StageTimes,
+};
 use crate::window::recorder::{self, Recorder, Tell};
 
 /// A run is interrupted this often to look for frames and wishes.
@@ -37,24 +40,43 @@ type Result<T = ()> = std::result::Result<T, Gone>;
 /// A second model's own CNN, where its features are not the main model's, and what it has seen.
 struct Eye {
     extractor: FeatureExtractor,
+    motion: Option<MotionSensor>,
+    /// The frame that the motion sensor saw last.
+    last: Option<usize>,
     store: FeatureStore,
 }
 
 impl Eye {
     fn see(&mut self, frame: &SeenFrame) -> Added {
-        if self.store.get(frame.index).is_some() {
-            return Added::Known;
-        }
-        match self.extractor.features(frame.image.view()) {
-            Ok(features) => self.store.add(frame, &features.to_vec()),
+        match self.inputs(frame) {
+            Ok(Some(inputs)) => self.store.add(frame, &inputs),
+            Ok(None) => Added::Known,
             Err(error) => Added::Refused(format!("frame {}: {error}", frame.index)),
         }
+    }
+
+    /// Features and motion values; `None` for a frame that was seen before, which the motion sensor needs all the same.
+    fn inputs(&mut self, frame: &SeenFrame) -> std::result::Result<Option<Vec<f32>>, PerceptionError> {
+        let mut values = Vec::new();
+        if let Some(motion) = &mut self.motion {
+            if frame.before != self.last.map_or(Before::Start, Before::Frame) {
+                motion.reset();
+            }
+            values.extend(motion.step(frame.image.view(), frame.time_s)?.values);
+            self.last = Some(frame.index);
+        }
+        if self.store.get(frame.index).is_some() {
+            return Ok(None);
+        }
+        let features = self.extractor.features(frame.image.view())?;
+        Ok(Some([features.to_vec(), values].concat()))
     }
 }
 
 /// The drive that is open.
 struct Drive {
     pipeline: Pipeline,
+    info: Arc<SourceInfo>,
     pacing: Pacing,
     store: FeatureStore,
     second_eye: Option<Eye>,
@@ -248,6 +270,7 @@ impl Stage {
         };
         let mut drive = Drive {
             pipeline,
+            info: info.clone(),
             pacing: Pacing::of(info.rate_hz, info.live),
             store: FeatureStore::new(0, self.limit_bytes),
             second_eye: None,
@@ -606,9 +629,9 @@ impl Drive {
             _ => {
                 self.second_eye = None;
                 if !same {
-                    let extractor = model.extractor(Device::Cpu)?;
+                    let (extractor, motion) = (model.extractor(Device::Cpu)?, model.motion_sensor(&self.info)?);
                     let store = FeatureStore::new(model.rnn().config.input_size, limit_bytes);
-                    self.second_eye = Some(Eye { extractor, store });
+                    self.second_eye = Some(Eye { extractor, motion, last: None, store });
                 }
                 self.lanes[1] = Some(LaneRun::new(setting, self.pacing, same)?);
                 Ok(Some(Change::Answers))
