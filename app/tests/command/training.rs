@@ -43,7 +43,7 @@ fn the_same_seed_gives_the_same_weights_and_eval_finds_the_same_error() {
     let (first, second, cache) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("cache"));
     let arguments = |out: &Path, cache: &Path, features: Option<&Path>| {
         let motion =
-            ["--set", "motion={}", "--set", "phases.0.layer.dropout=0.2", "--set", "phases.0.rnn.inputs.dropout=0"];
+            ["--set", "motion={}", "--set", "phases.0.layer.dropout=0.2", "--set", "phases.0.rnn.input_dropout=0"];
         [arguments(out, cache, features), motion.map(str::to_owned).into()].concat()
     };
     run(&arguments(&first, &cache, None));
@@ -162,4 +162,30 @@ fn bad_training_options_are_named_before_the_work() {
     assert!(message.contains("--features") && message.contains("--trunk"), "{message}");
     let message = error_of(&["train", "rnn", "--trunk", &trunk, "--train", "road:1,seconds=3", "--out", "/proc/none"]);
     assert!(message.contains("/proc/none"), "{message}");
+}
+
+#[test]
+fn another_cut_and_another_picture_are_another_drive_to_the_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let drive = write_drive(&folder.path().join("drive"), &["0.1"; 24]);
+    let cache = folder.path().join("cache");
+    let files = |spec: &str| {
+        let settings =
+            ["drives.versions=1", "drives.components=2", "features=4", "motion={}", "phases.0.rnn.hidden_size=4"];
+        let steps = ["phases.0.rnn.steps=1", "phases.0.rnn.batch=2", "phases.0.rnn.window=8"];
+        let mut words = ["train", "rnn", "--train", spec].map(str::to_owned).to_vec();
+        words.extend(settings.iter().chain(&steps).flat_map(|set| ["--set".to_owned(), (*set).to_owned()]));
+        for (option, path) in [("--trunk", &trunk()), ("--out", &folder.path().join("model")), ("--cache", &cache)] {
+            words.extend([option.to_owned(), text(path)]);
+        }
+        run(&words);
+        std::fs::read_dir(&cache).unwrap().count()
+    };
+    // Trunk outputs and motion.
+    assert_eq!((files(&drive), files(&drive)), (2, 2));
+    let cut = format!("crop=10:10:120:90,source={drive}");
+    assert_eq!((files(&cut), files(&cut)), (4, 4));
+    let (first, other) = (picture_path(&folder.path().join("drive"), 3), picture_path(&folder.path().join("drive"), 9));
+    std::fs::copy(other, first).unwrap();
+    assert_eq!((files(&drive), files(&drive)), (6, 6));
 }
