@@ -21,7 +21,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
 
 /// UTF-8 or UTF-16 to text. Spreadsheets write UTF-16 with a mark; without one, the zeros between Latin letters tell. What is
 /// neither becomes U+FFFD, so that only its own lines are lost.
-fn decode_text(bytes: &[u8]) -> String {
+pub(crate) fn decode_text(bytes: &[u8]) -> String {
     let (pairs, _) = bytes.as_chunks::<2>();
     let zeros =
         |place: usize| pairs.iter().take(64).filter(|pair| pair[place] == 0).count() * 4 > pairs.len().min(64) * 3;

@@ -16,6 +16,8 @@ pub mod error;
 mod folder;
 mod formats;
 pub mod framing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 pub mod image;
 mod inputs;
 mod open;

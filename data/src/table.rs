@@ -169,7 +169,6 @@ pub(crate) fn shorten(text: &str, length: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn columns_are_found_by_name_and_lines_are_counted() {
@@ -222,19 +221,5 @@ mod tests {
             ["NaN", "inf", "-inf", "", "left", "1e999", "1,2,3", "1,000.5"].iter().all(|t| number(Some(t)).is_err())
         );
         assert!(number(None).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_parses_without_panic(text in "(?s).{0,300}") {
-            if let Ok(table) = Table::parse(&text, Path::new("x.csv"), &[])
-                && let Ok(mut angles) = table.angle_columns(Path::new("x.csv"))
-            {
-                table.lines.iter().for_each(|line| {
-                    angles.of(line);
-                });
-            }
-            let _ = shorten(&text, 10);
-        }
     }
 }

@@ -7,7 +7,6 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{error, frames, noted, number_in, numbers, open, write_text};
-use proptest::prelude::*;
 use tempfile::tempdir;
 
 fn golden(name: &str) -> PathBuf {
@@ -112,39 +111,4 @@ fn drives_of_2016_that_cannot_be_read_say_why() {
     std::fs::create_dir_all(dir.path().join("log")).unwrap();
     std::fs::copy(&camera, dir.path().join("log/a.h5")).unwrap();
     assert!(error(&camera).contains("times"), "a log without its arrays");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
-
-    #[test]
-    fn damage_to_a_bag_never_escapes(at in 0usize..200_000, with in any::<u8>(), name in 0usize..2) {
-        let name = ["plain.bag", "lz4.bag"][name];
-        play_damaged(&golden(name), "damaged.bag", at, with);
-    }
-
-    #[test]
-    fn damage_to_a_drive_of_2016_never_escapes(at in 0usize..200_000, with in any::<u8>()) {
-        play_damaged(&golden("comma2016/camera/chunked.h5"), "damaged.h5", at, with);
-    }
-}
-
-/// Fewer cases than usual, since each plays a file; `PROPTEST_CASES` still decides.
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(48)
-}
-
-/// Changes one byte and plays what can be played; an error is as good as frames, a panic is not.
-fn play_damaged(whole: &Path, name: &str, at: usize, with: u8) {
-    let dir = tempdir().unwrap();
-    let mut bytes = std::fs::read(whole).unwrap();
-    let at = at % bytes.len();
-    bytes[at] = with;
-    let path = dir.path().join(name);
-    std::fs::write(&path, &bytes).unwrap();
-    if let Ok(mut source) = deltasteer_data::open(path.to_str().unwrap()) {
-        let count = source.info().frame_count.unwrap();
-        let played = std::iter::from_fn(|| source.next_frame().unwrap()).count();
-        assert!(played <= count && count <= bytes.len(), "{played} of {count} frames");
-    }
 }

@@ -76,7 +76,7 @@ fn read_logs(folder: &Path) -> Result<Labels, DataError> {
 
 #[cfg(test)]
 mod tests {
-    use super::npy::tests::npy_of;
+    use super::npy::npy_of;
     use super::*;
 
     fn write(folder: &Path, file: &str, values: &[f64]) {

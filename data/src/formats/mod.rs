@@ -113,3 +113,60 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
     let is_folder = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     entries.flatten().filter(is_folder).take(HINT_FOLDERS).map(|entry| entry.path()).collect()
 }
+
+/// The parsers of this folder, for fuzzing.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn targets() -> Vec<crate::fuzz::Target> {
+    use crate::fuzz::{Target, text};
+    vec![
+        Target::new(
+            "labels.csv",
+            &["file,time_s,steering_rad\n1.jpg,0.5,-0.1\n", "file;steering_deg\nb/1.jpg;1,5\n"],
+            |bytes| {
+                images::fuzz(&text(bytes));
+            },
+        ),
+        Target::new(
+            "interpolated.csv",
+            &[
+                "index,timestamp,width,height,frame_id,filename,angle,torque,speed\nx,10,1,1,center_camera,center/10.jpg,0.1,0,9\n",
+                "frame_id,steering_angle,public\n10,0.1,1\n",
+            ],
+            |bytes| udacity::fuzz(&text(bytes)),
+        ),
+        Target::new(
+            "driving_log.csv",
+            &[
+                "center,left,right,steering,throttle,brake,speed\nIMG/c.jpg,l,r,0.5,0,0,9\n",
+                "c.jpg, l, r, 0,5, 0,1, 0, 12,1\n",
+            ],
+            |bytes| simulator::fuzz(&text(bytes)),
+        ),
+        Target::new("data.txt", &["7.jpg 90.0\n8.jpg -18,2018-07-01 17:09:44:912\n"], |bytes| {
+            sullychen::fuzz(&text(bytes))
+        }),
+        Target::new(
+            "catalog",
+            &[
+                r#"{"_index": 3, "_timestamp_ms": 1500, "cam/image_array": "3.jpg", "user/angle": NaN, "user/mode": "user"}"#,
+                r#"{"paths": ["catalog_0.catalog"], "current_index": 4, "deleted_indexes": [1]}"#,
+            ],
+            |bytes| donkeycar::fuzz(&text(bytes)),
+        ),
+        Target::new("date", &["2018-07-01 17:09:44:912", "center_2016_12_01_13_30_48_287.jpg"], |bytes| {
+            let _ = clock::seconds(&text(bytes));
+        }),
+        Target::new("NumPy array", &[npy::npy_of(&[1.0, 2.0])], |bytes| {
+            let _ = npy::parse(bytes);
+        }),
+        Target::new(
+            "ROS messages",
+            &[&b"\x01\0\0\0\x02\0\0\0\x03\0\0\0\x03\0\0\0car\x04\0\0\0jpeg\x02\0\0\0ab"[..]],
+            |bytes| {
+                let _ = ros_messages::stamp_ns(bytes);
+                let _ = (ros_messages::compressed_image(bytes), ros_messages::steering_wheel_angle_rad(bytes));
+                let _ = ros_messages::steering_comes_first(&text(bytes));
+            },
+        ),
+    ]
+}

@@ -195,7 +195,6 @@ impl<'a> Bits<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     /// Bits as text to bytes.
     fn bytes(bits: &str) -> Vec<u8> {
@@ -246,20 +245,5 @@ mod tests {
             [&(unit.len() as u32).to_be_bytes(), unit].concat()
         };
         assert!(numbers.follow(&packed(3)) && numbers.follow(&packed(4)) && !numbers.follow(&packed(9)));
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_panic(
-            extra in proptest::collection::vec(any::<u8>(), 0..60),
-            packets in proptest::collection::vec(proptest::collection::vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..40), 0..8)
-        ) {
-            let mut numbers = FrameNumbers::new(&extra);
-            let mut known = FrameNumbers::new(&baseline());
-            for packet in packets {
-                numbers.follow(&packet);
-                known.follow(&packet);
-            }
-        }
     }
 }

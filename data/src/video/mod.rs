@@ -17,7 +17,7 @@ mod decode;
 mod ffmpeg;
 #[cfg(feature = "opencv")]
 mod file;
-#[cfg(any(feature = "opencv", test))]
+#[cfg(any(feature = "opencv", feature = "fuzzing", test))]
 #[cfg_attr(not(feature = "opencv"), allow(dead_code))] // their tests need no OpenCV
 mod h264;
 #[cfg(any(feature = "opencv", test))]
@@ -126,6 +126,31 @@ fn needs_opencv(spec: &str) -> DataError {
                  libclang-dev and build with: cargo build --release --features opencv"
                 .to_owned(),
     }
+}
+
+/// The parsers of this folder, for fuzzing.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn targets() -> Vec<crate::fuzz::Target> {
+    use crate::fuzz::{Target, text};
+    vec![
+        Target::new("video labels", &["time_s,steering_rad\n0.5,0.1\n", "time_s\tsteering_deg\n0,5\t10\n"], |bytes| {
+            let _ = labels::parse(&text(bytes), Path::new("x.csv"), &mut Vec::new());
+        }),
+        Target::new(
+            "H.264",
+            &[
+                &b"\0\0\x01\x67\x42\0\x1e\xf4\x40\0\0\x01\x65\xe1\0\0\x01\x41\xe3"[..],
+                b"\x01\x42\0\x1e\xff\xe1\0\x05\x67\x42\0\x1e\xf4\0\0\0\x02\x65\xe1\0\0\0\x02\x41\xe3",
+            ],
+            |bytes| {
+                let (extra, packets) = bytes.split_at(bytes.len() / 2);
+                let mut numbers = h264::FrameNumbers::new(extra);
+                packets.chunks(12).for_each(|packet| {
+                    numbers.follow(packet);
+                });
+            },
+        ),
+    ]
 }
 
 #[cfg(test)]
