@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::drive::{CameraArgs, DriveArgs, ExportArgs, RunArgs};
 
-/// Steering-wheel angles from a car camera's video, by a network that computes only with what changed.
+/// Predicts steering-wheel angles from a car camera's video with a network that computes only with what has changed.
 #[derive(Debug, Parser)]
 #[command(name = "deltasteer", version)]
 pub struct Cli {
@@ -22,17 +22,17 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a drive through a model as fast as it goes; take its results away as CSV, Parquet, MCAP, video or a page
+    /// Run a drive through a model as fast as possible; write CSV, Parquet, MCAP, video or an HTML page
     Replay(ReplayArgs),
     /// Error and savings of a model on drives with known angles
     Eval(EvalArgs),
-    /// What a source or a model folder is
+    /// Describe a source or a model folder
     Info(InfoArgs),
-    /// The built-in road through its shipped model, live
+    /// Play the built-in road through its model
     Demo(DemoArgs),
-    /// A drive in a window; or a picture of that window, without a display
+    /// Show a drive in a window, or paint that window into a PNG without a display
     View(ViewArgs),
-    /// Error against savings of several models at many thresholds: a CSV, and a picture of it
+    /// Error against savings of several models at many thresholds: a CSV and a picture of it
     Sweep(SweepArgs),
     /// Draw a sweep's picture again from its CSV
     Figures(FiguresArgs),
@@ -64,13 +64,13 @@ pub struct EvalArgs {
     /// How to run each of them.
     #[command(flatten)]
     pub run: RunArgs,
-    /// One JSON object on standard output and nothing else
+    /// Print one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
-    /// Keep each finished drive in this folder, and take from it what it already holds; several processes may share it
+    /// Keep each finished drive's result in this folder and reuse the results that are there; several processes may share it
     #[arg(long, value_name = "FOLDER")]
     pub results: Option<PathBuf>,
-    /// Drives that run at the same time; without it as many as there are cores
+    /// Drives to run in parallel; the default is the number of cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
 }
@@ -94,10 +94,10 @@ pub struct DemoArgs {
     /// Stop after this many seconds
     #[arg(long, value_name = "S", default_value_t = 60.0)]
     pub seconds: f64,
-    /// Model folder; without it models/road
+    /// Model folder; without it the shipped model of the built-in road
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// In the terminal, even where a window could be opened
+    /// Play in the terminal, even where a window could be opened
     #[arg(long)]
     pub terminal: bool,
 }
@@ -105,7 +105,7 @@ pub struct DemoArgs {
 /// `view`.
 #[derive(Debug, Args)]
 pub struct ViewArgs {
-    /// A dataset folder, or road:SEED for the built-in road
+    /// A dataset folder, a video, or road:SEED for the built-in road
     pub source: String,
     /// Model folder; without it the shipped model that fits the source
     #[arg(long, value_name = "DIR")]
@@ -158,9 +158,9 @@ pub enum Theme {
 /// What can be drawn over a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum OverlayName {
-    /// The path that the network steers along
+    /// The predicted path
     Predicted,
-    /// The path that the driver steered along
+    /// The driver's path
     True,
     /// A steering wheel for each
     Wheels,
@@ -188,7 +188,7 @@ fn parse_speed(text: &str) -> Result<f32, String> {
 /// `sweep`.
 #[derive(Debug, Args)]
 pub struct SweepArgs {
-    /// A dataset folder, or road:SEED for the built-in road
+    /// A dataset folder, a video, or road:SEED for the built-in road
     pub source: String,
     /// Start here, in seconds from the first frame; the RNN starts cold
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
@@ -205,16 +205,16 @@ pub struct SweepArgs {
     /// Thresholds of the hidden state
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true)]
     pub theta_h: Vec<f32>,
-    /// Without the two lists above: factors on each model's own thresholds, such as 0.9,1,1.1
+    /// Instead of the two lists above: factors on each model's own thresholds, such as 0.9,1,1.1
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_negative_numbers = true, conflicts_with_all = ["theta_x", "theta_h"])]
     pub scale: Vec<f32>,
-    /// The CSV; rows that it already holds are kept and not computed again
+    /// The CSV; rows that it already has are kept and not computed again
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Draw everything that the CSV then holds as SVG
+    /// Draw the whole CSV as SVG
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
-    /// The same as PNG
+    /// Draw the whole CSV as PNG
     #[arg(long, value_name = "FILE")]
     pub png: Option<PathBuf>,
 }
@@ -244,10 +244,10 @@ pub enum TrainCommand {
 /// What all trainings need.
 #[derive(Debug, Clone, Args)]
 pub struct TrainArgs {
-    /// A drive to learn from, or the part of it from FROM to TO seconds; may be given more than once
+    /// A drive to train on, or its part from FROM to TO seconds; may be given more than once
     #[arg(long, value_name = "SOURCE[:FROM-TO]", required = true)]
     pub train: Vec<String>,
-    /// A drive that chooses among checkpoints and is never learned from
+    /// A drive that selects the checkpoint and is never trained on; may be given more than once
     #[arg(long, value_name = "SOURCE[:FROM-TO]")]
     pub val: Vec<String>,
     /// Settings that differ from the defaults, as JSON
@@ -256,16 +256,16 @@ pub struct TrainArgs {
     /// One setting, such as phases.0.rnn.optimiser.learning_rate=0.001; may be given more than once
     #[arg(long, value_name = "FIELD=VALUE")]
     pub set: Vec<String>,
-    /// Seeds everything that is random, instead of the recipe's seeds
+    /// Seed of everything that is random, instead of the recipe's seeds
     #[arg(long)]
     pub seed: Option<u64>,
     /// The model folder to write
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// Keep the phases' checkpoints in DIR/.training: a copy of them spares another training the phases that both share
+    /// Keep each phase's checkpoint in DIR/.training; another training with the same phases can start from a copy
     #[arg(long)]
     pub keep_checkpoints: bool,
-    /// Where trunk outputs are kept between runs
+    /// Folder that caches trunk outputs between runs
     #[arg(long, value_name = "DIR", default_value = ".cache")]
     pub cache: PathBuf,
 }
@@ -276,10 +276,10 @@ pub struct TrainRnnArgs {
     /// Drives, seed, settings, output.
     #[command(flatten)]
     pub common: TrainArgs,
-    /// Model folder whose frozen features are learned from
+    /// Model folder whose frozen features are the inputs
     #[arg(long, value_name = "DIR", conflicts_with = "trunk")]
     pub features: Option<PathBuf>,
-    /// The converted trunk: the feature layer is trained together with the RNN
+    /// The converted trunk, or a model folder to take it from: the feature layer is trained together with the RNN
     #[arg(long, value_name = "FILE|DIR")]
     pub trunk: Option<PathBuf>,
 }
@@ -289,7 +289,7 @@ pub struct TrainRnnArgs {
 pub enum BenchCommand {
     /// Time of a delta step and of a dense step against occupancy, size and storage
     Rnn(BenchArgs),
-    /// Time of the CNN, layer by layer; with a drive also on changes between its frames
+    /// Time of the CNN, block by block
     Cnn(BenchCnnArgs),
     /// Rate of the whole chain and of each stage alone
     Pipeline(BenchPipelineArgs),
@@ -300,7 +300,7 @@ pub enum BenchCommand {
 /// `bench rnn`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// One JSON object on standard output and nothing else
+    /// Print one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -308,7 +308,7 @@ pub struct BenchArgs {
 /// `bench cnn`.
 #[derive(Debug, Args)]
 pub struct BenchCnnArgs {
-    /// One JSON object on standard output and nothing else
+    /// Print one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
     /// Model folder whose CNN is measured; without it the shipped model that fits
@@ -322,7 +322,7 @@ pub struct BenchPipelineArgs {
     /// What to run.
     #[command(flatten)]
     pub drive: DriveArgs,
-    /// One JSON object on standard output and nothing else
+    /// Print one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
 }
@@ -335,13 +335,13 @@ pub struct BenchWhatIfArgs {
     /// Model folder; without it the shipped model that fits the source
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// Frames seen; a shorter drive is seen forwards and backwards in turn
+    /// Frames seen; a shorter drive is read forwards and backwards in turn
     #[arg(long, value_name = "N", default_value_t = 4000)]
     pub frames: usize,
     /// An untrained RNN of this many units instead of the model's own
     #[arg(long, value_name = "N")]
     pub hidden: Option<usize>,
-    /// One JSON object on standard output and nothing else
+    /// Print one JSON object and nothing else
     #[arg(long)]
     pub json: bool,
 }

@@ -74,7 +74,7 @@ fn features(source: &str, model: &Arc<Model>, frames: usize) -> anyhow::Result<F
     let pipeline = Pipeline::start(deltasteer_data::open(source)?, model.clone(), settings)?;
     let mut seen = Vec::new();
     while seen.len() < frames {
-        match pipeline.next_event().context("the pipeline stopped without a word")? {
+        match pipeline.next_event().context("the pipeline stopped without a reason")? {
             Event::Seen(frame) => seen.push(frame),
             Event::Ended(_) => break,
             Event::Failed(failure) => return Err(failure.into()),
