@@ -24,8 +24,12 @@ pub struct Drive {
     pub frames: usize,
     /// The RNN's work over all of them.
     pub totals: Totals,
-    /// The CNN's work.
+    /// The work of CNN and motion sensor.
     pub cnn_work: CnnWork,
+    /// Frames that the CNN ran on.
+    pub looked: usize,
+    /// Time of CNN and motion sensor over all frames, microseconds.
+    pub cnn_us: f64,
     /// Errors of the delta GRU.
     pub delta: Errors,
     /// Errors of the dense GRU with the same weights.
@@ -117,6 +121,7 @@ pub fn run_quietly(
     let settings = Settings {
         thresholds: Some(session.thresholds),
         device: session.device,
+        schedule: Some(session.cnn),
         shadow_dense: true,
         range: session.range,
         playing: true,
@@ -200,6 +205,8 @@ impl Drive {
         self.totals = result.totals;
         self.cnn_work.macs_dense += result.cnn_work.macs_dense;
         self.cnn_work.macs += result.cnn_work.macs;
+        self.looked += usize::from(result.looked);
+        self.cnn_us += f64::from(result.times.cnn_us);
         self.smoothness.add(result.index, result.steering_rad);
         if let Some(truth) = result.steering_true_rad {
             self.delta.add(result.steering_rad, truth);

@@ -4,6 +4,7 @@
 //! - [`model`]: the model folder, loaded and saved whole; [`shipped`]: the models inside the program
 //! - [`pipeline`]: decode, CNN and RNN on their threads; commands in, snapshots out
 //! - [`session`]: source, model, thresholds and range, opened and checked; [`drive`]: a whole drive run to its end
+//! - [`front_end`]: motion, schedule and CNN frame by frame on one thread
 //! - [`interrupt`]: Ctrl-C and its relatives; [`stdout`]: printing that cannot panic
 //! - [`fingerprint`]: what a result or a cached picture was made from
 //! - [`metrics`]: error figures
@@ -18,6 +19,7 @@ pub mod drive;
 pub mod export;
 pub mod figures;
 pub mod fingerprint;
+pub mod front_end;
 pub mod interrupt;
 pub mod metrics;
 pub mod model;

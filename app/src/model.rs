@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use deltasteer_data::SourceInfo;
 use deltasteer_perception::motion::MotionSensor;
-use deltasteer_perception::{Device, FeatureExtractor, PerceptionConfig, PerceptionError};
+use deltasteer_perception::{CnnSchedule, Device, FeatureExtractor, PerceptionConfig, PerceptionError};
 use deltasteer_temporal::{RnnConfig, RnnWeights, Thresholds};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,19 @@ impl Model {
         let focal_widths = info.camera.focal_px / info.width as f32;
         let config = self.config.perception.motion.as_ref();
         config.map(|config| MotionSensor::new(config, Some(focal_widths))).transpose()
+    }
+
+    /// The frames that the CNN runs on: those of `asked`, or else of the model's own setting.
+    ///
+    /// # Errors
+    /// A rule that needs motion values, which this model has not.
+    pub fn schedule(&self, asked: Option<CnnSchedule>) -> anyhow::Result<CnnSchedule> {
+        let config = &self.config.perception;
+        let schedule = asked.unwrap_or(config.schedule);
+        if schedule.needs_motion() && config.motion.is_none() {
+            bail!("--cnn {schedule} needs a model with ego-motion, and {} has none; expected every:N", self.name());
+        }
+        Ok(schedule)
     }
 
     /// The bytes of `model.safetensors`.

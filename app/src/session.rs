@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use deltasteer_data::{Frame, Source, SourceInfo};
-use deltasteer_perception::Device;
+use deltasteer_perception::{CnnSchedule, Device};
 use deltasteer_temporal::Thresholds;
 
 use crate::model::Model;
@@ -24,6 +24,8 @@ pub struct RunOptions {
     pub theta_h: Option<f32>,
     /// Where the CNN runs.
     pub device: Device,
+    /// The frames that it runs on; `None`: the model's own setting.
+    pub cnn: Option<CnnSchedule>,
     /// Start, in seconds from the first frame.
     pub from_s: Option<f64>,
     /// End, in seconds from the first frame.
@@ -42,6 +44,8 @@ pub struct Session {
     pub thresholds: Thresholds,
     /// Where the CNN runs.
     pub device: Device,
+    /// The frames that it runs on.
+    pub cnn: CnnSchedule,
     /// The frames to run; `None`: all.
     pub range: Option<FrameRange>,
 }
@@ -96,7 +100,8 @@ impl Session {
         model: Arc<Model>,
     ) -> anyhow::Result<Self> {
         let thresholds = run.thresholds(&model)?;
-        Ok(Self { info: source.info().clone(), source, model, thresholds, device: run.device, range })
+        let cnn = model.schedule(run.cnn)?;
+        Ok(Self { info: source.info().clone(), source, model, thresholds, device: run.device, cnn, range })
     }
 
     /// Refuses a camera or stream where only a recording will do.

@@ -3,6 +3,7 @@
 use crate::backbone::{BackboneName, CONVOLUTIONS, MapSize};
 use crate::error::PerceptionError;
 use crate::motion::MotionConfig;
+use crate::schedule::CnnSchedule;
 use serde::{Deserialize, Serialize};
 
 /// Pre-processing, trunk and feature layer, stored with the weights so that both always match.
@@ -32,6 +33,9 @@ pub struct PerceptionConfig {
     /// Ego-motion beside the features; absent where the RNN takes features alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub motion: Option<MotionConfig>,
+    /// The frames that the CNN runs on, for which the RNN was trained.
+    #[serde(default, skip_serializing_if = "CnnSchedule::is_every_frame")]
+    pub schedule: CnnSchedule,
 }
 
 impl Default for PerceptionConfig {
@@ -48,6 +52,7 @@ impl Default for PerceptionConfig {
             cells_down: 4,
             feature_count: 128,
             motion: None,
+            schedule: CnnSchedule::default(),
         }
     }
 }
@@ -78,6 +83,9 @@ impl PerceptionConfig {
             (self.feature_count.to_string(), "1 to 4096".into())
         })?;
         self.motion.as_ref().map_or(Ok(()), MotionConfig::validate)?;
+        check("schedule", self.motion.is_some() || !self.schedule.needs_motion(), || {
+            (format!("\"{}\"", self.schedule), "every:N where there is no motion".into())
+        })?;
         if self.trunk == BackboneName::Custom {
             return Ok(()); // its sizes are checked when the module has run
         }

@@ -85,6 +85,14 @@ pub enum PerceptionError {
         /// The shape it must have.
         expected: Vec<usize>,
     },
+    /// A rule for the CNN that is not known.
+    #[error(
+        "the CNN's schedule is \"{found}\", expected every:N or adaptive:CHANGE:N, such as every:8 or adaptive:0.5:16"
+    )]
+    Schedule {
+        /// As given.
+        found: String,
+    },
     /// A device whose name is not known.
     #[error("device is \"{name}\", expected cpu, cuda:N or metal")]
     UnknownDevice {

@@ -1,7 +1,7 @@
 //! Frames to features: a frozen CNN and one trained feature layer, as candle modules.
 //!
 //! Reading order: [`config`] (what the network sees), `preprocess`, `backbone` (the networks, in candle's own operations and as
-//! fused operations on `kernels`), `feature_layer`, [`extractor`] (all of it behind one door), [`device`], [`motion`] (how the picture moves), [`convert`] (where
+//! fused operations on `kernels`), `feature_layer`, [`extractor`] (all of it behind one door), [`device`], [`motion`] (how the picture moves), [`schedule`] (on which frames the CNN runs), [`convert`] (where
 //! the backbones' weights come from), [`augment`] and [`train`] (how the feature layer is learned).
 //!
 //! ndarray arrays cross this crate's border; angles are radians of the steering wheel, positive to the left.
@@ -18,6 +18,7 @@ mod files;
 mod kernels;
 pub mod motion;
 mod preprocess;
+pub mod schedule;
 pub mod train;
 mod weights;
 
@@ -27,4 +28,5 @@ pub use device::Device;
 pub use error::PerceptionError;
 pub use extractor::{CellExtractor, CnnWork, FeatureExtractor};
 pub use kernels::InstructionSet;
+pub use schedule::{CnnSchedule, CnnScheduler};
 pub use weights::{NamedTensors, Storage, from_safetensors, to_safetensors};

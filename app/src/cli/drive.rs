@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use deltasteer_data::Framing;
-use deltasteer_perception::Device;
+use deltasteer_perception::{CnnSchedule, Device};
 
 use crate::export::Outputs;
 use crate::session::RunOptions;
@@ -41,6 +41,10 @@ pub struct RunArgs {
     /// Where the CNN runs: cpu, cuda:N or metal (the last two in builds with that cargo feature)
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: Device,
+    /// The frames that the CNN runs on, instead of the model's own setting: every:N, or adaptive:CHANGE:N (when a motion value has
+    /// moved by CHANGE, at the latest after N frames)
+    #[arg(long, value_name = "RULE")]
+    pub cnn: Option<CnnSchedule>,
     /// Start here, in seconds from the first frame; the RNN starts cold
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub from: Option<f64>,
@@ -55,8 +59,8 @@ pub struct RunArgs {
 impl RunArgs {
     /// All but the camera, which is part of the source's text.
     pub fn options(&self) -> RunOptions {
-        let Self { model, theta_x, theta_h, device, from, to, camera: _ } = self.clone();
-        RunOptions { model, theta_x, theta_h, device, from_s: from, to_s: to }
+        let Self { model, theta_x, theta_h, device, cnn, from, to, camera: _ } = self.clone();
+        RunOptions { model, theta_x, theta_h, device, cnn, from_s: from, to_s: to }
     }
 }
 

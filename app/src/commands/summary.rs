@@ -99,6 +99,7 @@ fn print_savings(drive: &Drive) -> Printed {
         100.0 * totals.occupancy_h(),
         totals.weight_bytes_dense as f64 / totals.weight_bytes.max(1) as f64,
     )?;
+    say!("CNN work     ran on {} of {} frames", drive.looked, drive.frames)?;
     let (dense, delta) = (cnn.macs_dense + totals.macs_dense, cnn.macs + totals.macs);
     say!(
         "whole network {:.1} MMAC a frame instead of {:.1}: the RNN is {:.2}% of the dense work",

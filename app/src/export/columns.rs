@@ -12,7 +12,7 @@ use crate::output::OutputFile;
 use crate::pipeline::FrameResult;
 
 /// The columns of a table, in their order. Angles are radians of the steering wheel, positive to the left.
-pub(super) const NAMES: [&str; 9] = [
+pub(super) const NAMES: [&str; 11] = [
     "frame",
     "time_s",
     "steering_true_rad",
@@ -22,6 +22,8 @@ pub(super) const NAMES: [&str; 9] = [
     "columns_h",
     "macs_delta",
     "macs_dense",
+    "cnn_looked",
+    "cnn_macs",
 ];
 
 /// One frame's row.
@@ -36,6 +38,10 @@ pub(super) struct Columns {
     pub count: StepCount,
     /// Multiply-accumulates of a dense step.
     pub macs_dense: u64,
+    /// Whether the CNN ran on this frame.
+    pub cnn_looked: bool,
+    /// Multiply-accumulates of CNN and motion sensor.
+    pub cnn_macs: u64,
 }
 
 impl Columns {
@@ -49,6 +55,8 @@ impl Columns {
             steering_dense_rad: result.steering_dense_rad,
             count: result.count,
             macs_dense,
+            cnn_looked: result.looked,
+            cnn_macs: result.cnn_work.macs,
         }
     }
 
@@ -65,6 +73,8 @@ impl Columns {
             self.count.columns_h.to_string(),
             self.count.macs.to_string(),
             self.macs_dense.to_string(),
+            u8::from(self.cnn_looked).to_string(),
+            self.cnn_macs.to_string(),
         ]
     }
 }

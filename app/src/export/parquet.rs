@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use deltasteer_data::SourceInfo;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -31,6 +31,8 @@ const SCHEMA: &str = "message frame {
     required int32 columns_h;
     required int64 macs_delta;
     required int64 macs_dense;
+    required boolean cnn_looked;
+    required int64 cnn_macs;
 }";
 
 /// Frames in one row group: what is held back in memory.
@@ -83,6 +85,8 @@ impl Parquet {
         column::<Int32Type>(&mut group, &list(&rows, |row| row.count.columns_h as i32))?;
         column::<Int64Type>(&mut group, &list(&rows, |row| row.count.macs as i64))?;
         column::<Int64Type>(&mut group, &list(&rows, |row| row.macs_dense as i64))?;
+        column::<BoolType>(&mut group, &list(&rows, |row| row.cnn_looked))?;
+        column::<Int64Type>(&mut group, &list(&rows, |row| row.cnn_macs as i64))?;
         group.close()?;
         Ok(())
     }

@@ -26,6 +26,7 @@ fn run(outputs: &Outputs) -> anyhow::Result<(Drive, Vec<FrameResult>)> {
         model: model.clone(),
         thresholds: model.thresholds(),
         device: deltasteer_perception::Device::Cpu,
+        cnn: deltasteer_perception::CnnSchedule::default(),
         range: Some(FrameRange { first: 0, end: FRAMES }),
     };
     let (mut exports, mut frames) = (Exports::open(outputs, &info, &model)?, Vec::new());

@@ -7,12 +7,13 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use deltasteer_data::Source;
-use deltasteer_perception::Device;
+use deltasteer_perception::{CnnSchedule, Device};
 use deltasteer_temporal::Thresholds;
 
-use super::cnn::Cnn;
+use super::cnn::{InOrder, Worker};
 use super::command::{Command, FrameRange, Pace};
 use super::decode::{Decode, Run};
+use super::look::{Look, LookState};
 use super::rnn::{Rnn, hand_out};
 use super::snapshot::Event;
 use super::stage::{Events, Wake, spawn};
@@ -32,6 +33,11 @@ pub struct Settings {
     pub thresholds: Option<Thresholds>,
     /// Where the CNN runs.
     pub device: Device,
+    /// The frames that it runs on; `None`: as stored with the model.
+    pub schedule: Option<CnnSchedule>,
+    /// Frames of a recorded source that it works on side by side; `None`: as many as there are cores. The angles are the same
+    /// to the last bit.
+    pub workers: Option<usize>,
     /// Dense GRU beside the delta GRU.
     pub shadow_dense: bool,
     /// No RNN: [`Event::Seen`] instead of [`Event::Frame`].
@@ -54,18 +60,39 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts the three stages on `source`.
+    /// Starts the stages on `source`.
     ///
     /// # Errors
     /// Weights that do not fit the model's config, or no threads to be had.
     pub fn start(source: Box<dyn Source>, model: Arc<Model>, settings: Settings) -> anyhow::Result<Self> {
         let (command_tx, command_rx) = bounded(COMMANDS);
         let (frames_tx, frames_rx) = bounded(QUEUE);
-        let (features_tx, features_rx) = bounded(QUEUE);
+        let workers = match (source.info().live, settings.workers) {
+            (true, _) => 1,
+            (false, Some(workers)) => workers.max(1),
+            (false, None) => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        // A recorded source keeps a job ready for each worker; a live one hands out its newest frame when the CNN is free.
+        let ahead = if source.info().live { 0 } else { workers };
+        let (jobs_tx, jobs_rx) = bounded(workers + ahead);
+        let (free_tx, free_rx) = bounded(workers + ahead);
+        for _ in 0..ahead {
+            let _ = free_tx.try_send(());
+        }
+        let (features_tx, features_rx) = bounded(QUEUE + 2 * workers);
         let (event_tx, event_rx) = bounded(EVENTS);
         let events = Events { sender: event_tx, wake: settings.wake };
         let range = settings.range.unwrap_or(FrameRange { first: 0, end: usize::MAX });
-        let cnn = Cnn::new(&model, settings.device, frames_rx, features_tx, events.clone())?;
+        model.schedule(settings.schedule)?;
+        let look = Look {
+            model: model.clone(),
+            schedule: settings.schedule,
+            input: frames_rx,
+            jobs: jobs_tx,
+            free: free_rx,
+            out: features_tx,
+            state: LookState::default(),
+        };
         let decode = Decode {
             source,
             commands: command_rx,
@@ -78,18 +105,23 @@ impl Pipeline {
             run: Run::at(range.first),
             pending: VecDeque::new(),
         };
-        let last = if settings.features_only {
+        let mut threads = Vec::new();
+        for _ in 0..workers {
+            let (extractor, model) = (model.extractor(settings.device)?, model.clone());
+            let (device, jobs, free) = (settings.device, jobs_rx.clone(), free_tx.clone());
+            let worker = Worker { extractor, model, device, jobs, free };
+            threads.push(spawn("cnn", events.clone(), || worker.run()).context("thread cnn")?);
+        }
+        let in_order = InOrder::new(features_rx);
+        threads.push(if settings.features_only {
             let last_events = events.clone();
-            spawn("hand-out", events.clone(), move || hand_out(model, &features_rx, &last_events))
+            spawn("hand-out", events.clone(), move || hand_out(model, in_order, &last_events))?
         } else {
-            let rnn = Rnn::new(&model, settings.thresholds, settings.shadow_dense, features_rx, events.clone())?;
-            spawn("rnn", events.clone(), || rnn.run())
-        };
-        let threads = vec![
-            spawn("decode", events.clone(), || decode.run()).context("thread decode")?,
-            spawn("cnn", events, || cnn.run()).context("thread cnn")?,
-            last.context("thread of the last stage")?,
-        ];
+            let rnn = Rnn::new(&model, settings.thresholds, settings.shadow_dense, in_order, events.clone())?;
+            spawn("rnn", events.clone(), || rnn.run())?
+        });
+        threads.push(spawn("look", events.clone(), || look.run()).context("thread look")?);
+        threads.push(spawn("decode", events, || decode.run()).context("thread decode")?);
         Ok(Self { commands: Some(command_tx), events: Some(event_rx), threads })
     }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crossbeam_channel::Receiver;
 use deltasteer_data::{Frame, LiveHealth, SourceInfo};
 
-use super::snapshot::{Before, RunEnd};
+use super::cnn::Looked;
+use super::snapshot::{Before, RunEnd, SeenFrame};
 use crate::model::Model;
 
 /// A change for the stages after decode, in its place among the frames.
@@ -30,6 +32,14 @@ pub(super) struct DecodedFrame {
     pub decode_us: f32,
     pub skipped: usize,
     pub health: Option<LiveHealth>,
+}
+
+/// A frame whose features may still be under way.
+pub(super) struct Pending {
+    /// Its features hold the motion values alone.
+    pub frame: SeenFrame,
+    /// Where the CNN's answer comes from, if it runs on this frame.
+    pub result: Option<Receiver<Looked>>,
 }
 
 /// A queue's element.

@@ -1,8 +1,12 @@
-//! Frames in, snapshots out: decode, CNN and RNN, each on its own named thread, bounded channels between them.
+//! Frames in, snapshots out, each stage on its own named thread, bounded channels between them.
 //!
 //! ```text
-//!  commands -> [decode] -> Item -> [cnn] -> Item -> [rnn] -> Event -> caller
+//!  commands -> [decode] -> Item -> [look] ----- frames in order -----> [rnn] -> Event -> caller
+//!                                     \-> Job -> [cnn] [cnn] ... -> answer /
 //! ```
+//!
+//! `look` measures motion and decides which frames the CNN runs on. The frames keep their order in one queue; each carries the
+//! place where its features will appear, so that any number of CNN workers gives the same angles.
 //!
 //! Whatever changes the later stages (a model, a cold start) travels in the same queues as the frames, so each
 //! change takes effect at one known frame. A recorded source never loses a frame: a full queue makes the stage before it
@@ -14,6 +18,7 @@ mod command;
 mod decode;
 mod handle;
 mod item;
+mod look;
 mod rnn;
 mod snapshot;
 mod stage;

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::Receiver;
 use deltasteer_data::SkipReport;
 use deltasteer_temporal::{DeltaRnn, DenseRnn, StepCount, TemporalError, Thresholds};
 use ndarray::ArrayView1;
 
+use super::cnn::InOrder;
 use super::decode::micros;
 use super::item::{Control, Item};
 use super::snapshot::{Event, FrameResult, QueueLengths, RunEnd, SeenFrame, StageTimes};
-use super::stage::{Events, StageResult, Stop};
+use super::stage::{Events, StageResult};
 use crate::model::Model;
 
 /// The stage's state between two frames.
@@ -21,7 +21,7 @@ pub(super) struct Rnn {
     dense: DenseRnn,
     shadow_dense: bool,
     refused: SkipReport,
-    input: Receiver<Item<SeenFrame>>,
+    input: InOrder,
     events: Events,
 }
 
@@ -39,7 +39,7 @@ impl Rnn {
         model: &Arc<Model>,
         thresholds: Option<Thresholds>,
         shadow_dense: bool,
-        input: Receiver<Item<SeenFrame>>,
+        input: InOrder,
         events: Events,
     ) -> anyhow::Result<Self> {
         let thresholds = thresholds.unwrap_or(model.thresholds());
@@ -58,7 +58,7 @@ impl Rnn {
     pub fn run(mut self) -> StageResult {
         self.events.send(Event::ModelReady(self.model.clone()))?;
         loop {
-            match self.input.recv().map_err(|_| Stop::Neighbours)? {
+            match self.input.recv()? {
                 Item::Frame(frame) => self.steer(frame)?,
                 Item::Control(control) => self.obey(control)?,
             }
@@ -113,7 +113,9 @@ impl Rnn {
             sent_h: cell.delta_h().iter().collect(),
             features: frame.features,
             hidden: cell.hidden().to_vec(),
+            looked: frame.looked,
             cnn_work: frame.cnn_work,
+            read_at: frame.read_at,
             times: StageTimes {
                 decode_us: frame.decode_us,
                 cnn_us: frame.cnn_us,
@@ -156,10 +158,10 @@ impl Rnn {
 }
 
 /// The last stage of a pipeline without an RNN: hands out what the CNN has seen.
-pub(super) fn hand_out(model: Arc<Model>, input: &Receiver<Item<SeenFrame>>, events: &Events) -> StageResult {
+pub(super) fn hand_out(model: Arc<Model>, mut input: InOrder, events: &Events) -> StageResult {
     events.send(Event::ModelReady(model))?;
     loop {
-        events.send(match input.recv().map_err(|_| Stop::Neighbours)? {
+        events.send(match input.recv()? {
             Item::Frame(frame) => Event::Seen(Arc::new(frame)),
             Item::Control(Control::Opened(info)) => Event::Opened(info),
             Item::Control(Control::UseModel(model)) => Event::ModelReady(model),

@@ -39,8 +39,12 @@ pub struct FrameResult {
     pub features: Vec<f32>,
     /// The hidden state after the step, `[hidden]`.
     pub hidden: Vec<f32>,
+    /// Whether the CNN ran on this frame; else its last features stand.
+    pub looked: bool,
     /// The work of CNN and motion sensor for this frame.
     pub cnn_work: CnnWork,
+    /// When the frame had been read from its source.
+    pub read_at: Instant,
     /// Time spent in each stage.
     pub times: StageTimes,
     /// Frames waiting when this one left the RNN.
@@ -77,6 +81,7 @@ pub struct SeenFrame {
     pub steering_true_rad: Option<f32>,
     pub steering_single_frame_rad: f32,
     pub features: Vec<f32>,
+    pub looked: bool,
     pub cnn_work: CnnWork,
     /// Read for the RNN's sake before a frame that was jumped to; not to be shown.
     pub warm_up: bool,

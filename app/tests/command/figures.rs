@@ -12,7 +12,7 @@ fn the_csv_has_exactly_the_promised_columns_and_every_frame() {
     let mut lines = written.lines();
     assert_eq!(
         lines.next().unwrap(),
-        "frame,time_s,steering_true_rad,steering_rad,steering_dense_rad,columns_x,columns_h,macs_delta,macs_dense"
+        "frame,time_s,steering_true_rad,steering_rad,steering_dense_rad,columns_x,columns_h,macs_delta,macs_dense,cnn_looked,cnn_macs"
     );
     let rows: Vec<Vec<f64>> = lines.map(|line| line.split(',').map(|value| value.parse().unwrap()).collect()).collect();
     assert_eq!(rows.len(), 60);
@@ -39,7 +39,7 @@ fn eval_prints_one_object_with_exactly_the_promised_fields() {
     assert_eq!(
         keys(&report),
         "by_angle cnn dense device eva files frames from_s full_scale_rad labelled_frames mae_rad model network notes \
-         refused_frames rms_step_deg rmse_rad rnn skipped_frames source thresholds to_s weights zero_rmse_rad"
+         refused_frames rms_step_deg rmse_rad rnn schedule skipped_frames source thresholds to_s weights zero_rmse_rad"
     );
     assert_eq!(keys(&report["by_angle"][0]), "band_deg frames rmse_rad");
     assert_eq!(keys(&report["dense"]), "rmse_rad");
@@ -48,7 +48,7 @@ fn eval_prints_one_object_with_exactly_the_promised_fields() {
         "macs_delta macs_dense occupancy_h occupancy_x savings step_us_delta step_us_dense theta_h theta_x \
          weight_bytes_delta weight_bytes_dense"
     );
-    assert_eq!(keys(&report["cnn"]), "macs_per_frame ms_per_frame");
+    assert_eq!(keys(&report["cnn"]), "looked_frames macs_per_frame ms_per_frame");
     assert_eq!(keys(&report["network"]), "macs_delta macs_dense");
     assert_eq!(report["frames"], 12);
     let zero = (ANGLES.iter().map(|angle| angle.parse::<f64>().unwrap().powi(2)).sum::<f64>() / 12.0).sqrt();

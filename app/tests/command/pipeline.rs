@@ -49,6 +49,36 @@ fn start(folder: &Path, source: &str, settings: Settings) -> Pipeline {
     Pipeline::start(deltasteer_data::open(source).unwrap(), model(folder), settings).unwrap()
 }
 
+/// Any number of CNN workers gives the same frames, in order, to the last bit; on frames that the CNN does not run on its last
+/// features stand and its work is saved.
+#[test]
+fn frames_side_by_side_and_frames_not_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    for (rule, looked) in [("every:1", 60), ("every:7", 9)] {
+        let run = |workers| {
+            let schedule = Some(rule.parse().unwrap());
+            let settings = Settings { playing: true, workers: Some(workers), schedule, ..Settings::default() };
+            until_end(&start(folder.path(), "road:3,seconds=3", settings))
+        };
+        let (one, many) = (run(1), run(5));
+        assert_eq!(one.len(), 60);
+        for (index, (one, many)) in one.iter().zip(&many).enumerate() {
+            assert_eq!((one.index, many.index, many.looked), (index, index, one.looked));
+            assert_eq!(one.steering_rad.to_bits(), many.steering_rad.to_bits(), "frame {index}");
+            assert_eq!((&one.features, one.cnn_work, one.count), (&many.features, many.cnn_work, many.count));
+        }
+        assert_eq!(one.iter().filter(|frame| frame.looked).count(), looked);
+        for pair in one.windows(2).filter(|pair| !pair[1].looked) {
+            assert_eq!((&pair[0].features, pair[1].cnn_work.macs), (&pair[1].features, 0));
+            assert_eq!(pair[0].cnn_work.macs_dense, pair[1].cnn_work.macs_dense);
+        }
+    }
+    let settings = Settings { schedule: Some("adaptive:0.5:8".parse().unwrap()), ..Settings::default() };
+    let source = deltasteer_data::open("road:3,seconds=1").unwrap();
+    let error = Pipeline::start(source, model(folder.path()), settings).err().unwrap().to_string();
+    assert!(error.contains("ego-motion") && error.contains("adaptive:0.5:8"), "{error}");
+}
+
 #[test]
 fn a_recorded_drive_loses_no_frame_and_repeats_exactly() {
     let folder = tempfile::tempdir().unwrap();

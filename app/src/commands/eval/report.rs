@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use deltasteer_data::{SourceInfo, SteeringUnit};
-use deltasteer_perception::Device;
+use deltasteer_perception::{CnnSchedule, Device};
 use deltasteer_temporal::Totals;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ pub struct Run {
     pub thresholds: [f32; 2],
     /// Where the CNN ran.
     pub device: Device,
+    /// The frames that it ran on.
+    #[serde(default)]
+    pub schedule: CnnSchedule,
 }
 
 /// What is known of one drive. Angles in radians.
@@ -117,6 +120,9 @@ pub struct Rnn {
 pub struct Cnn {
     pub macs_per_frame: u64,
     pub ms_per_frame: f64,
+    /// Frames that it ran on.
+    #[serde(default)]
+    pub looked_frames: usize,
 }
 
 /// Multiplications of a whole drive.
@@ -140,6 +146,7 @@ impl Run {
             to_s: options.to_s,
             thresholds: [thresholds.theta_x, thresholds.theta_h],
             device: options.device,
+            schedule: model.schedule(options.cnn)?,
         })
     }
 
@@ -152,6 +159,7 @@ impl Run {
                 ("to_s", format!("{:?}", run.to_s)),
                 ("thresholds", format!("{:?}", run.thresholds)),
                 ("device", run.device.to_string()),
+                ("schedule", run.schedule.to_string()),
             ]
         };
         let pairs = fields(self).into_iter().zip(fields(other));
@@ -184,7 +192,11 @@ impl Report {
             by_angle: delta.by_angle,
             dense: Dense { rmse_rad: dense.rmse_rad },
             rnn: Rnn::of(&run, totals),
-            cnn: Cnn { macs_per_frame: cnn.macs / drive.frames as u64, ms_per_frame: drive.times.cnn.us(0.5) / 1e3 },
+            cnn: Cnn {
+                macs_per_frame: cnn.macs / drive.frames as u64,
+                ms_per_frame: drive.cnn_us / 1e3 / drive.frames as f64,
+                looked_frames: drive.looked,
+            },
             network: Macs { macs_dense: cnn.macs_dense + totals.macs_dense, macs_delta: cnn.macs + totals.macs },
         };
         Ok(Self {

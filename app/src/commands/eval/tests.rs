@@ -14,6 +14,7 @@ fn report(source: &str, labelled_frames: usize, rmse_rad: f64) -> Report {
             to_s: Some(2.5),
             thresholds: [0.3, 0.1],
             device: deltasteer_perception::Device::Cpu,
+            schedule: deltasteer_perception::CnnSchedule::default(),
         },
         files: "one".into(),
         labelled_frames,
@@ -49,7 +50,7 @@ fn figures(source: &str, rmse_rad: f64) -> Figures {
             step_us_dense: None,
             step_us_delta: None,
         },
-        cnn: Cnn { macs_per_frame: 5, ms_per_frame: 1.0 },
+        cnn: Cnn { macs_per_frame: 5, ms_per_frame: 1.0, looked_frames: 1 },
         network: Macs { macs_dense: 1050, macs_delta: 60 },
     }
 }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, never, select, unbounded};
 use deltasteer_data::{SkipReport, SourceInfo};
-use deltasteer_perception::motion::MotionSensor;
-use deltasteer_perception::{Device, FeatureExtractor, PerceptionError};
+use deltasteer_perception::Device;
 use deltasteer_temporal::{TemporalError, Thresholds};
 
 use super::lane::{LaneRun, Pacing, Setting};
@@ -18,6 +17,7 @@ use super::store::{Added, FeatureStore};
 use super::track::{Point, Track};
 use super::trade_off::Ladder;
 use super::{Lane, Shown, Update, Wake, Wish};
+use crate::front_end::FrontEnd;
 use crate::model::Model;
 use crate::pipeline::{
     self, Before, Command, Event, FrameRange, FrameResult, Pipeline, QueueLengths, SeenFrame, StageTimes,
@@ -39,37 +39,24 @@ type Result<T = ()> = std::result::Result<T, Gone>;
 
 /// A second model's own CNN, where its features are not the main model's, and what it has seen.
 struct Eye {
-    extractor: FeatureExtractor,
-    motion: Option<MotionSensor>,
-    /// The frame that the motion sensor saw last.
+    front_end: FrontEnd,
+    /// The frame that it saw last.
     last: Option<usize>,
     store: FeatureStore,
 }
 
 impl Eye {
+    /// Every frame is seen, in order, also one that is known: motion and schedule need it.
     fn see(&mut self, frame: &SeenFrame) -> Added {
-        match self.inputs(frame) {
-            Ok(Some(inputs)) => self.store.add(frame, &inputs),
-            Ok(None) => Added::Known,
+        if frame.before != self.last.map_or(Before::Start, Before::Frame) {
+            self.front_end.reset();
+        }
+        self.last = Some(frame.index);
+        match self.front_end.see(frame.image.view(), frame.time_s) {
+            Ok(_) if self.store.get(frame.index).is_some() => Added::Known,
+            Ok(inputs) => self.store.add(frame, &inputs.to_vec()),
             Err(error) => Added::Refused(format!("frame {}: {error}", frame.index)),
         }
-    }
-
-    /// Features and motion values; `None` for a frame that was seen before, which the motion sensor needs all the same.
-    fn inputs(&mut self, frame: &SeenFrame) -> std::result::Result<Option<Vec<f32>>, PerceptionError> {
-        let mut values = Vec::new();
-        if let Some(motion) = &mut self.motion {
-            if frame.before != self.last.map_or(Before::Start, Before::Frame) {
-                motion.reset();
-            }
-            values.extend(motion.step(frame.image.view(), frame.time_s)?.values);
-            self.last = Some(frame.index);
-        }
-        if self.store.get(frame.index).is_some() {
-            return Ok(None);
-        }
-        let features = self.extractor.features(frame.image.view())?;
-        Ok(Some([features.to_vec(), values].concat()))
     }
 }
 
@@ -629,9 +616,10 @@ impl Drive {
             _ => {
                 self.second_eye = None;
                 if !same {
-                    let (extractor, motion) = (model.extractor(Device::Cpu)?, model.motion_sensor(&self.info)?);
+                    let schedule = model.schedule(None)?;
+                    let front_end = FrontEnd::new(model, &self.info, schedule, Device::Cpu)?;
                     let store = FeatureStore::new(model.rnn().config.input_size, limit_bytes);
-                    self.second_eye = Some(Eye { extractor, motion, last: None, store });
+                    self.second_eye = Some(Eye { front_end, last: None, store });
                 }
                 self.lanes[1] = Some(LaneRun::new(setting, self.pacing, same)?);
                 Ok(Some(Change::Answers))
@@ -664,7 +652,9 @@ fn result(frame: &SeenFrame, point: &Point, dense_rad: Option<f32>, track: &Trac
         sent_h: Vec::new(),
         features: Vec::new(),
         hidden: Vec::new(),
+        looked: frame.looked,
         cnn_work: frame.cnn_work,
+        read_at: frame.read_at,
         times,
         queues: QueueLengths { to_cnn: frame.to_cnn, to_rnn: 0 },
         skipped: frame.skipped,
