@@ -84,6 +84,8 @@ impl From<CnnSchedule> for String {
 #[derive(Debug, Clone)]
 pub struct CnnScheduler {
     schedule: CnnSchedule,
+    /// Frames by which the first interval is shorter.
+    phase: usize,
     /// Frames since the CNN ran last; `None`: it has not run yet.
     since: Option<usize>,
     /// The motion values of then.
@@ -93,7 +95,13 @@ pub struct CnnScheduler {
 impl CnnScheduler {
     /// Before the first frame, which is always due.
     pub fn new(schedule: CnnSchedule) -> Self {
-        Self { schedule, since: None, motion: Vec::new() }
+        Self::with_phase(schedule, 0)
+    }
+
+    /// The same with a first interval that is shorter by `phase` frames: for training, where versions of a drive should not all
+    /// be looked at on the same frames.
+    pub fn with_phase(schedule: CnnSchedule, phase: usize) -> Self {
+        Self { schedule, phase, since: None, motion: Vec::new() }
     }
 
     /// Before the first frame again.
@@ -109,7 +117,11 @@ impl CnnScheduler {
             (Some(since), CnnSchedule::Every(n)) => since + 1 >= n,
             (Some(since), CnnSchedule::Adaptive { change, at_most }) => since + 1 >= at_most || moved(change),
         };
-        self.since = Some(if due { 0 } else { self.since.unwrap_or(0) + 1 });
+        self.since = Some(match self.since {
+            None => self.phase,
+            Some(_) if due => 0,
+            Some(since) => since + 1,
+        });
         if due {
             self.motion.clear();
             self.motion.extend(motion);
@@ -141,6 +153,9 @@ mod tests {
         assert_eq!([due(), due(), due(), due(), due()], [true, false, false, true, false]);
         scheduler.reset();
         assert!(scheduler.due(aview1(&[])));
+        let mut scheduler = CnnScheduler::with_phase(CnnSchedule::Every(3), 1);
+        let mut due = || scheduler.due(Array1::zeros(0).view());
+        assert_eq!([due(), due(), due(), due(), due()], [true, false, true, false, false]);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
-use deltasteer_perception::FeatureExtractor;
 use deltasteer_perception::motion::MotionConfig;
 use deltasteer_perception::train::Pca;
+use deltasteer_perception::{CnnSchedule, CnnScheduler, FeatureExtractor};
 use half::f16;
 use ndarray::{ArcArray2, Array2, ArrayView2, Axis, concatenate, s};
 
@@ -22,8 +22,10 @@ const BASIS_STRIDE: usize = 7;
 /// One version of a drive: as recorded, or altered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VersionCoordinates {
-    /// `[frames, components]` of the [`Pca`].
+    /// `[frames, components]` of the [`Pca`]; a frame that the CNN does not run on has those of the last one.
     pub coordinates: Array2<f16>,
+    /// Whether the CNN runs on a frame.
+    pub looked: Vec<bool>,
     /// `[frames, motion values]`; without columns where the RNN takes features alone.
     pub motion: ArcArray2<f32>,
     /// One angle a frame, radians, positive to the left, corrected for the alteration; NaN where there is none.
@@ -57,6 +59,8 @@ pub struct Parts {
     pub validation: Vec<Part>,
     cache: Cache,
     settings: DriveSettings,
+    /// The frames that the CNN runs on.
+    schedule: CnnSchedule,
     /// With the scale that belongs to the training drives.
     motion: Option<MotionConfig>,
     /// Of the training and of the validation drives.
@@ -80,6 +84,7 @@ impl Parts {
             validation: open(validation)?,
             cache,
             settings: settings.clone(),
+            schedule: CnnSchedule::default(),
             motion: None,
             measured: Default::default(),
         })
@@ -99,6 +104,25 @@ impl Parts {
     pub fn with_motion(self, config: Option<&MotionConfig>) -> anyhow::Result<Self> {
         config.map_or(Ok(()), MotionConfig::validate)?;
         Ok(Self { motion: config.cloned(), ..self })
+    }
+
+    /// Holds features as `schedule` says; comes after [`Parts::with_motion`].
+    ///
+    /// # Errors
+    /// A rule that needs motion where there is none.
+    pub fn with_schedule(self, schedule: CnnSchedule) -> anyhow::Result<Self> {
+        anyhow::ensure!(self.motion.is_some() || !schedule.needs_motion(), "cnn {schedule} needs motion in the recipe");
+        Ok(Self { schedule, ..self })
+    }
+
+    /// Whether the CNN runs on each frame of version `version`, whose motion values are `[frames, values]`. Versions start at
+    /// different places of a fixed interval, so that training knows features of every age at every place.
+    fn looked(&self, motion: ArrayView2<'_, f32>, version: usize) -> Vec<bool> {
+        let longest = match self.schedule {
+            CnnSchedule::Every(n) | CnnSchedule::Adaptive { at_most: n, .. } => n,
+        };
+        let mut scheduler = CnnScheduler::with_phase(self.schedule, version * longest / self.versions());
+        motion.rows().into_iter().map(|row| scheduler.due(row)).collect()
     }
 
     /// Fits the scale of the motion values to the training drives. Returns the configuration with its scale.
@@ -172,10 +196,13 @@ impl Parts {
             let (mut versions, mut gaps_after) = (Vec::new(), Vec::new());
             for version in 0..count {
                 let pooled = self.cache.read(part, version)?;
-                let coordinates = pca.project(pooled.values.view())?;
+                let mut coordinates = pca.project(pooled.values.view())?;
                 let motion = self.motion_of([set, number, version], &pooled.index, &part.name)?;
+                let looked = self.looked(motion.view(), version);
+                hold(&mut coordinates, &looked);
                 versions.push(VersionCoordinates {
                     coordinates,
+                    looked,
                     motion,
                     steering_rad: self.angles(part, version, &pooled),
                 });
@@ -203,7 +230,8 @@ impl Parts {
                 steering_rad.push(self.angles(part, version, &pooled));
                 let cells = pooled.values.mapv(f16::to_f32);
                 let motion = self.motion_of([set, number, version], &pooled.index, &part.name)?;
-                let own = extractor.features_from_cells(cells.view())?;
+                let mut own = extractor.features_from_cells(cells.view())?;
+                hold(&mut own, &self.looked(motion.view(), version));
                 features.push(concatenate(Axis(1), &[own.view(), motion.view()])?.into_shared());
                 gaps_after = gaps(part, &pooled);
             }
@@ -235,6 +263,14 @@ fn numbered(set: usize, parts: &[Part]) -> impl Iterator<Item = (usize, usize, &
     parts.iter().enumerate().map(move |(number, part)| (set, number, part))
 }
 
+/// Replaces each row of a frame that was not looked at by the one before it.
+fn hold<T: Copy>(rows: &mut Array2<T>, looked: &[bool]) {
+    for frame in (1..looked.len()).filter(|&frame| !looked[frame]) {
+        let (before, mut row) = rows.multi_slice_mut((s![frame - 1, ..], s![frame, ..]));
+        row.assign(&before);
+    }
+}
+
 /// Rows after which time jumps: unreadable frames, and the recording's own gaps.
 fn gaps(part: &Part, pooled: &Pooled) -> Vec<usize> {
     let jump =
@@ -245,6 +281,13 @@ fn gaps(part: &Part, pooled: &Pooled) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn frames_that_are_not_looked_at_have_the_last_features() {
+        let mut rows = ndarray::arr2(&[[1.0], [2.0], [3.0], [4.0], [5.0]]);
+        hold(&mut rows, &[true, false, false, true, false]);
+        assert_eq!(rows.column(0).to_vec(), [1.0, 1.0, 1.0, 4.0, 4.0]);
+    }
 
     #[test]
     fn a_missing_frame_is_a_gap() {

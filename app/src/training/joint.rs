@@ -106,13 +106,14 @@ impl SequenceInputs for JointInputs<'_> {
         let mut noise = vec![0.0; components];
         for (w, window) in windows.iter().enumerate() {
             let mut rng = stream_of(self.settings.seed, step.wrapping_shl(16) ^ w as u64);
-            let recorded = &self.training[window.sequence].versions[window.version].coordinates;
+            let version = &self.training[window.sequence].versions[window.version];
             for t in 0..frames {
-                noise.fill(0.0);
-                if self.settings.input_noise > 0.0 {
+                // Features that stand keep their noise: a flicker would punish the quietness that a delta network lives from.
+                if self.settings.input_noise > 0.0 && (t == 0 || version.looked[window.frame(t)]) {
+                    noise.fill(0.0);
                     add_noise(&mut rng, self.settings.input_noise, &mut noise);
                 }
-                let row = recorded.row(window.frame(t));
+                let row = version.coordinates.row(window.frame(t));
                 let mut to = coordinates.slice_mut(s![t, w, ..]);
                 to.iter_mut().zip(row).zip(&noise).for_each(|((to, value), noise)| *to = value.to_f32() + noise);
             }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use deltasteer_perception::motion::MotionConfig;
-use deltasteer_perception::{BackboneName, PerceptionConfig};
+use deltasteer_perception::{BackboneName, CnnSchedule, PerceptionConfig};
 use deltasteer_temporal::train::TrainSettings;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,8 @@ pub struct RnnRecipe {
     pub drives: DriveSettings,
     /// The frozen network; not used with frozen features or the trunk of a model folder.
     pub backbone: BackboneSettings,
+    /// The frames that the CNN runs on, in training as at run time; on the others its last features stand.
+    pub cnn: CnnSchedule,
     /// Features of a layer that is trained together with the RNN; not used with frozen features.
     pub features: usize,
     /// Ego-motion beside the features; its scale is measured on the training drives.
@@ -90,7 +92,8 @@ pub struct Phase {
 impl Default for RnnRecipe {
     fn default() -> Self {
         let (drives, backbone) = (DriveSettings::default(), BackboneSettings::default());
-        Self { drives, backbone, features: 32, motion: None, phases: vec![Phase::default()] }
+        let (cnn, phases) = (CnnSchedule::default(), vec![Phase::default()]);
+        Self { drives, backbone, cnn, features: 32, motion: None, phases }
     }
 }
 

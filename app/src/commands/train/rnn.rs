@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use deltasteer_perception::train::{Pca, SingleFrameHead, TrainableLayer};
-use deltasteer_perception::{Device, FeatureExtractor, NamedTensors, PerceptionConfig, Storage, to_safetensors};
+use deltasteer_perception::{
+    CnnSchedule, Device, FeatureExtractor, NamedTensors, PerceptionConfig, Storage, to_safetensors,
+};
 use deltasteer_temporal::train::{
     Control, FixedFeatures, Parameters, Progress, SequenceInputs, TrainSettings, Trained, TrainingData, train_rnn,
 };
@@ -58,8 +60,11 @@ fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Res
     let checkpoints = Checkpoints::open(&args.common.out)?;
     let cache = Cache::open(&args.common.cache, &model.tensors, &config, Device::Cpu, recipe.drives.seed)?;
     let motion = recipe.motion.as_ref().or(config.motion.as_ref());
+    if recipe.cnn != CnnSchedule::default() {
+        config.schedule = recipe.cnn;
+    }
     let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?.with_motion(motion)?;
-    let mut parts = filled(parts)?;
+    let mut parts = filled(parts.with_schedule(config.schedule)?)?;
     if recipe.motion.is_some() {
         config.motion = parts.fit_motion()?;
     }
@@ -82,13 +87,14 @@ fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Res
 /// Together with the feature layer, over principal components of the trunk's output.
 fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Result<()> {
     let (trunk, config) = trunk(from, &recipe.backbone)?;
-    let mut config = PerceptionConfig { feature_count: recipe.features, motion: None, ..config };
+    let mut config =
+        PerceptionConfig { feature_count: recipe.features, motion: None, schedule: CnnSchedule::default(), ..config };
     config.validate()?;
     let checkpoints = Checkpoints::open(&args.common.out)?;
     let cache = Cache::open(&args.common.cache, &trunk, &config, Device::Cpu, recipe.drives.seed)?;
     let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
-    let mut parts = filled(parts.with_motion(recipe.motion.as_ref())?)?;
-    config.motion = parts.fit_motion()?;
+    let mut parts = filled(parts.with_motion(recipe.motion.as_ref())?.with_schedule(recipe.cnn)?)?;
+    (config.motion, config.schedule) = (parts.fit_motion()?, recipe.cnn);
     let pca = parts.pca(recipe.drives.seed)?;
     let (training, validation) = parts.coordinates(&pca)?;
     let targets = Targets::new(joint::angles(&training), joint::angles(&validation))?;
