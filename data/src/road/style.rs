@@ -22,6 +22,87 @@ pub enum Country {
     Winter,
 }
 
+/// Colours and measures of a country.
+pub struct Land {
+    /// The country in plain words.
+    pub name: &'static str,
+    /// Fresh and dry grass.
+    pub grass: [Rgb; 2],
+    /// Three crops.
+    pub field: [Rgb; 3],
+    /// Gravel beside the asphalt.
+    pub gravel: Rgb,
+    /// The nearest range of hills.
+    pub hills: Rgb,
+    /// Leaves of bushes.
+    pub bush: Rgb,
+    /// Blades of grass.
+    pub tuft: Rgb,
+    /// Height of the hillsides on a road without hills, metres.
+    pub relief_m: f32,
+    /// Factor on the density of trees.
+    pub trees: f32,
+    /// Shares of places that bear a bush and a tuft.
+    pub bushes_and_tufts: [f32; 2],
+}
+
+impl Country {
+    /// What the country looks like.
+    #[rustfmt::skip]
+    pub fn land(self) -> &'static Land {
+        match self {
+            Self::Meadow => &Land {
+                name: "green fields",
+                grass: [[0.085, 0.128, 0.036], [0.16, 0.18, 0.066]],
+                field: [[0.10, 0.148, 0.045], [0.19, 0.20, 0.07], [0.29, 0.25, 0.10]],
+                gravel: [0.26, 0.23, 0.18], hills: [0.05, 0.085, 0.03],
+                bush: [0.065, 0.11, 0.025], tuft: [0.14, 0.20, 0.045],
+                relief_m: 9.0, trees: 0.75, bushes_and_tufts: [0.22, 0.5],
+            },
+            Self::GoldenHills => &Land {
+                name: "dry golden hills",
+                grass: [[0.36, 0.27, 0.11], [0.24, 0.20, 0.08]],
+                field: [[0.40, 0.30, 0.13], [0.33, 0.26, 0.11], [0.22, 0.20, 0.08]],
+                gravel: [0.33, 0.26, 0.18], hills: [0.23, 0.18, 0.08],
+                bush: [0.11, 0.11, 0.04], tuft: [0.42, 0.32, 0.13],
+                relief_m: 15.0, trees: 0.6, bushes_and_tufts: [0.25, 0.75],
+            },
+            Self::Autumn => &Land {
+                name: "autumn woods",
+                grass: [[0.13, 0.15, 0.04], [0.25, 0.17, 0.05]],
+                field: [[0.17, 0.16, 0.05], [0.26, 0.18, 0.07], [0.15, 0.10, 0.05]],
+                gravel: [0.24, 0.19, 0.13], hills: [0.14, 0.085, 0.03],
+                bush: [0.20, 0.12, 0.03], tuft: [0.24, 0.19, 0.06],
+                relief_m: 15.0, trees: 1.0, bushes_and_tufts: [0.3, 0.5],
+            },
+            Self::PineForest => &Land {
+                name: "pine forest",
+                grass: [[0.065, 0.10, 0.03], [0.15, 0.13, 0.06]],
+                field: [[0.06, 0.09, 0.03], [0.11, 0.11, 0.05], [0.10, 0.08, 0.05]],
+                gravel: [0.22, 0.20, 0.18], hills: [0.03, 0.055, 0.03],
+                bush: [0.05, 0.08, 0.025], tuft: [0.12, 0.15, 0.045],
+                relief_m: 15.0, trees: 1.2, bushes_and_tufts: [0.25, 0.4],
+            },
+            Self::Desert => &Land {
+                name: "desert",
+                grass: [[0.43, 0.30, 0.18], [0.36, 0.27, 0.15]],
+                field: [[0.45, 0.31, 0.19], [0.40, 0.27, 0.16], [0.34, 0.25, 0.14]],
+                gravel: [0.42, 0.32, 0.22], hills: [0.30, 0.19, 0.11],
+                bush: [0.17, 0.15, 0.075], tuft: [0.36, 0.28, 0.13],
+                relief_m: 7.0, trees: 0.35, bushes_and_tufts: [0.7, 0.6],
+            },
+            Self::Winter => &Land {
+                name: "snow beside a cleared road",
+                grass: [[0.72, 0.74, 0.78], [0.55, 0.55, 0.52]],
+                field: [[0.76, 0.78, 0.82], [0.70, 0.73, 0.78], [0.62, 0.64, 0.66]],
+                gravel: [0.45, 0.44, 0.43], hills: [0.45, 0.47, 0.52],
+                bush: [0.16, 0.12, 0.08], tuft: [0.42, 0.36, 0.26],
+                relief_m: 15.0, trees: 0.9, bushes_and_tufts: [0.2, 0.15],
+            },
+        }
+    }
+}
+
 /// The state of the sky.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weather {
@@ -187,14 +268,6 @@ impl Style {
 
     /// The drive in plain words.
     pub fn describe(&self) -> String {
-        let country = match self.country {
-            Country::Meadow => "green fields",
-            Country::GoldenHills => "dry golden hills",
-            Country::Autumn => "autumn woods",
-            Country::PineForest => "pine forest",
-            Country::Desert => "desert",
-            Country::Winter => "snow beside a cleared road",
-        };
         let weather = match self.weather {
             Weather::Clear => "clear sky",
             Weather::Broken => "passing clouds",
@@ -202,6 +275,6 @@ impl Style {
             Weather::Hazy => "haze",
             Weather::LowSun => "low sun",
         };
-        format!("{country}, {weather}, two lanes of {:.1} m", self.lane_m)
+        format!("{}, {weather}, two lanes of {:.1} m", self.country.land().name, self.lane_m)
     }
 }

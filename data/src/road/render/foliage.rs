@@ -1,7 +1,7 @@
 //! Trees, bushes and tufts, painted leaf by leaf once a drive. The sun stands to the upper left and a little in front.
 
 use super::super::noise::Dice;
-use super::super::style::{Country, Rgb, Style};
+use super::super::style::{Country, Land, Rgb, Style};
 use super::brush::{Brush, Sprite};
 use super::light::Light;
 
@@ -86,14 +86,7 @@ impl Foliage {
                 bare_tree(d, &day),
             ],
         };
-        let (bush, tuft): (Rgb, Rgb) = match style.country {
-            Country::Meadow => ([0.065, 0.11, 0.025], [0.14, 0.20, 0.045]),
-            Country::GoldenHills => ([0.11, 0.11, 0.04], [0.42, 0.32, 0.13]),
-            Country::Autumn => ([0.20, 0.12, 0.03], [0.24, 0.19, 0.06]),
-            Country::PineForest => ([0.05, 0.08, 0.025], [0.12, 0.15, 0.045]),
-            Country::Desert => ([0.17, 0.15, 0.075], [0.36, 0.28, 0.13]),
-            Country::Winter => ([0.16, 0.12, 0.08], [0.42, 0.36, 0.26]),
-        };
+        let Land { bush, tuft, .. } = *style.country.land();
         let bushes = (0..3).map(|_| shrub(d, &day, bush)).collect();
         let tufts = (0..3).map(|_| blades(d, &day, tuft)).collect();
         Self { trees, bushes, tufts }

@@ -1,7 +1,7 @@
 //! What the ground looks like: asphalt, lines, gravel, grass and fields.
 
 use super::super::noise::{NoiseMap, hash, smoothstep, split};
-use super::super::style::{CentreLine, Country, Rgb, Style};
+use super::super::style::{CentreLine, Land, Rgb, Style};
 use super::canvas::{Canvas, Fragment, HIDDEN_DEPTH, Light4, SKY_DEPTH};
 use super::light::Light;
 use super::shade::Shade;
@@ -52,38 +52,7 @@ struct Place {
 impl Ground {
     /// The ground of a seed.
     pub fn new(seed: u64, style: &Style, noise: &NoiseMap) -> Self {
-        let (grass, field, gravel) = match style.country {
-            Country::Meadow => (
-                [[0.085, 0.128, 0.036], [0.16, 0.18, 0.066]],
-                [[0.10, 0.148, 0.045], [0.19, 0.20, 0.07], [0.29, 0.25, 0.10]],
-                [0.26, 0.23, 0.18],
-            ),
-            Country::GoldenHills => (
-                [[0.36, 0.27, 0.11], [0.24, 0.20, 0.08]],
-                [[0.40, 0.30, 0.13], [0.33, 0.26, 0.11], [0.22, 0.20, 0.08]],
-                [0.33, 0.26, 0.18],
-            ),
-            Country::Autumn => (
-                [[0.13, 0.15, 0.04], [0.25, 0.17, 0.05]],
-                [[0.17, 0.16, 0.05], [0.26, 0.18, 0.07], [0.15, 0.10, 0.05]],
-                [0.24, 0.19, 0.13],
-            ),
-            Country::PineForest => (
-                [[0.065, 0.10, 0.03], [0.15, 0.13, 0.06]],
-                [[0.06, 0.09, 0.03], [0.11, 0.11, 0.05], [0.10, 0.08, 0.05]],
-                [0.22, 0.20, 0.18],
-            ),
-            Country::Desert => (
-                [[0.43, 0.30, 0.18], [0.36, 0.27, 0.15]],
-                [[0.45, 0.31, 0.19], [0.40, 0.27, 0.16], [0.34, 0.25, 0.14]],
-                [0.42, 0.32, 0.22],
-            ),
-            Country::Winter => (
-                [[0.72, 0.74, 0.78], [0.55, 0.55, 0.52]],
-                [[0.76, 0.78, 0.82], [0.70, 0.73, 0.78], [0.62, 0.64, 0.66]],
-                [0.45, 0.44, 0.43],
-            ),
-        };
+        let Land { grass, field, gravel, .. } = *style.country.land();
         let fresh = 1.0 - 0.4 * style.line_wear;
         let white = [0.78 * fresh, 0.78 * fresh, 0.75 * fresh];
         let yellow = [0.78 * fresh, 0.46 * fresh, 0.045];

@@ -1,5 +1,7 @@
 //! Sun, sky and haze: how much light falls on things and how distance hides them.
 
+use std::ops::Deref;
+
 use super::super::noise::{NoiseMap, smoothstep, wave};
 use super::super::style::{Country, Rgb, Style, Weather};
 use super::canvas::Light4;
@@ -12,23 +14,18 @@ pub struct Light {
     seed: u64,
     /// Unit vector to the sun, in the world.
     pub to_sun: [f32; 3],
-    /// Light of the sun on level ground.
-    pub sun: Rgb,
-    /// Light of the sky on level ground.
-    pub sky: Rgb,
-    /// The sky overhead.
-    pub zenith: Rgb,
-    /// The sky at the horizon, and what distance fades to.
-    pub horizon: Rgb,
-    /// The sky around the sun.
-    pub glow: Rgb,
-    /// The bright side of clouds.
-    pub cloud: Rgb,
-    /// Share of the sky that clouds cover.
-    pub cover: f32,
+    palette: Palette,
     /// Whether clouds throw shadows on the land.
     passing_shadows: bool,
     haze: Box<[f32]>,
+}
+
+impl Deref for Light {
+    type Target = Palette;
+
+    fn deref(&self) -> &Palette {
+        &self.palette
+    }
 }
 
 impl Light {
@@ -38,23 +35,11 @@ impl Light {
         let azimuth = f64::from(style.sun_azimuth);
         let flat = libm::cos(elevation);
         let to_sun = [flat * libm::cos(azimuth), flat * libm::sin(azimuth), libm::sin(elevation)].map(|c| c as f32);
-        let p = Palette::of(style);
+        let mut palette = Palette::of(style);
         // Level ground catches the sine of the sun's height; the eye and the camera make up for part of it.
-        let sun = p.sun.map(|c| c * (0.35 + 0.65 * to_sun[2]));
+        palette.sun = palette.sun.map(|c| c * (0.35 + 0.65 * to_sun[2]));
         let haze = (0..TABLE_M).map(|z| 1.0 - libm::expf(-(z as f32) / style.sight_m)).collect();
-        Self {
-            seed,
-            to_sun,
-            sun,
-            sky: p.sky,
-            zenith: p.zenith,
-            horizon: p.horizon,
-            glow: p.glow,
-            cloud: p.cloud,
-            cover: p.cover,
-            passing_shadows: style.weather == Weather::Broken,
-            haze,
-        }
+        Self { seed, to_sun, palette, passing_shadows: style.weather == Weather::Broken, haze }
     }
 
     /// Share of a thing's light that the haze in front of it has replaced.
@@ -104,63 +89,49 @@ impl Light {
     }
 }
 
-struct Palette {
-    sun: Rgb,
-    sky: Rgb,
-    zenith: Rgb,
-    horizon: Rgb,
-    glow: Rgb,
-    cloud: Rgb,
-    cover: f32,
+/// Light and colours of the sky.
+#[derive(Clone, Copy)]
+pub struct Palette {
+    /// Light of the sun on level ground.
+    pub sun: Rgb,
+    /// Light of the sky on level ground.
+    pub sky: Rgb,
+    /// The sky overhead.
+    pub zenith: Rgb,
+    /// The sky at the horizon, and what distance fades to.
+    pub horizon: Rgb,
+    /// The sky around the sun.
+    pub glow: Rgb,
+    /// The bright side of clouds.
+    pub cloud: Rgb,
+    /// Share of the sky that clouds cover.
+    pub cover: f32,
 }
 
 impl Palette {
+    /// With the sun overhead.
+    #[rustfmt::skip]
     fn of(style: &Style) -> Self {
         let mut p = match style.weather {
             Weather::Clear => Self {
-                sun: [2.35, 2.2, 1.95],
-                sky: [0.45, 0.53, 0.68],
-                zenith: [0.13, 0.30, 0.68],
-                horizon: [0.62, 0.76, 0.92],
-                glow: [0.9, 0.85, 0.7],
-                cloud: [1.25, 1.25, 1.25],
-                cover: 0.32,
+                sun: [2.35, 2.2, 1.95], sky: [0.45, 0.53, 0.68], zenith: [0.13, 0.30, 0.68], horizon: [0.62, 0.76, 0.92],
+                glow: [0.9, 0.85, 0.7], cloud: [1.25, 1.25, 1.25], cover: 0.32,
             },
             Weather::Broken => Self {
-                sun: [2.3, 2.15, 1.9],
-                sky: [0.50, 0.57, 0.70],
-                zenith: [0.17, 0.34, 0.66],
-                horizon: [0.66, 0.76, 0.88],
-                glow: [0.8, 0.75, 0.65],
-                cloud: [1.2, 1.2, 1.2],
-                cover: 0.55,
+                sun: [2.3, 2.15, 1.9], sky: [0.50, 0.57, 0.70], zenith: [0.17, 0.34, 0.66], horizon: [0.66, 0.76, 0.88],
+                glow: [0.8, 0.75, 0.65], cloud: [1.2, 1.2, 1.2], cover: 0.55,
             },
             Weather::Overcast => Self {
-                sun: [0.28, 0.28, 0.28],
-                sky: [0.95, 0.98, 1.03],
-                zenith: [0.52, 0.57, 0.64],
-                horizon: [0.80, 0.84, 0.88],
-                glow: [0.1, 0.1, 0.1],
-                cloud: [0.85, 0.87, 0.90],
-                cover: 0.93,
+                sun: [0.28, 0.28, 0.28], sky: [0.95, 0.98, 1.03], zenith: [0.52, 0.57, 0.64], horizon: [0.80, 0.84, 0.88],
+                glow: [0.1, 0.1, 0.1], cloud: [0.85, 0.87, 0.90], cover: 0.93,
             },
             Weather::Hazy => Self {
-                sun: [1.25, 1.18, 1.05],
-                sky: [0.72, 0.75, 0.80],
-                zenith: [0.48, 0.58, 0.72],
-                horizon: [0.86, 0.87, 0.87],
-                glow: [0.6, 0.55, 0.45],
-                cloud: [1.0, 1.0, 1.0],
-                cover: 0.45,
+                sun: [1.25, 1.18, 1.05], sky: [0.72, 0.75, 0.80], zenith: [0.48, 0.58, 0.72], horizon: [0.86, 0.87, 0.87],
+                glow: [0.6, 0.55, 0.45], cloud: [1.0, 1.0, 1.0], cover: 0.45,
             },
             Weather::LowSun => Self {
-                sun: [3.3, 2.05, 1.02],
-                sky: [0.36, 0.40, 0.55],
-                zenith: [0.16, 0.27, 0.52],
-                horizon: [0.98, 0.70, 0.46],
-                glow: [1.6, 0.95, 0.42],
-                cloud: [1.25, 0.86, 0.62],
-                cover: 0.42,
+                sun: [3.3, 2.05, 1.02], sky: [0.36, 0.40, 0.55], zenith: [0.16, 0.27, 0.52], horizon: [0.98, 0.70, 0.46],
+                glow: [1.6, 0.95, 0.42], cloud: [1.25, 0.86, 0.62], cover: 0.42,
             },
         };
         if style.country == Country::Winter {

@@ -1,7 +1,7 @@
 //! What grows where: every plant follows from the seed and a stretch of road of [`CELL_M`].
 
 use super::super::noise::{Dice, wave};
-use super::super::style::{Country, Style};
+use super::super::style::{Land, Style};
 use super::foliage::Foliage;
 
 /// Length of road whose plants are decided together.
@@ -51,20 +51,13 @@ pub struct Scenery {
 impl Scenery {
     /// The scenery of a seed.
     pub fn new(seed: u64, style: &Style, foliage: &Foliage) -> Self {
-        let (thin, bush_share, tuft_share) = match style.country {
-            Country::Meadow => (0.75, 0.22, 0.5),
-            Country::GoldenHills => (0.6, 0.25, 0.75),
-            Country::Autumn => (1.0, 0.3, 0.5),
-            Country::PineForest => (1.2, 0.25, 0.4),
-            Country::Desert => (0.35, 0.7, 0.6),
-            Country::Winter => (0.9, 0.2, 0.15),
-        };
+        let Land { trees, bushes_and_tufts: [bush_share, tuft_share], .. } = *style.country.land();
         let tree_weights = (0..foliage.trees.len()).map(|i| 1.0 / (1.0 + 0.6 * i as f32)).collect();
         Self {
             seed,
             half_width_m: style.half_width_m(),
             verge_m: style.gravel_m,
-            woods: style.woods * thin,
+            woods: style.woods * trees,
             tree_weights,
             bush_share,
             tuft_share,

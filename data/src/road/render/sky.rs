@@ -34,14 +34,7 @@ impl Sky {
     pub fn new(seed: u64, style: &Style, light: &Light) -> Self {
         let mut dice = Dice::new(seed, 0x7261_6e67, 0);
         let height = dice.range(0.5, 1.5) * (0.5 + 16.0 * style.hilliness);
-        let near = match style.country {
-            Country::Meadow => [0.05, 0.085, 0.03],
-            Country::GoldenHills => [0.23, 0.18, 0.08],
-            Country::Autumn => [0.14, 0.085, 0.03],
-            Country::PineForest => [0.03, 0.055, 0.03],
-            Country::Desert => [0.30, 0.19, 0.11],
-            Country::Winter => [0.45, 0.47, 0.52],
-        };
+        let near = style.country.land().hills;
         let heights = [0.075 * height, 0.05 * height, 0.03];
         let hazes = [0.78, 0.55, 0.25];
         let thick = if style.weather == Weather::Hazy { 0.6 } else { 0.0 };

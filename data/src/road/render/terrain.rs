@@ -1,7 +1,7 @@
 //! The shape of the land: a strip of cross-sections along the road, finer near the camera.
 
 use super::super::noise::{NoiseMap, wave};
-use super::super::style::{Country, Style};
+use super::super::style::Style;
 use super::super::track::{Station, Track};
 use super::canvas::Canvas;
 use super::pose::CameraPose;
@@ -32,11 +32,7 @@ pub type Side = f32;
 impl Terrain {
     /// The land of a seed.
     pub fn new(seed: u64, style: &Style) -> Self {
-        let relief_m = match style.country {
-            Country::Desert => 7.0,
-            Country::Meadow => 9.0,
-            _ => 15.0,
-        } + 160.0 * style.hilliness;
+        let relief_m = style.country.land().relief_m + 160.0 * style.hilliness;
         Self {
             seed,
             half_width_m: style.half_width_m(),
