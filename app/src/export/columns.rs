@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use deltasteer_temporal::StepCount;
 
-use super::Export;
+use super::kind::Export;
 use crate::drive::Drive;
 use crate::model::Model;
 use crate::output::OutputFile;

@@ -12,7 +12,7 @@ use image::codecs::jpeg::JpegEncoder;
 use prost::Message;
 use prost_types::Timestamp;
 
-use super::Export;
+use super::kind::Export;
 use super::messages::{self, CompressedImage, Schema, Steering, Work};
 use crate::drive::Drive;
 use crate::output::OutputFile;

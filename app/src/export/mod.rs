@@ -2,6 +2,7 @@
 
 mod charts;
 mod columns;
+mod kind;
 mod mcap;
 mod messages;
 mod paint;
@@ -18,26 +19,12 @@ use std::path::{Path, PathBuf};
 use deltasteer_data::SourceInfo;
 
 pub use self::columns::Csv;
+pub use self::kind::Export;
 pub use self::mcap::jpeg;
 use crate::drive::Drive;
 use crate::model::Model;
 use crate::pipeline::FrameResult;
 use crate::warn;
-
-/// A file being written. Dropped before [`Export::finish`], it leaves nothing behind.
-pub trait Export: Send {
-    /// Takes in the next frame.
-    ///
-    /// # Errors
-    /// What keeps the file from being written.
-    fn frame(&mut self, result: &FrameResult) -> anyhow::Result<()>;
-
-    /// Completes the file and gives it its name.
-    ///
-    /// # Errors
-    /// As [`Export::frame`].
-    fn finish(self: Box<Self>, drive: &Drive) -> anyhow::Result<()>;
-}
 
 /// The files to write, one a kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

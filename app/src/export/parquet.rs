@@ -11,8 +11,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::Export;
 use super::columns::Columns;
+use super::kind::Export;
 use crate::drive::Drive;
 use crate::model::Model;
 use crate::output::OutputFile;

@@ -11,8 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use deltasteer_data::{CameraGeometry, SourceInfo};
 
 use super::charts::Curves;
+use super::kind::Export;
 use super::mcap::jpeg;
-use super::{Export, paint};
+use super::paint;
 use crate::drive::Drive;
 use crate::metrics::ErrorFigures;
 use crate::model::Model;

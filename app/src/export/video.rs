@@ -5,7 +5,8 @@ use std::path::Path;
 use deltasteer_data::{CameraGeometry, SourceInfo, VideoWriter};
 use ndarray::Array3;
 
-use super::{Export, paint};
+use super::kind::Export;
+use super::paint;
 use crate::drive::Drive;
 use crate::output::OutputPath;
 use crate::pipeline::FrameResult;

@@ -98,14 +98,6 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether both rows tell of the same run: the same weights, drive and thresholds.
-    pub fn same_run(&self, other: &Self) -> bool {
-        self.weights == other.weights
-            && (&self.source, &self.files) == (&other.source, &other.files)
-            && (self.from_s, self.to_s) == (other.from_s, other.to_s)
-            && (self.theta_x, self.theta_h) == (other.theta_x, other.theta_h)
-    }
-
     /// The first field that no run can have produced.
     fn fault(&self) -> Option<&'static str> {
         let error = |value: f64| value.is_finite() && value >= 0.0;

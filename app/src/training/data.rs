@@ -8,16 +8,36 @@ use deltasteer_perception::train::Pca;
 use deltasteer_perception::{CnnSchedule, CnnScheduler, FeatureExtractor};
 use half::f16;
 use ndarray::{ArcArray2, Array2, ArrayView2, Axis, concatenate, s};
+use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
 use super::motion::{self, DriveMotion};
 use super::part::Part;
 use super::pooling::{Done, Pooled};
-use super::recipe::DriveSettings;
 use super::targets::DriveAngles;
 
 /// Every n-th frame is enough to find the principal components: neighbours are alike.
 const BASIS_STRIDE: usize = 7;
+
+/// How drives become coordinates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DriveSettings {
+    /// Versions of each training drive: 1 is as recorded, 2 adds its mirror image, more are altered at random.
+    pub versions: usize,
+    /// Principal components that trunk outputs are reduced to while the feature layer is trained.
+    pub components: usize,
+    /// An altered frame's angle turns right by this for each pixel by which the picture was moved to the right.
+    pub rad_per_px: f32,
+    /// Seeds the alterations; apart from the training's seed, so that trainings of several seeds share the cache.
+    pub seed: u64,
+}
+
+impl Default for DriveSettings {
+    fn default() -> Self {
+        Self { versions: 8, components: 384, rad_per_px: 0.003, seed: 1 }
+    }
+}
 
 /// One version of a drive: as recorded, or altered.
 #[derive(Debug, Clone, PartialEq)]

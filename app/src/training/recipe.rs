@@ -10,27 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::data::DriveSettings;
 use super::joint::LayerSettings;
-
-/// How drives become coordinates.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DriveSettings {
-    /// Versions of each training drive: 1 is as recorded, 2 adds its mirror image, more are altered at random.
-    pub versions: usize,
-    /// Principal components that trunk outputs are reduced to while the feature layer is trained.
-    pub components: usize,
-    /// An altered frame's angle turns right by this for each pixel by which the picture was moved to the right.
-    pub rad_per_px: f32,
-    /// Seeds the alterations; apart from the training's seed, so that trainings of several seeds share the cache.
-    pub seed: u64,
-}
-
-impl Default for DriveSettings {
-    fn default() -> Self {
-        Self { versions: 8, components: 384, rad_per_px: 0.003, seed: 1 }
-    }
-}
 
 /// Which frozen network, how much of it, and the cells that its output is averaged to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
