@@ -1,6 +1,7 @@
 //! What the speech examples share: features, the two trainings, and the measurement of error against savings.
 
 pub mod audio;
+pub mod picture;
 pub mod table;
 
 use std::path::Path;

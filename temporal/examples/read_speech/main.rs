@@ -16,7 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use common::audio::{log_mel, read_wav};
-use common::{Recipe, Split, keep_last, table};
+use common::{Recipe, Split, keep_last, picture, table};
 use deltasteer_temporal::train::ctc::{edit_distance, frames_needed, greedy};
 use deltasteer_temporal::train::{Ctc, DeltaSettings, OptimiserSettings, TrainSettings};
 use deltasteer_temporal::{HeadConfig, Pooling, Thresholds};
@@ -63,6 +63,8 @@ fn main() -> anyhow::Result<()> {
         table::write(&out.join(format!("{part}-seeds{seeds}.csv")), &rows)?;
     }
     table::print(&rows);
+    let title = format!("Read speech, {part}: phone errors against savings, seeds {seeds}");
+    picture::draw(&rows, &title, &out.join(format!("{part}.svg")))?;
     Ok(())
 }
 

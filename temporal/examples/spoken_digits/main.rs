@@ -16,7 +16,7 @@ mod recordings;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use common::{Recipe, Split, keep_last, table};
+use common::{Recipe, Split, keep_last, picture, table};
 use deltasteer_temporal::train::{CrossEntropy, DeltaSettings, OptimiserSettings, TrainSettings, argmax};
 use deltasteer_temporal::{HeadConfig, Pooling, Thresholds};
 use recordings::Recording;
@@ -54,6 +54,8 @@ fn main() -> anyhow::Result<()> {
         }
     }
     table::print(&rows);
+    let title = format!("{task}: error against savings, seeds {seeds}");
+    picture::draw(&rows, &title, &out.join(format!("{task}.svg")))?;
     Ok(())
 }
 
