@@ -200,7 +200,8 @@ pub fn watch(
 }
 
 impl Drive {
-    fn add(&mut self, result: &FrameResult) {
+    /// Adds a frame.
+    pub(crate) fn add(&mut self, result: &FrameResult) {
         self.frames += 1;
         self.totals = result.totals;
         self.cnn_work.macs_dense += result.cnn_work.macs_dense;

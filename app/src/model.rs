@@ -258,3 +258,8 @@ fn merge_tensors(older: &[u8], newer: &[u8]) -> anyhow::Result<Vec<u8>> {
     let metadata = (!metadata.is_empty()).then_some(metadata);
     Ok(safetensors::serialize(all, metadata)?)
 }
+
+/// True for a folder that holds both files of a model.
+pub fn is_model_folder(folder: &Path) -> bool {
+    folder.join(CONFIG).is_file() && folder.join(WEIGHTS).is_file()
+}

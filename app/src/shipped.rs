@@ -10,6 +10,7 @@ const BUILT_IN: &str = "built-in:";
 /// A model folder inside the program.
 struct Shipped {
     name: &'static str,
+    card: &'static str,
     config: &'static str,
     weights: &'static [u8],
 }
@@ -19,6 +20,7 @@ macro_rules! shipped {
     ($($name:literal),*) => {
         [$(Shipped {
             name: $name,
+            card: include_str!(concat!("../../models/", $name, "/CARD.md")),
             config: include_str!(concat!("../../models/", $name, "/config.json")),
             weights: include_bytes!(concat!("../../models/", $name, "/model.safetensors")),
         }),*]
@@ -55,6 +57,11 @@ pub fn for_source(source: &str) -> anyhow::Result<PathBuf> {
     places.extend(data.into_iter().chain(shared).map(|folder| folder.join("deltasteer/models")));
     let found = places.into_iter().map(|place| place.join(name)).find(|folder| folder.join("config.json").is_file());
     Ok(found.unwrap_or_else(|| format!("{BUILT_IN}{name}").into()))
+}
+
+/// The models in the program: each by its name, with its card and its config.
+pub fn all() -> impl Iterator<Item = (PathBuf, &'static str, &'static str)> {
+    SHIPPED.iter().map(|model| (format!("{BUILT_IN}{}", model.name).into(), model.card, model.config))
 }
 
 /// `config.json` and `model.safetensors` of a model in the program; `None` where `folder` is a folder.

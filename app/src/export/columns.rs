@@ -28,7 +28,7 @@ pub(super) const NAMES: [&str; 11] = [
 
 /// One frame's row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     pub frame: usize,
     pub time_s: f64,
     pub steering_true_rad: Option<f32>,
@@ -58,6 +58,12 @@ impl Columns {
             cnn_looked: result.looked,
             cnn_macs: result.cnn_work.macs,
         }
+    }
+
+    /// The row below the names of its columns, as the CSV has them.
+    #[cfg(feature = "window")]
+    pub fn text(&self) -> String {
+        format!("{}\n{}\n", NAMES.join(","), self.record().join(","))
     }
 
     /// The row as text; an unknown angle is empty.

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 use deltasteer_data::SourceInfo;
 
+#[cfg(feature = "window")]
+pub(crate) use self::columns::Columns;
 pub use self::columns::Csv;
 pub use self::kind::Export;
 pub use self::mcap::jpeg;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use deltasteer_temporal::Thresholds;
 
+use super::export::Kind;
 use super::hotspots::Filter;
 pub use super::whatif::Lane;
 use crate::pipeline::{FrameRange, Pace};
@@ -102,7 +103,13 @@ pub enum Command {
     MarkEnd,
     /// Choose a range, or none.
     SetRange(Option<FrameRange>),
-    /// Write the chosen range as CSV and PNG frames.
+    /// What to export, and where to.
+    ToggleExport,
+    /// Write a kind of file, or not.
+    ToggleKind(Kind),
+    /// Exports and recordings go into this folder.
+    SetExportFolder(PathBuf),
+    /// Write the chosen range, or the whole drive.
     Export,
     /// Stop writing.
     CancelExport,
@@ -118,12 +125,16 @@ pub enum Command {
     ToggleTheme,
     /// The list of keys.
     ToggleHelp,
+    /// The list of models.
+    ToggleModels,
     /// The health panel.
     ToggleHealth,
     /// The dialog for sources and models.
     ToggleOpen,
-    /// Plots follow the frame shown.
+    /// Charts follow the frame shown, or stay.
     ToggleFollow,
+    /// Charts show this stretch of time; `None`: they follow the frame shown.
+    LookAt(Option<[f64; 2]>),
     /// Close whatever lies on top.
     CloseTop,
     /// Take the messages away.
@@ -132,10 +143,25 @@ pub enum Command {
     Browse(Browse),
     /// Row of the horizon, as a share of the frame's height, for sources that do not know it.
     SetHorizon(f32),
+    /// Put something of a frame on the clipboard.
+    Copy(Copied, usize),
     /// A message of the window's own.
     Say(String),
     /// End the program.
     Quit,
+}
+
+/// What can be put on the clipboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copied {
+    /// The delta RNN's angle in degrees.
+    Angle,
+    /// The frame's row with the names of its columns, as the CSV has it.
+    Row,
+    /// The picture that is shown.
+    Picture,
+    /// A command that opens the window as it is now.
+    CommandLine,
 }
 
 /// What the system's dialog is asked for.
@@ -147,6 +173,8 @@ pub enum Browse {
     SourceFile,
     /// A model folder.
     ModelFolder(Lane),
+    /// The folder that exports go into.
+    ExportFolder,
 }
 
 /// The paces on offer, slowest first.

@@ -1,18 +1,62 @@
-//! Writes a range of the drive as CSV and PNG frames, on a thread of its own, with a pipeline of its own.
+//! Writes a range of the drive, or all of it, in the formats of `replay`: on a thread of its own, with a pipeline of its own.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use deltasteer_temporal::Thresholds;
+use deltasteer_data::rgb_bytes;
+use deltasteer_temporal::{Thresholds, Totals};
+use serde::{Deserialize, Serialize};
 
 use super::view::ExportProgress;
 use super::whatif::Wake;
-use crate::export::Csv;
+use crate::drive::Drive;
+use crate::export::{Exports, Outputs};
 use crate::model::Model;
 use crate::pipeline::{Event, FrameRange, FrameResult, Pipeline, Settings};
+
+/// A kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// One line per frame.
+    Csv,
+    /// The same columns as Parquet.
+    Parquet,
+    /// Pictures, angles and work for Foxglove and Rerun.
+    Mcap,
+    /// The video with paths, angles and savings drawn in.
+    Video,
+    /// A page of HTML that needs no network.
+    Report,
+    /// Every frame as a PNG.
+    Pictures,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Csv, Self::Parquet, Self::Mcap, Self::Video, Self::Report, Self::Pictures];
+
+    /// Its name on the checkbox, and what it is for.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Csv => ("CSV", "one line per frame"),
+            Self::Parquet => ("Parquet", "the same columns, for many drives"),
+            Self::Mcap => ("MCAP", "pictures, angles and work for Foxglove and Rerun"),
+            Self::Video => ("MP4", "the video with paths, angles and savings drawn in"),
+            Self::Report => ("HTML", "a page of figures and pictures that needs no network"),
+            Self::Pictures => ("PNG", "every frame as it was recorded"),
+        }
+    }
+
+    /// Whether this build can write it.
+    pub fn is_available(self) -> bool {
+        self != Self::Video || cfg!(feature = "opencv")
+    }
+}
 
 /// What to write.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +69,8 @@ pub struct Request {
     pub thresholds: Thresholds,
     /// Frames to write.
     pub range: FrameRange,
+    /// The files to write.
+    pub kinds: BTreeSet<Kind>,
     /// The folder that the result's folder is made in.
     pub into: PathBuf,
 }
@@ -85,7 +131,7 @@ impl Teller {
     }
 }
 
-/// Runs the range and writes it into a folder that gets its final name when it is complete.
+/// Runs the drive up to the range's end and writes the range into a folder that gets its final name when it is complete.
 fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Result<PathBuf> {
     let FrameRange { first, end } = request.range;
     if first >= end {
@@ -98,49 +144,69 @@ fn write(request: &Request, teller: &Teller, stop: &AtomicBool) -> anyhow::Resul
         .prefix(".deltasteer-export-")
         .tempdir_in(&request.into)
         .with_context(|| request.into.display().to_string())?;
-    let frames = beside.path().join("frames");
-    std::fs::create_dir(&frames).with_context(|| frames.display().to_string())?;
-    let mut table = Csv::create(&beside.path().join("angles.csv"), &model)?;
-    let settings = Settings {
-        device: deltasteer_perception::Device::Cpu,
-        thresholds: Some(request.thresholds),
-        shadow_dense: true,
-        // From the drive's start: what is exported is what the full run gives.
-        range: Some(FrameRange { first: 0, end }),
-        playing: true,
-        ..Settings::default()
+    let wanted = |kind: Kind, name: &str| request.kinds.contains(&kind).then(|| beside.path().join(name));
+    let outputs = Outputs {
+        csv: wanted(Kind::Csv, "drive.csv"),
+        parquet: wanted(Kind::Parquet, "drive.parquet"),
+        mcap: wanted(Kind::Mcap, "drive.mcap"),
+        video: wanted(Kind::Video, "drive.mp4"),
+        report: wanted(Kind::Report, "drive.html"),
     };
+    let pictures = wanted(Kind::Pictures, "frames");
+    if let Some(folder) = &pictures {
+        std::fs::create_dir(folder).with_context(|| folder.display().to_string())?;
+    }
+    let mut exports = Exports::open(&outputs, source.info(), &model)?;
+    // From the drive's start: what is exported is what the full run gives.
+    let range = Some(FrameRange { first: 0, end });
+    let thresholds = Some(request.thresholds);
+    let settings = Settings { thresholds, shadow_dense: true, range, playing: true, ..Settings::default() };
+    let rnn = model.rnn();
     let pipeline = Pipeline::start(source, model, settings)?;
-    let mut done = 0;
+    let mut drive = Drive::default();
+    let mut totals = Totals::default();
     while let Some(event) = pipeline.next_event() {
         if stop.load(Ordering::Relaxed) {
             bail!("stopped; nothing was written");
         }
         match event {
-            Event::Frame(frame) if frame.index >= first => {
-                table.add(&frame)?;
-                write_png(&frames.join(format!("{:06}.png", frame.index)), &frame)?;
-                done += 1;
-                teller.tell(News::Progress(ExportProgress { done, total: end - first }));
+            Event::Frame(frame) => {
+                teller.tell(News::Progress(ExportProgress { done: frame.index + 1, total: end }));
+                if frame.index < first {
+                    continue;
+                }
+                totals.add(&frame.count, &rnn.dense_count());
+                let frame = FrameResult { totals, ..(*frame).clone() };
+                exports.frame(&frame);
+                drive.add(&frame);
+                if let Some(folder) = &pictures {
+                    write_png(&folder.join(format!("{:06}.png", frame.index)), &frame)?;
+                }
             }
-            Event::Ended(_) => break,
+            Event::Ended(ended) => {
+                drive.end = ended;
+                break;
+            }
             Event::Refused { command, reason } => bail!("{command}: {reason}"),
             Event::Failed(failure) => bail!("{failure}"),
-            Event::Frame(_) | Event::Seen(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
+            Event::Seen(_) | Event::Opened(_) | Event::ModelReady(_) | Event::Waiting(_) => {}
         }
     }
-    if done == 0 {
+    if drive.frames == 0 {
         bail!("frames {first} to {end} hold nothing that can be read; nothing was written");
     }
-    table.complete()?;
+    let written = exports.finish(&drive);
+    if let Some(lost) = written.lost.first() {
+        bail!("{lost}; nothing was written");
+    }
     std::fs::rename(beside.keep(), &final_name).with_context(|| final_name.display().to_string())?;
     Ok(final_name)
 }
 
 fn write_png(path: &Path, frame: &FrameResult) -> anyhow::Result<()> {
     let (height, width, _) = frame.image.dim();
-    let bytes = deltasteer_data::rgb_bytes(&frame.image);
-    image::save_buffer(path, bytes, width as u32, height as u32, image::ExtendedColorType::Rgb8)
+    let pixels = rgb_bytes(&frame.image);
+    image::save_buffer(path, pixels, width as u32, height as u32, image::ExtendedColorType::Rgb8)
         .with_context(|| path.display().to_string())
 }
 

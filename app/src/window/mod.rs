@@ -6,18 +6,21 @@
 //! - [`view`], [`lane`], [`notices`], [`times`]: what there is to show, kept up to date by the engine's updates
 //! - [`panels`]: one file a panel; [`textures`], [`theme`], [`icons`], [`crate::text`]: what they are made of
 //! - [`live`], [`recorder`]: how a camera or stream fares, and writing it down
+//! - [`models`]: the model folders at hand
 //! - [`hotspots`], [`trained`]: where a setting errs most, and where errors mean little
-//! - [`saliency`], [`export`]: work on threads of their own
+//! - [`saliency`], [`export`]: work on threads of their own; [`clipboard`]: what is copied
 //! - [`offscreen`]: painting without a display; [`settings`]: what is remembered; [`keys`]: the keys
 
+mod clipboard;
 pub mod command;
-mod export;
+pub mod export;
 pub mod hotspots;
 mod icons;
 mod keys;
 mod lane;
 mod layout;
 pub mod live;
+mod models;
 mod notices;
 pub mod offscreen;
 mod panels;
@@ -36,5 +39,6 @@ pub mod view;
 pub mod whatif;
 
 pub use command::Overlay;
+pub use panels::readout::words as readout;
 pub use run::{Screenshot, has_display, run_view, screenshot};
 pub use whatif::{Place, Start};

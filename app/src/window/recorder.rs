@@ -11,10 +11,11 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use deltasteer_data::SourceInfo;
 use ndarray::Array3;
 
+use super::whatif::track::{Point, Track};
 use crate::drive::Drive;
 use crate::export::{Exports, Outputs, Written, jpeg};
 use crate::model::Model;
-use crate::pipeline::FrameResult;
+use crate::pipeline::{FrameResult, QueueLengths, SeenFrame, StageTimes};
 
 /// How much of the past can be saved.
 pub const KEPT_S: f64 = 60.0;
@@ -86,9 +87,9 @@ impl Recorder {
     }
 
     /// Takes in an answered frame; never waits.
-    pub fn frame(&mut self, frame: FrameResult) {
-        let skipped = FrameResult { dropped: self.lost, ..frame };
-        self.lost += usize::from(self.to.try_send(Message::Frame(Box::new(skipped))).is_err());
+    pub fn frame(&mut self, frame: &SeenFrame, point: &Point, dense_rad: Option<f32>, track: &Track) {
+        let frame = FrameResult { dropped: self.lost, ..result(frame, point, dense_rad, track) };
+        self.lost += usize::from(self.to.try_send(Message::Frame(Box::new(frame))).is_err());
     }
 
     /// Passes an order on.
@@ -245,4 +246,33 @@ fn begin(folder: &Path, kind: &str, info: &SourceInfo, model: &Model) -> anyhow:
     let video = cfg!(feature = "opencv").then(|| named(number, "mp4"));
     let outputs = Outputs { mcap: Some(named(number, "mcap")), video, ..Outputs::default() };
     Exports::open(&outputs, info, model)
+}
+
+/// A frame with the main setting's answer, as files have it.
+fn result(frame: &SeenFrame, point: &Point, dense_rad: Option<f32>, track: &Track) -> FrameResult {
+    let times = StageTimes { decode_us: frame.decode_us, cnn_us: frame.cnn_us, ..StageTimes::default() };
+    FrameResult {
+        index: frame.index,
+        time_s: frame.time_s,
+        image: frame.image.clone(),
+        steering_true_rad: frame.steering_true_rad,
+        steering_rad: point.steering_rad,
+        steering_dense_rad: dense_rad,
+        steering_single_frame_rad: frame.steering_single_frame_rad,
+        thresholds: track.thresholds,
+        count: point.count,
+        sent_x: Vec::new(),
+        sent_h: Vec::new(),
+        features: Vec::new(),
+        hidden: Vec::new(),
+        looked: frame.looked,
+        cnn_work: frame.cnn_work,
+        read_at: frame.read_at,
+        times,
+        queues: QueueLengths { to_cnn: frame.to_cnn, to_rnn: 0 },
+        skipped: frame.skipped,
+        dropped: frame.dropped,
+        health: frame.health.clone(),
+        totals: track.figures().work,
+    }
 }

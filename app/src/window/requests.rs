@@ -8,7 +8,7 @@ use super::command::{Browse, Command, Lane, PACES};
 use super::recorder::Order;
 use super::shell::Window;
 use super::whatif::{Place, Start, Wish};
-use super::{export, hotspots};
+use super::{export, hotspots, models};
 use crate::pipeline::{FrameRange, Pace};
 
 /// How far one key press moves theta_x, and theta_h.
@@ -63,7 +63,15 @@ impl Window {
             Command::MarkStart => self.mark(true),
             Command::MarkEnd => self.mark(false),
             Command::SetRange(range) => self.set_range(range),
+            Command::ToggleExport => self.dialogs.export = !self.dialogs.export,
+            Command::ToggleKind(kind) => {
+                if !self.settings.export_kinds.remove(&kind) {
+                    self.settings.export_kinds.insert(kind);
+                }
+            }
+            Command::SetExportFolder(folder) => self.settings.export_folder = folder,
             Command::Export => self.start_export(),
+            Command::Copy(what, index) => self.copy(ctx, what, index),
             Command::CancelExport => {
                 self.export = None;
                 self.view.export = None;
@@ -74,11 +82,11 @@ impl Window {
             Command::ToggleRecording => {
                 let order = match self.view.recorder.recording {
                     Some(_) => Order::Stop,
-                    None => Order::Start(self.export_folder.clone()),
+                    None => Order::Start(self.settings.export_folder.clone()),
                 };
                 self.engine.wish(Wish::Record(order));
             }
-            Command::SaveLast => self.engine.wish(Wish::Record(Order::SaveLast(self.export_folder.clone()))),
+            Command::SaveLast => self.engine.wish(Wish::Record(Order::SaveLast(self.settings.export_folder.clone()))),
             Command::ToggleKeepLast => {
                 self.settings.keep_last = !self.settings.keep_last;
                 self.engine.wish(Wish::Record(Order::Keep(self.settings.keep_last)));
@@ -93,9 +101,19 @@ impl Window {
             }
             Command::ToggleHelp => self.dialogs.help = !self.dialogs.help,
             Command::ToggleHotspots => self.dialogs.hotspots = !self.dialogs.hotspots,
+            Command::ToggleModels => {
+                self.dialogs.models = match self.dialogs.models {
+                    None => Some(models::list(&self.settings.recent_models)),
+                    Some(_) => None,
+                };
+            }
             Command::ToggleHealth => self.dialogs.health = !self.dialogs.health,
             Command::ToggleOpen => self.dialogs.open = !self.dialogs.open,
-            Command::ToggleFollow => self.settings.follow = !self.settings.follow,
+            Command::ToggleFollow => {
+                let here = self.view.chart_time();
+                self.view.looking_at = self.view.looking_at.is_none().then_some(here);
+            }
+            Command::LookAt(time_s) => self.view.looking_at = time_s,
             Command::CloseTop => {
                 if !self.dialogs.close_top() {
                     self.view.notices.clear();
@@ -186,15 +204,20 @@ impl Window {
 
     fn open_source(&mut self, source: String) {
         // Before the first model came up, what the command line said still stands.
-        let known = self.view.main.model.as_ref().map(|_| self.view.main.thresholds);
+        let model = models::fitting(&self.current.model, &source);
+        let same = model == self.current.model;
+        if !same {
+            self.view.notices.say(false, format!("The model {} fits {source}: it is used now.", model.display()));
+        }
+        let known = self.view.main.model.as_ref().filter(|_| same).map(|_| self.view.main.thresholds);
         let start = Start {
             source,
             pace: self.view.pace,
             playing: self.view.playing,
             place: Place::Frame(0),
-            theta_x: known.map_or(self.current.theta_x, |known| Some(known.theta_x)),
-            theta_h: known.map_or(self.current.theta_h, |known| Some(known.theta_h)),
-            ..self.current.clone()
+            theta_x: known.map_or(self.current.theta_x.filter(|_| same), |known| Some(known.theta_x)),
+            theta_h: known.map_or(self.current.theta_h.filter(|_| same), |known| Some(known.theta_h)),
+            model,
         };
         self.open(start);
     }
@@ -255,22 +278,24 @@ impl Window {
     }
 
     fn start_export(&mut self) {
-        let (Some(range), Some(drive)) = (self.view.range, &self.view.drive) else {
-            return self.view.notices.say(false, "Choose a range first: I and O, or Shift-drag on the timeline.");
+        let (Some(drive), Some(count)) = (&self.view.drive, self.view.frame_count()) else {
+            return self.view.notices.say(false, "A live feed cannot be exported; record it.");
         };
-        if drive.live {
-            return self.view.notices.say(false, "A live feed cannot be exported; record it first.");
-        }
         let request = export::Request {
-            source: self.current.source.clone(),
+            source: drive.name.clone(),
             model: self.current.model.clone(),
             thresholds: self.view.main.thresholds,
-            range,
-            into: self.export_folder.clone(),
+            range: self.view.range.unwrap_or(FrameRange { first: 0, end: count }),
+            kinds: self.settings.export_kinds.iter().copied().filter(|kind| kind.is_available()).collect(),
+            into: self.settings.export_folder.clone(),
         };
-        let total = range.end - range.first;
+        if request.kinds.is_empty() {
+            return self.view.notices.say(false, "Choose at least one kind of file.");
+        }
+        let total = request.range.end;
         match export::Export::start(request, self.wake.clone()) {
             Ok(export) => {
+                self.dialogs.export = false;
                 self.export = Some(export);
                 self.view.export = Some(super::view::ExportProgress { done: 0, total });
             }
@@ -286,6 +311,7 @@ impl Window {
             let path = match what {
                 Browse::SourceFolder => dialog.set_title("Open a drive").pick_folder(),
                 Browse::SourceFile => dialog.set_title("Open a drive").pick_file(),
+                Browse::ExportFolder => dialog.set_title("Export into a folder").pick_folder(),
                 Browse::ModelFolder(_) => dialog.set_title("Open a model folder").pick_folder(),
             };
             let _ = answer.send((what, path));

@@ -8,6 +8,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::command::Overlay;
+use super::export::Kind;
 
 /// Recent sources and models kept.
 const RECENT: usize = 8;
@@ -22,10 +23,12 @@ pub struct Settings {
     pub overlays: BTreeSet<String>,
     /// The dense RNN runs beside the delta RNN.
     pub dense: bool,
-    /// Plots follow the frame shown.
-    pub follow: bool,
     /// Playback starts again at its end.
     pub looping: bool,
+    /// The files that an export writes.
+    pub export_kinds: BTreeSet<Kind>,
+    /// The folder that exports and recordings go into.
+    pub export_folder: PathBuf,
     /// The last minute of a live feed is kept.
     pub keep_last: bool,
     /// Width and height of the window in points.
@@ -45,8 +48,9 @@ impl Default for Settings {
             dark: true,
             overlays: on.iter().map(|overlay| overlay.label().to_owned()).collect(),
             dense: true,
-            follow: true,
             looping: false,
+            export_kinds: BTreeSet::from([Kind::Csv, Kind::Report]),
+            export_folder: PathBuf::from("."),
             keep_last: true,
             size_points: [1280.0, 720.0],
             recent_sources: Vec::new(),

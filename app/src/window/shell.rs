@@ -12,6 +12,7 @@ use super::export::{self, Export};
 use super::hotspots;
 use super::keys;
 use super::layout;
+use super::models;
 use super::panels::Panel;
 use super::panels::dialogs::Dialogs;
 use super::rate::{Rate, RedrawPause};
@@ -23,7 +24,7 @@ use super::theme;
 use super::trained;
 use super::view::View;
 use super::whatif::{Start, Update, Wake, WhatIf, Wish};
-use crate::model::Model;
+use crate::model::{Model, is_model_folder};
 use crate::pipeline::Pace;
 
 /// What a file dialogue was opened for, and the path chosen in it.
@@ -36,8 +37,6 @@ pub struct Window {
     pub(super) settings: Settings,
     pub(super) dialogs: Dialogs,
     pub(super) export: Option<Export>,
-    /// Where exports go.
-    pub(super) export_folder: PathBuf,
     /// What is open, or is being opened.
     pub(super) current: Start,
     pub(super) wake: Wake,
@@ -69,7 +68,6 @@ impl Window {
             settings,
             dialogs: Dialogs::default(),
             export: None,
-            export_folder: PathBuf::from("."),
             current: start.clone(),
             wake,
             browsed: unbounded(),
@@ -111,7 +109,7 @@ impl Window {
 
     /// Exports go into this folder.
     pub fn set_export_folder(&mut self, folder: PathBuf) {
-        self.export_folder = folder;
+        self.settings.export_folder = folder;
     }
 
     /// One redraw: news in, panels out, requests carried out.
@@ -211,7 +209,10 @@ impl Window {
         self.current.model = model.folder().to_owned();
         self.settings.remember_model(&model.folder().display().to_string());
         if let Some(drive) = &self.view.drive {
-            self.view.trained = trained::stretches(&model, &drive.name);
+            self.view.trained = trained::stretches(model.config(), &drive.name);
+            if let Some(words) = models::misfit(&trained::drives(model.config()), &drive.name) {
+                self.view.notices.say(true, format!("The model {} {words}. Choose another: key G.", model.name()));
+            }
         }
         self.model = Some(model);
         self.saliency = None;
@@ -291,6 +292,7 @@ impl Window {
             Browse::SourceFolder | Browse::SourceFile => {
                 self.perform(&ctx, Command::OpenSource(path.display().to_string()));
             }
+            Browse::ExportFolder => self.perform(&ctx, Command::SetExportFolder(path)),
             Browse::ModelFolder(lane) => self.perform(&ctx, Command::OpenModel(lane, path)),
         }
     }
@@ -327,7 +329,7 @@ fn dropped(ctx: &egui::Context) -> Vec<Command> {
     let paths = files.into_iter().map(|file| file.path().to_owned()).filter(|path| !path.as_os_str().is_empty());
     paths
         .map(|path| {
-            if path.join("config.json").is_file() && path.join("model.safetensors").is_file() {
+            if is_model_folder(&path) {
                 Command::OpenModel(Lane::Main, path)
             } else {
                 Command::OpenSource(path.display().to_string())

@@ -50,6 +50,8 @@ pub struct View {
     pub playing: bool,
     /// How fast.
     pub pace: Pace,
+    /// The stretch of time that the charts show; `None`: they follow the frame shown.
+    pub looking_at: Option<[f64; 2]>,
     /// The chosen range.
     pub range: Option<FrameRange>,
     /// The engine waits at the end.
@@ -60,6 +62,8 @@ pub struct View {
     pub jumping_to: Option<usize>,
     /// A source or model is being opened.
     pub opening: Option<String>,
+    /// How far frames have been seen again with another model.
+    pub again: Option<String>,
     /// The part of the frame that the CNN sees: `x, y, width, height` in pixels.
     pub crop: Option<[usize; 4]>,
     /// The newest saliency map.
@@ -98,11 +102,13 @@ impl Default for View {
             trained: Vec::new(),
             playing: false,
             pace: Pace::Times(1.0),
+            looking_at: None,
             range: None,
             ended: None,
             stopped: false,
             jumping_to: None,
             opening: None,
+            again: None,
             crop: None,
             saliency: None,
             export: None,
@@ -161,6 +167,7 @@ impl View {
                     view.replace(&model, *track);
                 }
             }
+            Update::Again(words) => self.again = words,
             Update::Recorder(recorder::News::Status(status)) => self.recorder = status,
             Update::Recorder(recorder::News::Saved(files)) => {
                 let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();

@@ -1,5 +1,6 @@
 //! A window under test: real pipelines, no display, driven by the labels that a screen reader would read.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,9 +31,17 @@ impl Bench {
 
     /// With room for so many bytes of features.
     pub fn keeping(source: &str, size: [f32; 2], limit_bytes: usize) -> Self {
+        Self::with_model(source, size, limit_bytes, None)
+    }
+
+    /// With a model of the test's own choice.
+    pub fn with_model(source: &str, size: [f32; 2], limit_bytes: usize, model: Option<PathBuf>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let model = folder.path().join("model");
-        model::write(&model);
+        let model = model.unwrap_or_else(|| {
+            let model = folder.path().join("model");
+            model::write(&model);
+            model
+        });
         let start = Start {
             source: source.to_owned(),
             model,

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use deltasteer::pipeline::FrameRange;
 use deltasteer::window::Overlay;
 use deltasteer::window::command::{Command, Lane};
 use egui::{Key, Modifiers};
@@ -96,27 +95,6 @@ fn overlays_switch_by_label() {
     assert!(map.largest_rad > 0.0, "covering something moves the angle");
     bench.click(Overlay::Saliency.label());
     assert!(bench.view().saliency.is_none());
-}
-
-#[test]
-fn a_chosen_range_is_exported_whole() {
-    let mut bench = Bench::ready();
-    bench.press(Key::E, Modifiers::NONE);
-    assert!(bench.said().contains("Choose a range first"), "{}", bench.said());
-    bench.ask(Command::SetRange(Some(FrameRange { first: 30, end: 36 })));
-    bench.harness.step();
-    bench.click("Export range");
-    bench.until("the export", |view| view.notices.iter().any(|n| n.text.starts_with("Exported")));
-    let folder = bench.folder.path().join("road-3-seconds-12-frames-30-35");
-    let table = std::fs::read_to_string(folder.join("angles.csv")).unwrap();
-    let rows: Vec<&str> = table.lines().collect();
-    assert_eq!(rows.len(), 7, "{table}");
-    for (row, frame) in rows[1..].iter().zip(30..) {
-        assert!(row.starts_with(&format!("{frame},")), "{row}");
-        let picture = image::open(folder.join(format!("frames/{frame:06}.png"))).unwrap();
-        let drive = bench.view().drive.clone().unwrap();
-        assert_eq!((picture.width() as usize, picture.height() as usize), (drive.width, drive.height));
-    }
 }
 
 #[test]

@@ -3,8 +3,10 @@
 
 mod bench;
 mod drive;
+mod export;
 mod hotspots;
 mod live;
 mod model;
+mod models;
 mod screenshots;
 mod whatif;

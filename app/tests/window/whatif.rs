@@ -10,6 +10,10 @@ use crate::bench::Bench;
 
 /// Every angle and the work of a plain run over the drive, with the features in the 16 bits that the window keeps.
 fn full_run(bench: &Bench, thresholds: Thresholds) -> (Vec<f32>, Totals) {
+    run_over(bench, thresholds, |value| f16::from_f32(value).to_f32())
+}
+
+fn run_over(bench: &Bench, thresholds: Thresholds, rounded: fn(f32) -> f32) -> (Vec<f32>, Totals) {
     let model = deltasteer::model::Model::load(&bench.folder.path().join("model")).unwrap();
     let mut extractor = model.extractor(deltasteer_perception::Device::Cpu).unwrap();
     let mut rnn = DeltaRnn::new(model.rnn(), &[thresholds]).unwrap();
@@ -17,10 +21,15 @@ fn full_run(bench: &Bench, thresholds: Thresholds) -> (Vec<f32>, Totals) {
     let mut angles = Vec::new();
     while let Some(frame) = source.next_frame().unwrap() {
         let features = extractor.features(frame.image.view()).unwrap();
-        rnn.step(features.mapv(|value| f16::from_f32(value).to_f32()).view()).unwrap();
+        rnn.step(features.mapv(rounded).view()).unwrap();
         angles.push(rnn.output()[0]);
     }
     (angles, rnn.totals())
+}
+
+/// The angles of a plain run, with the features in 32 bits: what `replay` and exports give.
+pub fn full_run_32(bench: &Bench, thresholds: Thresholds) -> Vec<f32> {
+    run_over(bench, thresholds, |value| value).0
 }
 
 /// Every figure of `lane` comes from `thresholds`, over all `frames` frames.

@@ -2,9 +2,10 @@
 
 use egui::{Align2, Context, RichText, ScrollArea, vec2};
 
-use super::{Panel, health, hotspots};
+use super::{Panel, export, health, hotspots, models};
 use crate::window::command::{Browse, Command, Lane};
 use crate::window::keys;
+use crate::window::models::Card;
 use crate::window::theme::Palette;
 
 /// Which dialogs are open, and what is being typed.
@@ -16,6 +17,10 @@ pub struct Dialogs {
     pub health: bool,
     /// The worst places.
     pub hotspots: bool,
+    /// What to export.
+    pub export: bool,
+    /// The models at hand, while their list is shown.
+    pub models: Option<Vec<Card>>,
     /// Opening by name.
     pub open: bool,
     /// The path or address being typed.
@@ -25,7 +30,10 @@ pub struct Dialogs {
 impl Dialogs {
     /// Closes what lies on top; false if nothing does.
     pub fn close_top(&mut self) -> bool {
-        for open in [&mut self.help, &mut self.open, &mut self.health, &mut self.hotspots] {
+        if self.models.take().is_some() {
+            return true;
+        }
+        for open in [&mut self.help, &mut self.open, &mut self.export, &mut self.health, &mut self.hotspots] {
             if std::mem::take(open) {
                 return true;
             }
@@ -38,6 +46,8 @@ impl Dialogs {
         self.show_help(ctx);
         self.show_health(ctx, panel);
         self.show_hotspots(ctx, panel);
+        self.show_models(ctx, panel);
+        self.show_export(ctx, panel);
         self.show_open(ctx, panel);
         notices(ctx, panel);
     }
@@ -88,6 +98,30 @@ impl Dialogs {
             .collapsible(false)
             .resizable(false)
             .show(ctx, |ui| hotspots::show(ui, panel));
+    }
+
+    fn show_export(&mut self, ctx: &Context, panel: &mut Panel) {
+        egui::Window::new("Export")
+            .open(&mut self.export)
+            .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
+            .collapsible(false)
+            .resizable(false)
+            .show(ctx, |ui| export::show(ui, panel));
+    }
+
+    fn show_models(&mut self, ctx: &Context, panel: &mut Panel) {
+        let Some(cards) = &self.models else { return };
+        let mut open = true;
+        let asked = panel.out.len();
+        egui::Window::new("Models")
+            .open(&mut open)
+            .anchor(Align2::CENTER_CENTER, vec2(0.0, 0.0))
+            .collapsible(false)
+            .resizable(false)
+            .show(ctx, |ui| models::show(ui, panel, cards));
+        if !open || panel.out.len() > asked {
+            self.models = None;
+        }
     }
 
     fn show_open(&mut self, ctx: &Context, panel: &mut Panel) {

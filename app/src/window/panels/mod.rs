@@ -2,12 +2,16 @@
 
 pub mod angles;
 pub mod dialogs;
+pub mod export;
 pub mod health;
 pub mod hotspots;
+pub mod models;
 pub mod neurons;
 pub mod picture;
+pub mod readout;
 pub mod savings;
 pub mod thresholds;
+pub mod time_axis;
 pub mod timeline;
 pub mod top;
 pub mod trade_off;

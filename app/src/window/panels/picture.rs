@@ -223,7 +223,7 @@ impl Canvas<'_> {
             self.label(self.image.center() + vec2(0.0, 6.0), Align2::CENTER_TOP, &panel.view.live.words);
         }
         let on_the_way = panel.view.jumping_to.map(|target| format!("on the way to frame {target} …"));
-        if let Some(words) = panel.view.opening.clone().or(on_the_way) {
+        if let Some(words) = panel.view.opening.clone().or(on_the_way).or(panel.view.again.clone()) {
             self.label(self.image.center_top() + vec2(0.0, 5.0), Align2::CENTER_TOP, &words);
         }
     }

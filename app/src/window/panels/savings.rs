@@ -1,10 +1,9 @@
 //! What the delta network saves: the figure to remember, and everything needed to believe it.
 
-use egui::{Align2, Color32, FontId, RichText, Ui, vec2};
-use egui_plot::{HLine, LineStyle, Plot, PlotPoints, Points, VLine};
+use egui::{Align2, Color32, FontId, RichText, Ui};
+use egui_plot::{HLine, LineStyle, PlotPoints, Points, VLine};
 
-use super::Panel;
-use super::angles::{TIME_AXIS, visible_time};
+use super::{Panel, time_axis};
 use crate::text;
 use crate::window::theme::{self, Palette};
 use crate::window::view::LaneView;
@@ -85,40 +84,24 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let colours = Palette::current(ui);
     let Some(model) = panel.view.main.model.clone() else { return };
     let dense = (model.dense.macs.max(1) as f64).log10();
-    let follow = panel.settings.follow;
-    let (window, columns) = (visible_time(panel.view), ui.available_width() as usize);
+    let ([from, to], columns) = (panel.view.chart_time(), ui.available_width() as usize);
     // A frame that sent nothing has no logarithm, and nothing is drawn for it.
     let curve = |lane: &LaneView| {
         let macs = |point: &Point| (point.count.macs > 0).then(|| (point.count.macs as f64).log10());
-        lane.track.curve(window, columns, macs)
+        lane.track.curve([from, to], columns, macs)
     };
     let second = panel.view.second.as_ref().map(|second| (curve(second), colours.second, "second setting"));
     let lines: Vec<_> = std::iter::once((curve(&panel.view.main), colours.delta, "delta RNN")).chain(second).collect();
     let floor = (0.3 * dense).min(1.0);
     let now = panel.view.shown.as_ref().map(|frame| frame.time_s);
-    let plot = Plot::new("macs")
-        .height(height)
-        .link_axis(egui::Id::unique(TIME_AXIS), [true, false])
+    let plot = time_axis::plot("macs", panel, height)
         .show_axes([false, true])
         .show_grid([true, true])
         .grid_color(colours.edge)
-        .y_axis_min_width(34.0)
         .y_grid_spacer(decades)
-        .y_axis_formatter(|mark, _| text::count(10_f64.powf(mark.value)).replace(".00", "").replace(".0", ""))
-        .label_formatter(|position| {
-            let (egui_plot::HoverPosition::NearDataPoint { position, .. }
-            | egui_plot::HoverPosition::Elsewhere { position }) = position;
-            Some(format!("{} s\n{} MACs", text::clock(position.x), text::count(10_f64.powf(position.y))))
-        })
-        .allow_zoom([true, false])
-        .allow_drag([true, false])
-        .allow_scroll(false)
-        .allow_boxed_zoom(false)
-        .set_margin_fraction(vec2(0.0, 0.0));
+        .y_axis_formatter(|mark, _| text::count(10_f64.powf(mark.value)).replace(".00", "").replace(".0", ""));
     let response = plot.show(ui, |plot| {
-        if follow {
-            plot.set_plot_bounds_x(window[0]..=window[1]);
-        }
+        plot.set_plot_bounds_x(from..=to);
         plot.set_plot_bounds_y(floor..=dense + 0.45);
         plot.hline(HLine::new("dense RNN", dense).color(colours.dense).width(1.5).style(LineStyle::dashed_dense()));
         for (stretches, colour, name) in lines {
@@ -131,11 +114,11 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
             plot.vline(VLine::new("now", now).color(colours.weak).width(1.0));
         }
     });
-    let line = response.transform.position_from_point(&egui_plot::PlotPoint::new(0.0, dense));
+    let line = response.transform.position_from_point(&egui_plot::PlotPoint::new(from, dense));
     let corner = egui::pos2(response.response.rect.right() - 6.0, line.y + 2.0);
     let words = format!("dense: {} MACs a frame", text::grouped(model.dense.macs));
     ui.painter().text(corner, Align2::RIGHT_TOP, words, FontId::proportional(11.0), colours.dense);
-    super::angles::handle(&response.response, &response.transform, panel);
+    time_axis::handle(&response.response, &response.transform, panel);
     response.response.on_hover_cursor(egui::CursorIcon::PointingHand);
 }
 

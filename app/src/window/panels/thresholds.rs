@@ -50,8 +50,8 @@ fn lane(ui: &mut Ui, panel: &mut Panel, lane: Lane) {
             if lane == Lane::Second {
                 let name = model.as_ref().map_or("no model", |model| &model.name);
                 let words = RichText::new(format!("second model: {name} …")).small();
-                if ui.button(words).on_hover_text("Compare with another model folder").clicked() {
-                    panel.ask(Command::Browse(crate::window::command::Browse::ModelFolder(Lane::Second)));
+                if ui.button(words).on_hover_text("Compare with another model. Key G").clicked() {
+                    panel.ask(Command::ToggleModels);
                 }
             }
         });

@@ -4,7 +4,7 @@ use egui::{RichText, Ui};
 
 use super::Panel;
 use crate::text;
-use crate::window::command::{Browse, Command, Lane};
+use crate::window::command::{Browse, Command};
 use crate::window::theme::Palette;
 
 /// The whole bar.
@@ -15,7 +15,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
         ui.label(RichText::new("deltasteer").size(16.0).strong());
         ui.add_space(6.0);
         source_menu(ui, panel);
-        model_menu(ui, panel);
+        model_button(ui, panel);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let help = ui.button("?").on_hover_text("Keys. Key ?");
             help.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Keys"));
@@ -86,26 +86,12 @@ fn source_menu(ui: &mut Ui, panel: &mut Panel) {
     menu.response.on_hover_text("Open another drive. Or drop a folder on the window. Key Ctrl+O");
 }
 
-fn model_menu(ui: &mut Ui, panel: &mut Panel) {
-    let name = panel.view.main.model.as_ref().map_or("no model", |model| &model.name).to_owned();
-    let menu = ui.menu_button(format!("Model: {name} ▾"), |ui| {
-        ui.set_min_width(240.0);
-        if ui.button("Open model folder …").clicked() {
-            panel.ask(Command::Browse(Browse::ModelFolder(Lane::Main)));
-        }
-        if let Some(model) = &panel.view.main.model {
-            let words = format!("{} inputs, {} hidden units", model.inputs, model.hidden);
-            ui.label(RichText::new(words).small().weak());
-        }
-        if !panel.settings.recent_models.is_empty() {
-            ui.separator();
-            ui.label(RichText::new("Recent").small().weak());
-        }
-        for recent in panel.settings.recent_models.clone() {
-            if ui.button(short(&recent)).on_hover_text(&recent).clicked() {
-                panel.ask(Command::OpenModel(Lane::Main, recent.into()));
-            }
-        }
-    });
-    menu.response.on_hover_text("Use another model folder.");
+fn model_button(ui: &mut Ui, panel: &mut Panel) {
+    let model = panel.view.main.model.as_ref();
+    let name = model.map_or("no model", |model| &model.name);
+    let facts = model.map_or(String::new(), |model| format!("{} inputs, {} units. ", model.inputs, model.hidden));
+    let hint = format!("{facts}Choose another model, or one to compare with. Key G");
+    if ui.button(format!("Model: {name} ▾")).on_hover_text(hint).clicked() {
+        panel.ask(Command::ToggleModels);
+    }
 }

@@ -142,15 +142,16 @@ fn range(ui: &mut Ui, panel: &mut Panel) {
     let hint = "The range starts at this frame. Key I. Shift-drag on the timeline chooses both ends.";
     ask(ui.button("Start here").on_hover_text(hint), panel, Command::MarkStart);
     ask(ui.button("End here").on_hover_text("The range ends at this frame. Key O"), panel, Command::MarkEnd);
-    let Some(range) = panel.view.range else { return };
-    let (from, to) = (panel.view.time_of(range.first), panel.view.time_of(range.end.saturating_sub(1)));
-    let words = format!(" {} to {} ", text::clock(from), text::clock(to));
-    ui.label(RichText::new(words).small().color(colours.dense));
-    ask(icon_button(ui, Icon::Close, false, "Clear range", "No range. Key X"), panel, Command::SetRange(None));
+    if let Some(range) = panel.view.range {
+        let (from, to) = (panel.view.time_of(range.first), panel.view.time_of(range.end.saturating_sub(1)));
+        let words = format!(" {} to {} ", text::clock(from), text::clock(to));
+        ui.label(RichText::new(words).small().color(colours.dense));
+        ask(icon_button(ui, Icon::Close, false, "Clear range", "No range. Key X"), panel, Command::SetRange(None));
+    }
     match &panel.view.export {
         None => {
-            let hint = "Write the range as CSV and PNG frames, run with the thresholds set now. Key E";
-            ask(icon_button(ui, Icon::Export, false, "Export range", hint), panel, Command::Export);
+            let hint = "Write the range, or the whole drive, run with the thresholds set now. Key E";
+            ask(icon_button(ui, Icon::Export, false, "Export …", hint), panel, Command::ToggleExport);
         }
         Some(progress) => {
             let share = progress.done as f32 / progress.total.max(1) as f32;

@@ -13,8 +13,11 @@
 //! - [`track`]: one setting's answers; every figure of the window comes from one of them
 //! - [`lane`]: a setting and the next one wished for; a new setting runs over all seen frames and then takes over
 //! - [`trade_off`]: error against savings for a ladder of thresholds, in the background
+//! - [`drive`]: the drive that is open; [`again`]: its frames once more, with another model's CNN
 //! - [`stage`]: the thread's loop; [`opening`]: threads that open sources and load models for it
 
+mod again;
+mod drive;
 pub mod lane;
 mod opening;
 pub mod runner;
@@ -115,6 +118,8 @@ pub enum Update {
     TradeOff(TradeOff),
     /// Microseconds of a step, measured back to back over the last seen frames: main, second, dense.
     StepTimes([Option<f64>; 3]),
+    /// How far frames have been seen again with another model, in words; `None` once all have.
+    Again(Option<String>),
     /// From the recorder of a live feed.
     Recorder(recorder::News),
     /// The drive is at its end.

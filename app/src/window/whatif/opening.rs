@@ -10,6 +10,8 @@ use deltasteer_data::{DataError, SourceInfo};
 use deltasteer_temporal::Thresholds;
 
 use super::Lane;
+use super::again::Again;
+use super::drive::SeeAgain;
 use crate::model::Model;
 use crate::pipeline::{Pace, Pipeline, Settings};
 
@@ -69,48 +71,76 @@ pub(super) enum Arrived {
     Waiting(u64, String),
     Opened(u64, Result<Box<Opened>, String>),
     Model(u64, Lane, Result<Arc<Model>, String>),
+    Again(u64, Lane, Result<Box<Again>, String>),
 }
 
 /// Opens `start`; paused, at its first frame, if that is not where it is to begin. `known` is a model that is loaded already.
 /// A feed that is not there is tried again for as long as `newest` is this wish's number.
 pub(super) fn open(start: Start, known: Option<Arc<Model>>, newest: Arc<AtomicU64>, done: Sender<Arrived>) {
-    let failed = done.clone();
     let number = newest.load(Ordering::Relaxed);
-    let spawned = std::thread::Builder::new().name("open-source".to_owned()).spawn(move || {
-        let mut pause = PAUSES.0;
-        let result = loop {
-            let error = match bring_up(start.clone(), known.clone()) {
-                Ok(opened) => break Ok(Box::new(opened)),
-                Err(error) => error,
-            };
-            let no_feed = matches!(error.downcast_ref::<DataError>(), Some(DataError::NoFeed { .. }));
-            let words = format!("{error:#}; trying again in {:.1} s", pause.as_secs_f64());
-            if !no_feed || done.send(Arrived::Waiting(number, words)).is_err() {
-                break Err(format!("{error:#}"));
+    on_a_thread(
+        "open-source",
+        done,
+        move |result| Arrived::Opened(number, result),
+        move |waiting| {
+            let mut pause = PAUSES.0;
+            loop {
+                let error = match bring_up(start.clone(), known.clone()) {
+                    Ok(opened) => return Ok(Box::new(opened)),
+                    Err(error) => error,
+                };
+                let no_feed = matches!(error.downcast_ref::<DataError>(), Some(DataError::NoFeed { .. }));
+                let words = format!("{error:#}; trying again in {:.1} s", pause.as_secs_f64());
+                if !no_feed || waiting.send(Arrived::Waiting(number, words)).is_err() {
+                    return Err(error);
+                }
+                std::thread::sleep(pause);
+                pause = (2 * pause).min(PAUSES.1);
+                anyhow::ensure!(newest.load(Ordering::Relaxed) == number, "something else is wanted now");
             }
-            std::thread::sleep(pause);
-            pause = (2 * pause).min(PAUSES.1);
-            if newest.load(Ordering::Relaxed) != number {
-                return;
-            }
-        };
-        // A window that has gone needs no news.
-        let _ = done.send(Arrived::Opened(number, result));
-    });
-    if let Err(error) = spawned {
-        let _ = failed.send(Arrived::Opened(number, Err(format!("no thread to be had: {error}"))));
-    }
+        },
+    );
 }
 
 /// Loads the model folder.
 pub(super) fn load(number: u64, lane: Lane, folder: PathBuf, done: Sender<Arrived>) {
-    let failed = done.clone();
-    let spawned = std::thread::Builder::new().name("load-model".to_owned()).spawn(move || {
-        let result = Model::load(&folder).map(Arc::new).map_err(|error| format!("{error:#}"));
-        let _ = done.send(Arrived::Model(number, lane, result));
+    on_a_thread(
+        "load-model",
+        done,
+        move |result| Arrived::Model(number, lane, result),
+        move |_| Ok(Arc::new(Model::load(&folder)?)),
+    );
+}
+
+/// Opens `source` once more, for another model's CNN.
+pub(super) fn see_again(number: u64, source: String, wanted: SeeAgain, done: Sender<Arrived>) {
+    let lane = wanted.lane;
+    on_a_thread(
+        "see-again",
+        done,
+        move |result| Arrived::Again(number, lane, result),
+        move |_| {
+            let source = deltasteer_data::open(&source)?;
+            Ok(Box::new(Again::start(lane, source, wanted.model, wanted.wanted)?))
+        },
+    );
+}
+
+/// Does `work` on a thread of its own and hands its result back.
+fn on_a_thread<T: 'static>(
+    name: &str,
+    done: Sender<Arrived>,
+    told: impl Fn(Result<T, String>) -> Arrived + Clone + Send + 'static,
+    work: impl FnOnce(&Sender<Arrived>) -> anyhow::Result<T> + Send + 'static,
+) {
+    let (failed, told_failed) = (done.clone(), told.clone());
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let result = work(&done).map_err(|error| format!("{error:#}"));
+        // A window that has gone needs no news.
+        let _ = done.send(told(result));
     });
     if let Err(error) = spawned {
-        let _ = failed.send(Arrived::Model(number, lane, Err(format!("no thread to be had: {error}"))));
+        let _ = failed.send(told_failed(Err(format!("no thread to be had: {error}"))));
     }
 }
 

@@ -115,7 +115,9 @@ impl Cursor {
         self.depth = self.depth.saturating_add(1);
         self.after = Some(index);
         let warm = self.exact || self.depth > WARM_UP_FRAMES;
-        Ok(warm.then(|| Point::new(index, kept.time_s, kept.truth_rad, answer, self.exact)))
+        let mut point = Point::new(index, kept.time_s, kept.truth_rad, answer, self.exact);
+        point.cnn = kept.cnn;
+        Ok(warm.then_some(point))
     }
 
     /// The units that sent something in the last step.

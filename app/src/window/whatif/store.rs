@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
+use super::track::CnnDone;
 use crate::pipeline::{Before, SeenFrame};
 
 /// Bytes of features kept, unless a test asks for less: half a million frames of 256 features.
@@ -19,6 +20,8 @@ pub struct Kept {
     pub truth_rad: Option<f32>,
     /// What the RNN must have seen directly before.
     pub before: Before,
+    /// What the CNN did.
+    pub cnn: CnnDone,
     features: Box<[f16]>,
 }
 
@@ -92,8 +95,13 @@ impl FeatureStore {
         }
         let mut kept = vec![f16::ZERO; features.len()].into_boxed_slice();
         kept.convert_from_f32_slice(features);
-        let kept =
-            Kept { time_s: frame.time_s, truth_rad: frame.steering_true_rad, before: frame.before, features: kept };
+        let kept = Kept {
+            time_s: frame.time_s,
+            truth_rad: frame.steering_true_rad,
+            before: frame.before,
+            cnn: CnnDone { looked: frame.looked, macs: frame.cnn_work.macs },
+            features: kept,
+        };
         if (self.frames.len() + 1) * self.frame_bytes() > self.limit_bytes {
             match self.frames.first_key_value() {
                 Some((&oldest, _)) if oldest < frame.index => self.frames.pop_first(),

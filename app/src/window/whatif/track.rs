@@ -20,13 +20,25 @@ pub struct Point {
     pub count: StepCount,
     /// Whether the RNN has seen every frame since the drive's start; otherwise it was warmed up over the frames before.
     pub exact: bool,
+    /// What the CNN did.
+    pub cnn: CnnDone,
     marks: (u32, u32),
+}
+
+/// The CNN's part in a frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CnnDone {
+    /// It ran; otherwise the features of an earlier frame stand.
+    pub looked: bool,
+    /// Its multiply-accumulates, with those of the motion sensor.
+    pub macs: u64,
 }
 
 impl Point {
     /// An answer whose marks are not known yet.
     pub fn new(index: usize, time_s: f64, truth_rad: Option<f32>, answer: (f32, StepCount), exact: bool) -> Self {
-        Self { index, time_s, truth_rad, steering_rad: answer.0, count: answer.1, exact, marks: (0, 0) }
+        let (steering_rad, count) = answer;
+        Self { index, time_s, truth_rad, steering_rad, count, exact, cnn: CnnDone::default(), marks: (0, 0) }
     }
 
     /// The same answer beside another angle that counts as the true one.
