@@ -84,8 +84,9 @@ impl Curves {
                 .build_cartesian_2d(self.times(), -limit..limit)?;
             let mut mesh = chart.configure_mesh();
             mesh.bold_line_style(PALE).light_line_style(TRANSPARENT).axis_style(GREY).x_labels(7).y_labels(7);
-            mesh.label_style(text(13.0, GREY, HPos::Center)).x_label_formatter(&|time_s| format!("{time_s:.0} s"));
-            mesh.y_label_formatter(&|degrees| format!("{degrees:.0}°")).disable_x_mesh().draw()?;
+            mesh.label_style(text(13.0, GREY, HPos::Center))
+                .x_label_formatter(&|time_s| format!("{} s", round(*time_s)));
+            mesh.y_label_formatter(&|degrees| format!("{}°", round(*degrees))).disable_x_mesh().draw()?;
             for (place, (name, color, angle)) in curves.into_iter().enumerate() {
                 // A frame without this angle, and a new recording, leave a gap.
                 for piece in self.points.split(|point| angle(point).is_none_or(|angle| !angle.is_finite())) {
@@ -115,7 +116,8 @@ impl Curves {
                 .build_cartesian_2d(self.times(), (1.0..top).log_scale())?;
             let mut mesh = chart.configure_mesh();
             mesh.bold_line_style(PALE).light_line_style(TRANSPARENT).axis_style(GREY).x_labels(7);
-            mesh.label_style(text(13.0, GREY, HPos::Center)).x_label_formatter(&|time_s| format!("{time_s:.0} s"));
+            mesh.label_style(text(13.0, GREY, HPos::Center))
+                .x_label_formatter(&|time_s| format!("{} s", round(*time_s)));
             mesh.y_label_formatter(&|macs| format!("{macs:.0}")).disable_x_mesh().draw()?;
             let busy = self.points.iter().filter(|point| point.macs > 0);
             chart.draw_series(busy.map(|point| {
@@ -134,6 +136,12 @@ impl Curves {
         let first = self.points.first().map_or(0.0, |point| point.time_s);
         first..self.points.last().map_or(1.0, |point| point.time_s).max(first + 1e-3)
     }
+}
+
+/// A mark of an axis with no more digits than it needs.
+fn round(value: f64) -> f64 {
+    // Adding zero takes the sign from a zero.
+    (100.0 * value).round() / 100.0 + 0.0
 }
 
 /// A white picture with what `draw` draws on it.

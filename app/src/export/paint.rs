@@ -22,6 +22,9 @@ const TRUTH: RGBColor = RGBColor(46, 204, 150);
 /// Rows of the picture for which letters are 17 pixels high.
 const ROWS_AT_FULL_SIZE: f64 = 480.0;
 
+/// Columns that the longest pair of captions needs at full size.
+const COLUMNS_OF_TWO_LINES: f64 = 390.0;
+
 /// The part of plotters that is drawn on.
 type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 
@@ -40,8 +43,8 @@ pub(super) fn overlaid(
     let (width, height) = (size.0 as u32, size.1 as u32);
     let bytes = picture.as_slice_mut().context("a picture in standard layout")?;
     let area = BitMapBackend::with_buffer(bytes, (width, height)).into_drawing_area();
-    // Small pictures get letters that can still be read.
-    let scale = (f64::from(height) / ROWS_AT_FULL_SIZE).max(0.6);
+    // Small pictures get letters that can still be read, as far as the lines have room.
+    let scale = (f64::from(height) / ROWS_AT_FULL_SIZE).max(0.9).min(f64::from(width) / COLUMNS_OF_TWO_LINES);
     let stroke = (2.0 * scale).round().max(1.0) as u32;
     let points = |side: f32, steering_rad: f32| -> Vec<(i32, i32)> {
         let path = camera.path(steering_rad, side).into_iter();

@@ -21,6 +21,9 @@ use crate::output::OutputFile;
 use crate::pipeline::FrameResult;
 use crate::text;
 
+/// Steps after a cold start whose error is not taken for the network's: a second at 20 Hz.
+const COLD_STEPS: u64 = 20;
+
 /// The page being gathered.
 pub(super) struct Report {
     file: OutputFile,
@@ -61,7 +64,8 @@ impl Report {
         let savings = text::times(totals.macs_dense as f64, totals.macs as f64);
         write!(
             page,
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\n<style>{STYLE}</style></head>\n\
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{0}</title>\n<style>{STYLE}</style></head>\n\
              <body><h1>{0}</h1>\n<p>{1}. Model {2}, thresholds {3}.</p>\n\
              <p class=\"headline\"><b>{savings}</b> fewer RNN operations over {4} frames, the first included</p>\n",
             escaped(&self.source),
@@ -73,9 +77,9 @@ impl Report {
         page += &errors(drive)?;
         page += &work(drive)?;
         page += "<h2>Angles</h2>\n";
-        page += &self.curves.angles()?;
+        write!(page, "<div class=\"chart\">{}</div>", self.curves.angles()?)?;
         page += "<h2>RNN multiplications of each frame</h2>\n";
-        page += &self.curves.work(totals.macs_dense / totals.steps.max(1))?;
+        write!(page, "<div class=\"chart\">{}</div>", self.curves.work(totals.macs_dense / totals.steps.max(1))?)?;
         page += "<h2>Frames</h2>\n<div class=\"frames\">";
         for (title, frame) in
             [("largest error", &self.worst), ("sharpest curve", &self.sharpest), ("most work", &self.busiest)]
@@ -110,7 +114,10 @@ impl Export for Report {
         }
         self.curves.add(result);
         let error = |frame: &FrameResult| frame.steering_true_rad.map(|truth| (truth - frame.steering_rad).abs());
-        keep_larger(&mut self.worst, result, error);
+        // A state that is still cold says nothing of the network.
+        if result.totals.steps > COLD_STEPS {
+            keep_larger(&mut self.worst, result, error);
+        }
         keep_larger(&mut self.sharpest, result, |frame| {
             Some(frame.steering_true_rad.unwrap_or(frame.steering_rad).abs())
         });
@@ -193,4 +200,5 @@ pub(super) fn escaped(text: &str) -> String {
 const STYLE: &str = "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
     table{border-collapse:collapse}td,th{padding:.25rem .9rem;text-align:right;border-bottom:1px solid #ddd}\
     td:first-child{text-align:left}.headline{font-size:1.4rem}.headline b{color:#b35900;font-size:2.4rem}\
-    svg,img{max-width:100%;height:auto}.frames{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 18rem}";
+    img{max-width:100%;height:auto}table,.chart{display:block;overflow-x:auto}svg{min-width:40rem;max-width:100%;height:auto}\
+    @media(max-width:40rem){body{margin:1rem auto}td,th{padding:.25rem .4rem}.headline b{font-size:2rem}}.frames{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 18rem}";

@@ -123,6 +123,10 @@ pub enum Command {
     ToggleOverlay(Overlay),
     /// Dark or light.
     ToggleTheme,
+    /// Full screen, or not.
+    ToggleFullScreen,
+    /// Everything larger or smaller by so many steps; 0: as at first.
+    Zoom(i32),
     /// The list of keys.
     ToggleHelp,
     /// The list of models.
@@ -143,8 +147,8 @@ pub enum Command {
     Browse(Browse),
     /// Row of the horizon, as a share of the frame's height, for sources that do not know it.
     SetHorizon(f32),
-    /// Put something of a frame on the clipboard.
-    Copy(Copied, usize),
+    /// Put something of a frame, or of the one shown, on the clipboard.
+    Copy(Copied, Option<usize>),
     /// A message of the window's own.
     Say(String),
     /// End the program.

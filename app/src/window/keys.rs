@@ -1,8 +1,8 @@
 //! Keys: one table that both the window and its help read.
 
-use egui::{Key, Modifiers};
+use egui::{Event, Key, Modifiers};
 
-use super::command::{Command, Lane, Overlay};
+use super::command::{Command, Copied, Lane, Overlay};
 use crate::pipeline::Pace;
 
 /// A key with what it does.
@@ -64,38 +64,60 @@ pub fn bindings() -> Vec<KeyBinding> {
         plain(Key::T, "T", "dark or light", Command::ToggleTheme),
         plain(Key::H, "H", "health", Command::ToggleHealth),
         ctrl(Key::O, "Ctrl O", "open a drive or a model", Command::ToggleOpen),
+        plain(Key::F11, "F11", "full screen", Command::ToggleFullScreen),
+        ctrl(Key::Plus, "Ctrl +", "larger (Ctrl = as well)", Command::Zoom(1)),
+        ctrl(Key::Equals, "Ctrl =", "larger", Command::Zoom(1)),
+        ctrl(Key::Minus, "Ctrl -", "smaller", Command::Zoom(-1)),
+        ctrl(Key::Num0, "Ctrl 0", "as large as at first", Command::Zoom(0)),
+        ctrl(Key::C, "Ctrl C", "copy the frame's row (with Shift: a command line)", Command::Copy(Copied::Row, None)),
         ctrl(Key::Q, "Ctrl Q", "quit", Command::Quit),
         plain(Key::Escape, "Esc", "close what lies on top", Command::CloseTop),
         plain(Key::Questionmark, "?", "these keys", Command::ToggleHelp),
     ]
 }
 
-/// What the keys pressed since the last redraw ask for. Nothing while text is being typed, except Escape.
-pub fn pressed(ctx: &egui::Context) -> Vec<Command> {
-    let typing = ctx.text_edit_focused();
+/// What the keys pressed since the last redraw ask for, every press counted. While text is being typed only Escape is a key,
+/// and while a menu is open Escape closes it.
+pub fn pressed(ctx: &egui::Context, typing: bool) -> Vec<Command> {
+    let typing = typing || ctx.text_edit_focused();
+    let menu = egui::Popup::is_any_open(ctx);
+    let bindings = bindings();
+    let mut commands = Vec::new();
+    let mut close_menu = false;
     ctx.input_mut(|input| {
-        bindings()
-            .into_iter()
-            .filter(|binding| !typing || binding.key == Key::Escape)
-            .filter(|binding| {
-                let any = Modifiers::SHIFT;
-                // Where `?` needs shift, some layouts report it with the key and some do not.
-                let question = binding.key == Key::Questionmark
-                    && (input.consume_key(any, Key::Slash) || input.consume_key(any, Key::Questionmark));
-                question || consume(input, binding)
-            })
-            .map(|binding| binding.command)
-            .collect()
-    })
+        let shift = input.modifiers.shift;
+        input.events.retain(|event| {
+            let command = match event {
+                Event::Copy if !typing => {
+                    Some(Command::Copy(if shift { Copied::CommandLine } else { Copied::Row }, None))
+                }
+                Event::Key { key: Key::Escape, pressed: true, .. } if menu => {
+                    close_menu = true;
+                    return false;
+                }
+                Event::Key { key, pressed: true, modifiers, .. } if !typing || *key == Key::Escape => {
+                    bindings.iter().find(|binding| binding.is(*key, *modifiers)).map(|binding| binding.command.clone())
+                }
+                _ => None,
+            };
+            let ours = command.is_some();
+            commands.extend(command);
+            !ours
+        });
+    });
+    if close_menu {
+        egui::Popup::close_all(ctx);
+    }
+    commands
 }
 
-/// `InputState::consume_key` takes extra shifts for granted; here they must match.
-fn consume(input: &mut egui::InputState, binding: &KeyBinding) -> bool {
-    let exact = input.events.iter().any(|event| {
-        matches!(event, egui::Event::Key { key, pressed: true, modifiers, .. }
-            if *key == binding.key && modifiers.matches_exact(binding.modifiers))
-    });
-    exact && input.consume_key(binding.modifiers, binding.key)
+impl KeyBinding {
+    fn is(&self, key: Key, modifiers: Modifiers) -> bool {
+        // Where `?` needs shift, some layouts report it with the key and some do not.
+        let question = self.key == Key::Questionmark
+            && (key == Key::Questionmark || (key == Key::Slash && modifiers.matches_exact(Modifiers::SHIFT)));
+        question || (self.key == key && modifiers.matches_exact(self.modifiers))
+    }
 }
 
 #[cfg(test)]

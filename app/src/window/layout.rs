@@ -7,12 +7,13 @@ use super::panels::{Panel, angles, health, neurons, picture, savings, thresholds
 /// Space between cards.
 const GAP: f32 = 6.0;
 
-/// Makes everything larger on screens with more points than the layout is drawn for, so that it stays readable there.
-pub fn scale_to_screen(ctx: &egui::Context) {
+/// Makes everything larger on screens with more points than the layout is drawn for, so that it stays readable there, and
+/// by the user's own `zoom`.
+pub fn scale_to_screen(ctx: &egui::Context, zoom_by: f32) {
     ctx.options_mut(|options| options.zoom_with_keyboard = false);
     let zoom = ctx.zoom_factor();
     let native = ctx.viewport_rect().size() * zoom;
-    let wanted = (native.x / 1920.0).min(native.y / 1080.0).clamp(1.0, 3.0);
+    let wanted = zoom_by * (native.x / 1920.0).min(native.y / 1080.0).clamp(1.0, 3.0);
     if (wanted - zoom).abs() > 0.04 {
         ctx.set_zoom_factor(wanted);
     }
@@ -30,15 +31,29 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
     EguiPanel::bottom("transport").frame(side(2)).show_separator_line(false).show(ui, |ui| {
         transport::show(ui, panel, compact);
     });
-    CentralPanel::default().frame(side(2)).show(ui, |ui| if compact { small(ui, panel) } else { large(ui, panel) });
+    CentralPanel::default().frame(side(2)).show(ui, |ui| {
+        let picture = if compact { small(ui, panel) } else { large(ui, panel) };
+        ui.ctx().data_mut(|data| data.insert_temp(egui::Id::unique(PICTURE), picture));
+    });
 }
 
-/// Only the frame; where there is width for it, the savings beside it.
-fn small(ui: &mut Ui, panel: &mut Panel) {
+/// Where the picture's card was last drawn: messages lie over its lower edge, where they hide no figure.
+pub fn picture_rect(ctx: &egui::Context) -> Rect {
+    ctx.data(|data| data.get_temp(egui::Id::unique(PICTURE))).unwrap_or_else(|| ctx.content_rect())
+}
+
+/// Name of that place.
+const PICTURE: &str = "picture's place";
+
+/// Only the frame, with the savings over it or, where there is width for it, beside it. Returns the frame's place.
+fn small(ui: &mut Ui, panel: &mut Panel) -> Rect {
     let room = ui.available_rect_before_wrap();
     let beside = if room.width() > 620.0 { 300.0 } else { 0.0 };
-    place(ui, Rect::from_min_max(room.min, room.max - vec2(beside, 0.0)), |ui| picture::show(ui, panel, false));
-    if beside > 0.0 {
+    let left = Rect::from_min_max(room.min, room.max - vec2(beside, 0.0));
+    place(ui, left, |ui| picture::show(ui, panel, false));
+    if beside == 0.0 {
+        savings::over_picture(ui, panel, left.left_top() + vec2(14.0, 12.0));
+    } else {
         let rect = Rect::from_min_max(egui::pos2(room.right() - beside + GAP, room.top()), room.max);
         place(ui, rect, |ui| {
             egui::ScrollArea::vertical().show(ui, |ui| {
@@ -48,10 +63,11 @@ fn small(ui: &mut Ui, panel: &mut Panel) {
             });
         });
     }
+    left
 }
 
-/// The frame over the angles on the left; savings, thresholds and raster on the right.
-fn large(ui: &mut Ui, panel: &mut Panel) {
+/// The frame over the angles on the left; savings, thresholds and raster on the right. Returns the frame's place.
+fn large(ui: &mut Ui, panel: &mut Panel) -> Rect {
     let room = ui.available_rect_before_wrap();
     let right_width = (0.40 * room.width()).clamp(360.0, 720.0);
     let split = room.right() - right_width;
@@ -72,6 +88,7 @@ fn large(ui: &mut Ui, panel: &mut Panel) {
             neurons::show(ui, panel);
         }
     });
+    left
 }
 
 /// A child that fills `rect` and is cut off at its edge.

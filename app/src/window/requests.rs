@@ -71,7 +71,7 @@ impl Window {
             }
             Command::SetExportFolder(folder) => self.settings.export_folder = folder,
             Command::Export => self.start_export(),
-            Command::Copy(what, index) => self.copy(ctx, what, index),
+            Command::Copy(what, index) => self.copy(ctx, what, index.unwrap_or_else(|| self.view.index())),
             Command::CancelExport => {
                 self.export = None;
                 self.view.export = None;
@@ -99,6 +99,12 @@ impl Window {
                 self.settings.dark = !self.settings.dark;
                 self.apply_theme(ctx);
             }
+            Command::ToggleFullScreen => {
+                let full = ctx.input(|input| input.viewport().fullscreen.unwrap_or(false));
+                ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!full));
+            }
+            Command::Zoom(0) => self.settings.zoom = 1.0,
+            Command::Zoom(steps) => self.settings.zoom = (self.settings.zoom * 1.1_f32.powi(steps)).clamp(0.5, 3.0),
             Command::ToggleHelp => self.dialogs.help = !self.dialogs.help,
             Command::ToggleHotspots => self.dialogs.hotspots = !self.dialogs.hotspots,
             Command::ToggleModels => {
@@ -108,7 +114,7 @@ impl Window {
                 };
             }
             Command::ToggleHealth => self.dialogs.health = !self.dialogs.health,
-            Command::ToggleOpen => self.dialogs.open = !self.dialogs.open,
+            Command::ToggleOpen => self.dialogs.toggle_open(),
             Command::ToggleFollow => {
                 let here = self.view.chart_time();
                 self.view.looking_at = self.view.looking_at.is_none().then_some(here);

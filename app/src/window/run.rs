@@ -52,6 +52,7 @@ pub fn run_view(start: Start) -> anyhow::Result<()> {
             let engine = WhatIf::start(wake.clone(), LIMIT_BYTES)?;
             let mut window = Window::new(engine, start, settings_path, wake);
             window.set_redraw_pause(pause);
+            window.dress(&creation.egui_ctx);
             Ok(Box::new(window))
         }),
     );

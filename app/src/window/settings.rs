@@ -31,6 +31,8 @@ pub struct Settings {
     pub export_folder: PathBuf,
     /// The last minute of a live feed is kept.
     pub keep_last: bool,
+    /// How much larger than usual everything is.
+    pub zoom: f32,
     /// Width and height of the window in points.
     pub size_points: [f32; 2],
     /// Sources opened last, newest first.
@@ -52,6 +54,7 @@ impl Default for Settings {
             export_kinds: BTreeSet::from([Kind::Csv, Kind::Report]),
             export_folder: PathBuf::from("."),
             keep_last: true,
+            zoom: 1.0,
             size_points: [1280.0, 720.0],
             recent_sources: Vec::new(),
             recent_models: Vec::new(),
@@ -121,6 +124,9 @@ impl Settings {
     fn repaired(mut self) -> Self {
         if self.size_points.iter().any(|side| !(200.0..=16_000.0).contains(side)) {
             self.size_points = Self::default().size_points;
+        }
+        if !(0.5..=3.0).contains(&self.zoom) {
+            self.zoom = 1.0;
         }
         self.horizons.retain(|_, horizon| (0.0..=1.0).contains(horizon));
         self.recent_sources.truncate(RECENT);

@@ -115,14 +115,10 @@ impl Window {
     /// One redraw: news in, panels out, requests carried out.
     pub fn ui(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
-        if !self.theme_applied {
-            self.theme_applied = true;
-            theme::install(&ctx);
-            self.apply_theme(&ctx);
-        }
+        self.dress(&ctx);
         self.redraws.tick(Instant::now());
         self.collect();
-        let mut commands = keys::pressed(&ctx);
+        let mut commands = keys::pressed(&ctx, self.dialogs.open);
         commands.extend(dropped(&ctx));
         self.textures.update(&ctx, &self.view);
         let mut panel =
@@ -143,6 +139,14 @@ impl Window {
             // Redraws come with the frames; these only keep the wheels and the rate's figures moving.
             let pause = if self.view.is_live() { Duration::from_millis(200) } else { Duration::from_millis(33) };
             ctx.request_repaint_after(self.redraw_pause.get().max(pause));
+        }
+    }
+
+    /// Gives the context the window's looks, once: before the first redraw, if that one is to have them.
+    pub fn dress(&mut self, ctx: &egui::Context) {
+        if !std::mem::replace(&mut self.theme_applied, true) {
+            theme::install(ctx);
+            self.apply_theme(ctx);
         }
     }
 
@@ -345,7 +349,7 @@ impl eframe::App for Window {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        layout::scale_to_screen(ui.ctx());
+        layout::scale_to_screen(ui.ctx(), self.settings.zoom);
         Window::ui(self, ui);
         if ui.ctx().input(|input| input.viewport().close_requested()) {
             let ctx = ui.ctx().clone();

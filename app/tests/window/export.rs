@@ -28,7 +28,7 @@ fn a_range_is_exported_in_every_format_as_the_full_run_gives_it() {
             bench.click(kind.words().0);
         }
     }
-    bench.click("Export");
+    bench.click("Write the files");
     bench.until("the export", |view| view.notices.iter().any(|n| n.text.starts_with("Exported")));
     let folder = folder_with(&bench, "-frames-130-135");
     let table = std::fs::read_to_string(folder.join("drive.csv")).unwrap();
@@ -63,7 +63,7 @@ fn a_chart_says_all_values_and_they_can_be_copied() {
     }
     let copied = |bench: &mut Bench, what: Copied, index: usize| {
         let ctx = bench.harness.ctx.clone();
-        bench.harness.state_mut().perform(&ctx, Command::Copy(what, index));
+        bench.harness.state_mut().perform(&ctx, Command::Copy(what, Some(index)));
         let texts = ctx.output(|output| {
             let texts = output.commands.iter().map(|command| match command {
                 OutputCommand::CopyText(text) => text.clone(),

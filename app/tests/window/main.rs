@@ -5,6 +5,7 @@ mod bench;
 mod drive;
 mod export;
 mod hotspots;
+mod keys;
 mod live;
 mod model;
 mod models;

@@ -5,6 +5,7 @@ use egui::{Align2, Context, RichText, ScrollArea, vec2};
 use super::{Panel, export, health, hotspots, models};
 use crate::window::command::{Browse, Command, Lane};
 use crate::window::keys;
+use crate::window::layout;
 use crate::window::models::Card;
 use crate::window::theme::Palette;
 
@@ -24,10 +25,18 @@ pub struct Dialogs {
     /// Opening by name.
     pub open: bool,
     /// The path or address being typed.
-    pub typed: String,
+    typed: String,
+    /// Its field is to have the keys.
+    focus: bool,
 }
 
 impl Dialogs {
+    /// Opens or closes opening by name; what is typed then goes into its field.
+    pub fn toggle_open(&mut self) {
+        self.open = !self.open;
+        self.focus = self.open;
+    }
+
     /// Closes what lies on top; false if nothing does.
     pub fn close_top(&mut self) -> bool {
         if self.models.take().is_some() {
@@ -137,7 +146,7 @@ impl Dialogs {
                 let caption = ui.label("A folder, a file, road:7, camera:0 or an address");
                 let field = egui::TextEdit::singleline(&mut self.typed).desired_width(f32::INFINITY);
                 let response = ui.add(field).labelled_by(caption.id);
-                if self.typed.is_empty() && !response.has_focus() {
+                if std::mem::take(&mut self.focus) {
                     response.request_focus();
                 }
                 let entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
@@ -171,13 +180,16 @@ impl Dialogs {
     }
 }
 
-/// Messages above the transport, newest below.
+/// Messages over the lower edge of the picture, newest below.
 fn notices(ctx: &Context, panel: &mut Panel) {
     if panel.view.notices.is_empty() {
         return;
     }
-    let width = 520.0_f32.min(ctx.content_rect().width() - 24.0);
-    egui::Area::new(egui::Id::unique("notices")).anchor(Align2::CENTER_TOP, vec2(0.0, 44.0)).show(ctx, |ui| {
+    let picture = layout::picture_rect(ctx);
+    let width = 520.0_f32.min(picture.width() - 24.0);
+    let corner = picture.left_bottom() + vec2(10.0, -10.0);
+    let area = egui::Area::new(egui::Id::unique("notices")).pivot(Align2::LEFT_BOTTOM).fixed_pos(corner);
+    area.show(ctx, |ui| {
         ui.set_max_width(width);
         let colours = Palette::current(ui);
         let edge = if panel.view.notices.iter().any(|notice| notice.bad) { colours.warning } else { colours.dense };

@@ -44,7 +44,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
         }
     });
     let ready = !panel.settings.export_kinds.is_empty() && view.frame_count().is_some() && view.export.is_none();
-    if ui.add_enabled(ready, Button::new("Export")).clicked() {
+    if ui.add_enabled(ready, Button::new("Write the files")).clicked() {
         panel.ask(Command::Export);
     }
 }

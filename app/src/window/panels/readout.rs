@@ -49,7 +49,7 @@ pub fn menu(response: &Response, panel: &mut Panel, time_s: Option<f64>) {
             (Copied::CommandLine, "Copy as a command line"),
         ] {
             if ui.button(words).clicked() {
-                panel.ask(Command::Copy(what, index));
+                panel.ask(Command::Copy(what, Some(index)));
                 ui.close();
             }
         }

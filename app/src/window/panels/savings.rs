@@ -25,6 +25,20 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, chart_height: f32) {
     });
 }
 
+/// The figure alone, on a dark plate over the picture: for windows that have no room for more.
+pub fn over_picture(ui: &Ui, panel: &Panel, at: egui::Pos2) {
+    let work = &panel.view.main.track.figures().work;
+    if work.macs == 0 {
+        return;
+    }
+    let words = format!("{} fewer RNN operations", text::times(work.macs_dense as f64, work.macs as f64));
+    let delta = Palette::of(egui::Theme::Dark).delta;
+    let galley = ui.painter().layout_no_wrap(words, FontId::proportional(15.0), delta);
+    let plate = egui::Rect::from_min_size(at, galley.size());
+    ui.painter().rect_filled(plate.expand2(egui::vec2(6.0, 3.0)), 4.0, Color32::from_black_alpha(170));
+    ui.painter().galley(at, galley, delta);
+}
+
 /// One headline for each setting.
 fn headlines(ui: &mut Ui, panel: &Panel) {
     let colours = Palette::current(ui);
@@ -118,6 +132,7 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let corner = egui::pos2(response.response.rect.right() - 6.0, line.y + 2.0);
     let words = format!("dense: {} MACs a frame", text::grouped(model.dense.macs));
     ui.painter().text(corner, Align2::RIGHT_TOP, words, FontId::proportional(11.0), colours.dense);
+    response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Canvas, true, "MACs chart"));
     time_axis::handle(&response.response, &response.transform, panel);
     response.response.on_hover_cursor(egui::CursorIcon::PointingHand);
 }
