@@ -89,15 +89,24 @@ impl Bench {
         self.view().index()
     }
 
-    /// Redraws until `done`, for a minute at most.
+    /// Redraws until `done`. The limit is there for a program that hangs: no machine is too slow for it.
     pub fn until(&mut self, what: &str, done: impl Fn(&View) -> bool) {
+        self.until_window(what, |bench| done(bench.view()));
+        self.harness.step();
+    }
+
+    /// Redraws until a widget with this label is there.
+    pub fn until_label(&mut self, label: &str) {
+        self.until_window(label, |bench| bench.harness.query_by_label_contains(label).is_some());
+    }
+
+    fn until_window(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let started = Instant::now();
-        while !done(self.view()) {
-            assert!(started.elapsed() < Duration::from_secs(60), "waited a minute for {what}; said: {}", self.said());
+        while !done(self) {
+            assert!(started.elapsed() < Duration::from_secs(300), "{what} did not come; said: {}", self.said());
             self.harness.step();
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.harness.step();
     }
 
     pub fn click(&mut self, label: &str) {

@@ -58,13 +58,13 @@ fn the_chooser_lists_cards_and_a_model_with_other_features_sees_the_drive_again(
 #[test]
 fn a_drive_gets_the_model_that_fits_and_a_misfit_is_told() {
     let mut bench = Bench::with_model("road:3,seconds=2", SIZE, LIMIT_BYTES, Some(shipped("ch2")));
+    bench.until("the warning", |view| view.notices.iter().any(|n| n.text.contains("was trained on cameras' pictures")));
     bench.until("the first frame", |view| view.shown.is_some());
-    assert!(bench.said().contains("was trained on cameras' pictures"), "{}", bench.said());
     bench.ask(Command::OpenSource("road:4,seconds=2".to_owned()));
+    assert!(bench.said().contains("fits road:4"), "{}", bench.said());
     bench.until("the model that fits", |view| {
         view.main.model.as_ref().is_some_and(|model| model.name.ends_with("road"))
     });
-    assert!(bench.said().contains("fits road:4"), "{}", bench.said());
     let own = bench.view().main.model.as_ref().unwrap().thresholds;
     assert_eq!(bench.view().main.thresholds, own);
 }
