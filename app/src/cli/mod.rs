@@ -100,6 +100,9 @@ pub struct DemoArgs {
     /// Play in the terminal, even where a window could be opened
     #[arg(long)]
     pub terminal: bool,
+    /// Begin in lecture mode: large type and everyday words
+    #[arg(long)]
+    pub lecture: bool,
 }
 
 /// `view`.
@@ -125,6 +128,9 @@ pub struct ViewArgs {
     /// Open paused
     #[arg(long)]
     pub paused: bool,
+    /// Begin in lecture mode: large type and everyday words
+    #[arg(long)]
+    pub lecture: bool,
     /// Pace of the recording: 0.1 to 10, or max
     #[arg(long, value_name = "TIMES", default_value = "1", value_parser = parse_speed)]
     pub speed: f32,

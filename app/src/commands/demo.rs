@@ -59,7 +59,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
 /// Opens the window and returns true when it has been closed; says why there is none and returns false otherwise.
 #[cfg(feature = "window")]
 fn window_shown(args: &DemoArgs, source: &str) -> anyhow::Result<bool> {
-    use crate::window::{self, Place, Start};
+    use crate::window::{self, Place, Presentation, Start};
     let start = Start {
         source: source.to_owned(),
         model: args.model.clone().map_or_else(|| crate::shipped::for_source(source), Ok)?,
@@ -69,7 +69,7 @@ fn window_shown(args: &DemoArgs, source: &str) -> anyhow::Result<bool> {
         playing: true,
         place: Place::Frame(0),
     };
-    let shown = window::run_view(start);
+    let shown = window::run_view(start, Presentation { lecture: args.lecture, tour: true });
     if let Err(error) = &shown {
         crate::warn!("{error:#}; showing the drive in the terminal");
     }

@@ -6,7 +6,7 @@ use crate::cli::{OverlayName, Theme, ViewArgs};
 use crate::pipeline::Pace;
 use crate::session::RunOptions;
 use crate::shipped;
-use crate::window::{self, Overlay, Place, Screenshot, Start};
+use crate::window::{self, Overlay, Place, Presentation, Screenshot, Start};
 
 /// Runs `view`.
 ///
@@ -31,7 +31,9 @@ pub fn run(args: &ViewArgs) -> anyhow::Result<()> {
         playing: !args.paused,
         place: Place::Seconds(at_s),
     };
-    let Some(file) = &args.screenshot else { return window::run_view(start) };
+    let Some(file) = &args.screenshot else {
+        return window::run_view(start, Presentation { lecture: args.lecture, tour: false });
+    };
     let picture = Screenshot {
         file: file.clone(),
         at_s,
@@ -39,6 +41,7 @@ pub fn run(args: &ViewArgs) -> anyhow::Result<()> {
         dark: args.theme == Theme::Dark,
         overlays: args.overlays.iter().copied().map(overlay).collect(),
         compare: args.compare,
+        lecture: args.lecture,
     };
     window::screenshot(start, &picture)
 }

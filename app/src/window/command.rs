@@ -127,6 +127,10 @@ pub enum Command {
     ToggleFullScreen,
     /// Everything larger or smaller by so many steps; 0: as at first.
     Zoom(i32),
+    /// Large type and everyday words, for a talk; or not.
+    ToggleLecture,
+    /// Show this caption of the tour; `None` ends it.
+    ShowCaption(Option<usize>),
     /// The list of keys.
     ToggleHelp,
     /// The list of models.

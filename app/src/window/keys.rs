@@ -64,6 +64,7 @@ pub fn bindings() -> Vec<KeyBinding> {
         plain(Key::T, "T", "dark or light", Command::ToggleTheme),
         plain(Key::H, "H", "health", Command::ToggleHealth),
         ctrl(Key::O, "Ctrl O", "open a drive or a model", Command::ToggleOpen),
+        plain(Key::F5, "F5", "lecture: large type, for a talk", Command::ToggleLecture),
         plain(Key::F11, "F11", "full screen", Command::ToggleFullScreen),
         ctrl(Key::Plus, "Ctrl +", "larger (Ctrl = as well)", Command::Zoom(1)),
         ctrl(Key::Equals, "Ctrl =", "larger", Command::Zoom(1)),

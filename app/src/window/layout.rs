@@ -1,8 +1,8 @@
 //! Where the panels go, from a stamp of 300 by 200 points to a wall.
 
-use egui::{CentralPanel, Frame, Margin, Panel as EguiPanel, Rect, Ui, UiBuilder, vec2};
+use egui::{CentralPanel, Frame, Margin, Panel as EguiPanel, Rect, Ui, UiBuilder, Vec2, vec2};
 
-use super::panels::{Panel, angles, health, neurons, picture, savings, thresholds, top, transport};
+use super::panels::{Panel, angles, health, lecture, neurons, picture, savings, thresholds, top, transport};
 
 /// Space between cards.
 const GAP: f32 = 6.0;
@@ -19,34 +19,66 @@ pub fn scale_to_screen(ctx: &egui::Context, zoom_by: f32) {
     }
 }
 
+/// Where the parts of the window were last drawn; `None`: not at all.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts {
+    /// The frame: messages lie over its lower edge, where they hide no figure.
+    pub picture: Rect,
+    /// The charts of angle and error.
+    pub angles: Option<Rect>,
+    /// The headline with what belongs to it.
+    pub savings: Option<Rect>,
+    /// The raster, or the drawing of the network.
+    pub network: Option<Rect>,
+    /// The sliders, and the curve above them.
+    pub thresholds: Option<Rect>,
+}
+
+impl Parts {
+    fn only(picture: Rect) -> Self {
+        Self { picture, angles: None, savings: None, network: None, thresholds: None }
+    }
+}
+
+/// The parts as they were last drawn.
+pub fn parts(ctx: &egui::Context) -> Parts {
+    ctx.data(|data| data.get_temp(egui::Id::unique("parts"))).unwrap_or_else(|| Parts::only(ctx.content_rect()))
+}
+
+/// Size of the lecture's type in a window of `size` points; 1 at 1280 by 720.
+pub fn lecture_scale(size: Vec2) -> f32 {
+    (size.x / 1280.0).min(size.y / 720.0).clamp(0.75, 2.0)
+}
+
 /// All panels.
 pub fn show(ui: &mut Ui, panel: &mut Panel) {
     let room = ui.available_size();
     let compact = room.x < 760.0 || room.y < 460.0;
     let side = |margin: i8| Frame::new().inner_margin(Margin::symmetric(GAP as i8, margin));
-    if !compact {
+    let lecture = panel.view.lecture && !compact;
+    let scale = lecture_scale(room);
+    if lecture {
+        lecture::enlarge(ui, scale);
+        EguiPanel::top("title").frame(side(5)).show_separator_line(false).show(ui, |ui| lecture::title(ui, panel));
+    } else if !compact {
         EguiPanel::top("top").frame(side(5)).show_separator_line(false).show(ui, |ui| top::show(ui, panel));
         EguiPanel::bottom("health").frame(side(2)).show_separator_line(false).show(ui, |ui| health::strip(ui, panel));
     }
     EguiPanel::bottom("transport").frame(side(2)).show_separator_line(false).show(ui, |ui| {
-        transport::show(ui, panel, compact);
+        transport::show(ui, panel, compact || lecture);
     });
     CentralPanel::default().frame(side(2)).show(ui, |ui| {
-        let picture = if compact { small(ui, panel) } else { large(ui, panel) };
-        ui.ctx().data_mut(|data| data.insert_temp(egui::Id::unique(PICTURE), picture));
+        let parts = match (compact, lecture) {
+            (true, _) => small(ui, panel),
+            (_, true) => lecture::show(ui, panel, scale),
+            _ => large(ui, panel),
+        };
+        ui.ctx().data_mut(|data| data.insert_temp(egui::Id::unique("parts"), parts));
     });
 }
 
-/// Where the picture's card was last drawn: messages lie over its lower edge, where they hide no figure.
-pub fn picture_rect(ctx: &egui::Context) -> Rect {
-    ctx.data(|data| data.get_temp(egui::Id::unique(PICTURE))).unwrap_or_else(|| ctx.content_rect())
-}
-
-/// Name of that place.
-const PICTURE: &str = "picture's place";
-
-/// Only the frame, with the savings over it or, where there is width for it, beside it. Returns the frame's place.
-fn small(ui: &mut Ui, panel: &mut Panel) -> Rect {
+/// Only the frame, with the savings over it or, where there is width for it, beside it.
+fn small(ui: &mut Ui, panel: &mut Panel) -> Parts {
     let room = ui.available_rect_before_wrap();
     let beside = if room.width() > 620.0 { 300.0 } else { 0.0 };
     let left = Rect::from_min_max(room.min, room.max - vec2(beside, 0.0));
@@ -63,11 +95,11 @@ fn small(ui: &mut Ui, panel: &mut Panel) -> Rect {
             });
         });
     }
-    left
+    Parts::only(left)
 }
 
-/// The frame over the angles on the left; savings, thresholds and raster on the right. Returns the frame's place.
-fn large(ui: &mut Ui, panel: &mut Panel) -> Rect {
+/// The frame over the angles on the left; savings, thresholds and raster on the right.
+fn large(ui: &mut Ui, panel: &mut Panel) -> Parts {
     let room = ui.available_rect_before_wrap();
     let right_width = (0.40 * room.width()).clamp(360.0, 720.0);
     let split = room.right() - right_width;
@@ -78,21 +110,25 @@ fn large(ui: &mut Ui, panel: &mut Panel) -> Rect {
     let below = Rect::from_min_max(egui::pos2(room.left(), border), egui::pos2(split - GAP, room.bottom()));
     place(ui, below, |ui| angles::show(ui, panel));
     let right = Rect::from_min_max(egui::pos2(split, room.top()), room.max);
+    let mut parts = Parts { angles: Some(below), ..Parts::only(left) };
     place(ui, right, |ui| {
         ui.spacing_mut().item_spacing.y = 4.0;
-        savings::show(ui, panel, (0.13 * room.height()).clamp(50.0, 160.0));
+        let chart = (0.13 * room.height()).clamp(50.0, 160.0);
+        parts.savings = Some(ui.scope(|ui| savings::show(ui, panel, chart)).response.rect);
         ui.add_space(GAP - 4.0);
-        thresholds::show(ui, panel, (0.24 * room.height()).clamp(90.0, 300.0));
+        let curve = (0.24 * room.height()).clamp(90.0, 300.0);
+        parts.thresholds = Some(ui.scope(|ui| thresholds::show(ui, panel, curve)).response.rect);
         ui.add_space(GAP - 4.0);
         if ui.available_height() > 60.0 {
+            parts.network = Some(ui.available_rect_before_wrap());
             neurons::show(ui, panel);
         }
     });
-    left
+    parts
 }
 
 /// A child that fills `rect` and is cut off at its edge.
-fn place(ui: &mut Ui, rect: Rect, add: impl FnOnce(&mut Ui)) {
+pub fn place(ui: &mut Ui, rect: Rect, add: impl FnOnce(&mut Ui)) {
     let mut child = ui.new_child(UiBuilder::new().max_rect(rect));
     child.shrink_clip_rect(rect.expand(1.0));
     add(&mut child);

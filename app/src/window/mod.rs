@@ -41,4 +41,5 @@ pub mod whatif;
 pub use command::Overlay;
 pub use panels::readout::words as readout;
 pub use run::{Screenshot, has_display, run_view, screenshot};
+pub use shell::Presentation;
 pub use whatif::{Place, Start};

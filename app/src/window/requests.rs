@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use deltasteer_temporal::Thresholds;
 
 use super::command::{Browse, Command, Lane, PACES};
+use super::panels::tour::CAPTIONS;
 use super::recorder::Order;
 use super::shell::Window;
 use super::whatif::{Place, Start, Wish};
@@ -105,6 +106,14 @@ impl Window {
             }
             Command::Zoom(0) => self.settings.zoom = 1.0,
             Command::Zoom(steps) => self.settings.zoom = (self.settings.zoom * 1.1_f32.powi(steps)).clamp(0.5, 3.0),
+            Command::ToggleLecture => {
+                self.view.lecture = !self.view.lecture;
+                self.send_loop();
+            }
+            Command::ShowCaption(caption) => {
+                self.view.caption = caption.filter(|&step| step < CAPTIONS);
+                self.settings.tour_seen |= self.view.caption.is_none();
+            }
             Command::ToggleHelp => self.dialogs.help = !self.dialogs.help,
             Command::ToggleHotspots => self.dialogs.hotspots = !self.dialogs.hotspots,
             Command::ToggleModels => {
@@ -121,8 +130,13 @@ impl Window {
             }
             Command::LookAt(time_s) => self.view.looking_at = time_s,
             Command::CloseTop => {
-                if !self.dialogs.close_top() {
+                if self.dialogs.close_top() {
+                } else if self.view.caption.is_some() {
+                    self.perform(ctx, Command::ShowCaption(None));
+                } else if !self.view.notices.is_empty() {
                     self.view.notices.clear();
+                } else if self.view.lecture {
+                    self.perform(ctx, Command::ToggleLecture);
                 }
             }
             Command::DismissNotices => self.view.notices.clear(),
@@ -270,16 +284,15 @@ impl Window {
 
     fn set_range(&mut self, range: Option<FrameRange>) {
         self.view.range = range;
-        if self.settings.looping {
-            self.send_loop();
-        }
+        self.send_loop();
     }
 
     /// Tells the engine what to repeat.
     pub(super) fn send_loop(&mut self) {
         let Some(count) = self.view.frame_count() else { return };
         let whole = FrameRange { first: 0, end: count };
-        let range = self.settings.looping.then(|| self.view.range.unwrap_or(whole));
+        let looping = self.settings.looping || self.view.lecture;
+        let range = looping.then(|| self.view.range.unwrap_or(whole));
         self.engine.wish(Wish::Loop(range));
     }
 

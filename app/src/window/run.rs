@@ -12,7 +12,7 @@ use super::command::{Command, Overlay};
 use super::offscreen::Offscreen;
 use super::rate::RedrawPause;
 use super::settings::Settings;
-use super::shell::Window;
+use super::shell::{Presentation, Window};
 use super::theme::Palette;
 use super::view::LaneView;
 use super::whatif::store::LIMIT_BYTES;
@@ -30,7 +30,7 @@ pub fn has_display() -> bool {
 ///
 /// # Errors
 /// No display, or none that offers OpenGL.
-pub fn run_view(start: Start) -> anyhow::Result<()> {
+pub fn run_view(start: Start, presentation: Presentation) -> anyhow::Result<()> {
     if !has_display() {
         bail!("no display: neither WAYLAND_DISPLAY nor DISPLAY is set");
     }
@@ -52,6 +52,7 @@ pub fn run_view(start: Start) -> anyhow::Result<()> {
             let engine = WhatIf::start(wake.clone(), LIMIT_BYTES)?;
             let mut window = Window::new(engine, start, settings_path, wake);
             window.set_redraw_pause(pause);
+            window.present(presentation);
             window.dress(&creation.egui_ctx);
             Ok(Box::new(window))
         }),
@@ -96,6 +97,8 @@ pub struct Screenshot {
     pub overlays: Vec<Overlay>,
     /// A second setting beside the first.
     pub compare: bool,
+    /// As a lecture.
+    pub lecture: bool,
 }
 
 /// A pipeline that says nothing for this long has hung.
@@ -119,6 +122,7 @@ pub fn screenshot(start: Start, picture: &Screenshot) -> anyhow::Result<()> {
     let mut window = Window::new(engine, start, None, wake);
     window.settings_mut().dark = picture.dark;
     window.settings_mut().overlays = picture.overlays.iter().map(|overlay| overlay.label().to_owned()).collect();
+    window.present(Presentation { lecture: picture.lecture, tour: false });
     let ctx = egui::Context::default();
     let mut painter = Headless { ctx, offscreen: Offscreen::default(), size: picture.size, started: Instant::now() };
     run_to(&mut window, &painter.ctx, picture.at_s, picture.compare, &woken)?;

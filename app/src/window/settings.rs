@@ -31,6 +31,8 @@ pub struct Settings {
     pub export_folder: PathBuf,
     /// The last minute of a live feed is kept.
     pub keep_last: bool,
+    /// The tour has been seen, or was ended.
+    pub tour_seen: bool,
     /// How much larger than usual everything is.
     pub zoom: f32,
     /// Width and height of the window in points.
@@ -54,6 +56,7 @@ impl Default for Settings {
             export_kinds: BTreeSet::from([Kind::Csv, Kind::Report]),
             export_folder: PathBuf::from("."),
             keep_last: true,
+            tour_seen: false,
             zoom: 1.0,
             size_points: [1280.0, 720.0],
             recent_sources: Vec::new(),

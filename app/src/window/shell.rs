@@ -30,6 +30,15 @@ use crate::pipeline::Pace;
 /// What a file dialogue was opened for, and the path chosen in it.
 type Browsed = (Browse, Option<PathBuf>);
 
+/// How a window is to begin, beside its drive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Presentation {
+    /// As a lecture.
+    pub lecture: bool,
+    /// With the tour, where it has not been seen.
+    pub tour: bool,
+}
+
 /// Everything behind one window.
 pub struct Window {
     pub(super) engine: WhatIf,
@@ -89,6 +98,12 @@ impl Window {
     /// The choices, to be changed before the first redraw.
     pub fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings
+    }
+
+    /// Begins as a lecture, or with the tour where it has not been seen.
+    pub fn present(&mut self, presentation: Presentation) {
+        self.view.lecture = presentation.lecture;
+        self.view.caption = (presentation.tour && !self.settings.tour_seen).then_some(0);
     }
 
     /// What the panels show.

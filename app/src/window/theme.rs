@@ -163,6 +163,21 @@ pub fn card(ui: &egui::Ui) -> egui::Frame {
         .inner_margin(Margin::symmetric(10, 8))
 }
 
+/// The font of captions.
+pub fn small(ui: &egui::Ui) -> FontId {
+    TextStyle::Small.resolve(ui.style())
+}
+
+/// The font of ordinary text.
+pub fn body(ui: &egui::Ui) -> FontId {
+    TextStyle::Body.resolve(ui.style())
+}
+
+/// The font of a heading within a card.
+pub fn strong(ui: &egui::Ui) -> FontId {
+    FontId { size: 1.15 * body(ui).size, ..body(ui) }
+}
+
 /// The lettering of the figure that people will remember.
 pub fn headline_font(height_points: f32) -> FontId {
     FontId::new(height_points, FontFamily::Proportional)

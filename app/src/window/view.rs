@@ -80,6 +80,10 @@ pub struct View {
     pub live: Live,
     /// How its recording goes.
     pub recorder: recorder::Status,
+    /// Large type and everyday words, for a talk; the drive is repeated.
+    pub lecture: bool,
+    /// The caption of the tour that is shown.
+    pub caption: Option<usize>,
     /// The user's own horizon as a share of the frame's height.
     pub horizon: Option<f32>,
     /// Frames whose features were refused.
@@ -117,6 +121,8 @@ impl Default for View {
             redraws_per_second: 0.0,
             live: Live::default(),
             recorder: recorder::Status::default(),
+            lecture: false,
+            caption: None,
             horizon: None,
             refused: 0,
             kept_bytes: (0, 0),
@@ -214,6 +220,8 @@ impl View {
             playing: self.playing,
             pace: self.pace,
             hot_filter: self.hot_filter,
+            lecture: self.lecture,
+            caption: self.caption,
             notices: std::mem::take(&mut self.notices),
             ..Self::default()
         };

@@ -6,6 +6,7 @@ mod drive;
 mod export;
 mod hotspots;
 mod keys;
+mod lecture;
 mod live;
 mod model;
 mod models;

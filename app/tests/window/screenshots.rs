@@ -28,6 +28,7 @@ fn a_screenshot_has_its_size_its_theme_and_the_frame() {
             dark,
             overlays: vec![Overlay::PredictedPath, Overlay::Wheels],
             compare: false,
+            lecture: false,
         };
         screenshot(start.clone(), &picture).unwrap();
         let image = image::open(&picture.file).unwrap().to_rgb8();
@@ -46,6 +47,7 @@ fn a_screenshot_has_its_size_its_theme_and_the_frame() {
         dark: true,
         overlays: Vec::new(),
         compare: false,
+        lecture: false,
     };
     let error = screenshot(start, &late).unwrap_err().to_string();
     assert!(error.contains("--at 7"), "{error}");

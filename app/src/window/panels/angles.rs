@@ -1,9 +1,9 @@
 //! Angles over time and the error below them, in step with the video.
 
-use egui::{Color32, RichText, Stroke, Ui, vec2};
+use egui::{Color32, Response, RichText, Stroke, Ui, vec2};
 use egui_plot::{GridMark, HLine, Line, LineStyle, PlotPoints, Span, VLine};
 
-use super::{Panel, time_axis};
+use super::{Panel, glossary, time_axis};
 use crate::text;
 use crate::window::command::Command;
 use crate::window::theme::{self, Palette};
@@ -21,44 +21,101 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
     });
 }
 
-/// Names of the curves with the root mean square of their error so far.
-fn legend(ui: &mut Ui, panel: &mut Panel) {
-    let colours = Palette::current(ui);
-    let view = panel.view;
-    let degrees = |track: &Track| {
-        track.figures().rmse_rad().map_or(String::new(), |rad| format!(" · RMS {:.2}°", rad.to_degrees()))
-    };
-    ui.horizontal(|ui| {
-        ui.label(RichText::new("Steering wheel").strong());
-        key(ui, Stroke::new(3.4, colours.truth), "driver", None);
-        key(ui, Stroke::new(2.0, colours.delta), &format!("delta RNN{}", degrees(&view.main.track)), None);
-        if let Some(second) = &view.second {
-            key(ui, Stroke::new(2.4, colours.second), &format!("second{}", degrees(&second.track)), Some([1.5, 3.5]));
+/// What the legend says of a curve: its name, the words that explain it, line and dashes, and its error so far.
+struct Entry {
+    name: &'static str,
+    words: &'static [&'static str],
+    stroke: Stroke,
+    dashes: Option<[f32; 2]>,
+    rmse_rad: Option<f64>,
+}
+
+impl Entry {
+    /// With the error in full, in short, or without it.
+    fn text(&self, detail: usize) -> String {
+        match self.rmse_rad.map(f64::to_degrees) {
+            Some(degrees) if detail == 2 => format!("{} · RMS {degrees:.2}°", self.name),
+            Some(degrees) if detail == 1 => format!("{} {degrees:.1}°", self.name),
+            _ => self.name.to_owned(),
         }
-        if panel.settings.dense {
-            key(
-                ui,
-                Stroke::new(2.0, colours.dense),
-                &format!("dense RNN{}", degrees(&view.dense.track)),
-                Some([5.0, 3.0]),
-            );
+    }
+}
+
+/// Names of the curves with the root mean square of their error so far, as much of it as there is room for.
+fn legend(ui: &mut Ui, panel: &mut Panel) {
+    ui.horizontal(|ui| {
+        if ui.available_width() > 520.0 {
+            ui.label(RichText::new("Steering wheel").strong());
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let hint =
-                "Charts move with the frame. Drag a chart to look around, zoom with the wheel, click to jump. Key F";
-            if ui.selectable_label(panel.view.looking_at.is_none(), "Follow").on_hover_text(hint).clicked() {
-                panel.ask(Command::ToggleFollow);
+            // A talk is given with both networks, and charts that follow.
+            if !panel.view.lecture {
+                switches(ui, panel);
             }
-            let hint = "The dense RNN, same weights, beside the delta RNN: what is lost by sending less. Key D";
-            if ui.selectable_label(panel.settings.dense, "Dense RNN").on_hover_text(hint).clicked() {
-                panel.ask(Command::ToggleDense);
-            }
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let entries = entries(ui, panel);
+                let width = |detail: usize| -> f32 {
+                    let text = |entry: &Entry| {
+                        ui.painter().layout_no_wrap(entry.text(detail), theme::small(ui), Color32::WHITE)
+                    };
+                    entries
+                        .iter()
+                        .map(|entry| text(entry).size().x + KEY_WIDTH + 2.0 * ui.spacing().item_spacing.x)
+                        .sum()
+                };
+                let most = if panel.view.lecture { 0 } else { 2 };
+                let detail = (0..=most).rev().find(|&detail| width(detail) <= ui.available_width()).unwrap_or(0);
+                for entry in &entries {
+                    let label = key(ui, entry.stroke, &entry.text(detail), entry.dashes);
+                    glossary::explain(label, entry.words);
+                }
+            });
         });
     });
 }
 
-fn key(ui: &mut Ui, stroke: Stroke, words: &str, dashes: Option<[f32; 2]>) {
-    let (rect, _) = ui.allocate_exact_size(vec2(21.0, 12.0), egui::Sense::hover());
+/// The curves in the order of the legend.
+fn entries(ui: &Ui, panel: &Panel) -> Vec<Entry> {
+    let (colours, view) = (Palette::current(ui), panel.view);
+    let entry = |name, words, width, colour, dashes, track: Option<&Track>| Entry {
+        name,
+        words,
+        stroke: Stroke::new(width, colour),
+        dashes,
+        rmse_rad: track.and_then(|track| track.figures().rmse_rad()),
+    };
+    let mut all = vec![
+        entry("driver", &["driver"], 3.4, colours.truth, None, None),
+        entry("delta RNN", &["delta RNN", "RMS"], 2.0, colours.delta, None, Some(&view.main.track)),
+    ];
+    if let Some(second) = &view.second {
+        let dots = Some([1.5, 3.5]);
+        all.push(entry("second", &["delta RNN", "RMS"], 2.4, colours.second, dots, Some(&second.track)));
+    }
+    if panel.settings.dense {
+        let dashes = Some([5.0, 3.0]);
+        all.push(entry("dense RNN", &["dense RNN", "RMS"], 2.0, colours.dense, dashes, Some(&view.dense.track)));
+    }
+    all
+}
+
+/// Whether the charts follow the frame, and whether they show the dense RNN.
+fn switches(ui: &mut Ui, panel: &mut Panel) {
+    let hint = "Charts move with the frame. Drag a chart to look around, zoom with the wheel, click to jump. Key F";
+    if ui.selectable_label(panel.view.looking_at.is_none(), "Follow").on_hover_text(hint).clicked() {
+        panel.ask(Command::ToggleFollow);
+    }
+    let hint = "The dense RNN, same weights, beside the delta RNN: what is lost by sending less. Key D";
+    if ui.selectable_label(panel.settings.dense, "Dense RNN").on_hover_text(hint).clicked() {
+        panel.ask(Command::ToggleDense);
+    }
+}
+
+/// Width of a line in the legend.
+const KEY_WIDTH: f32 = 21.0;
+
+fn key(ui: &mut Ui, stroke: Stroke, words: &str, dashes: Option<[f32; 2]>) -> Response {
+    let (rect, _) = ui.allocate_exact_size(vec2(KEY_WIDTH, 12.0), egui::Sense::hover());
     let line = [rect.left_center(), rect.right_center()];
     match dashes {
         Some([dash, gap]) => ui.painter().extend(egui::Shape::dashed_line(&line, stroke, dash, gap)),
@@ -67,7 +124,7 @@ fn key(ui: &mut Ui, stroke: Stroke, words: &str, dashes: Option<[f32; 2]>) {
         }
     }
     ui.add_space(-4.0);
-    ui.label(RichText::new(words).small());
+    ui.label(RichText::new(words).small())
 }
 
 /// Curves are told apart by their lines as well as by colour: the driver's is broad, the dense RNN's dashed, the second's dotted.
@@ -184,7 +241,7 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
     });
     let corner = shown.response.rect.left_top() + vec2(6.0, 2.0);
     let words = if name == "angles" { "left".to_owned() } else { format!("error, within {most:.0}° each way") };
-    let galley = ui.painter().layout_no_wrap(words, egui::FontId::proportional(11.0), colours.weak);
+    let galley = ui.painter().layout_no_wrap(words, theme::small(ui), colours.weak);
     let plate = egui::Rect::from_min_size(corner, galley.size());
     ui.painter().rect_filled(plate.expand(2.0), 3.0, colours.card.gamma_multiply(0.8));
     ui.painter().galley(corner, galley, colours.weak);

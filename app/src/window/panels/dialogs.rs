@@ -2,7 +2,7 @@
 
 use egui::{Align2, Context, RichText, ScrollArea, vec2};
 
-use super::{Panel, export, health, hotspots, models};
+use super::{Panel, export, health, hotspots, models, tour};
 use crate::window::command::{Browse, Command, Lane};
 use crate::window::keys;
 use crate::window::layout;
@@ -52,16 +52,18 @@ impl Dialogs {
 
     /// Draws whatever is open.
     pub fn show(&mut self, ctx: &Context, panel: &mut Panel) {
-        self.show_help(ctx);
+        self.show_help(ctx, panel);
         self.show_health(ctx, panel);
         self.show_hotspots(ctx, panel);
         self.show_models(ctx, panel);
         self.show_export(ctx, panel);
         self.show_open(ctx, panel);
+        tour::show(ctx, panel);
         notices(ctx, panel);
     }
 
-    fn show_help(&mut self, ctx: &Context) {
+    fn show_help(&mut self, ctx: &Context, panel: &mut Panel) {
+        let mut tour = false;
         let room = ctx.content_rect().size();
         egui::Window::new("Keys")
             .open(&mut self.help)
@@ -84,9 +86,14 @@ impl Dialogs {
                         }
                     });
                     ui.separator();
-                    ui.label("Timeline: drag to seek, Shift-drag for a range. Charts: click to jump, drag and Ctrl-scroll to look around.");
+                    tour = ui.button("Tour: what the window shows, in five captions").clicked();
+                    ui.label("Timeline: drag to seek, Shift-drag for a range. Charts: click to jump, drag to look around, scroll to zoom.");
                 });
             });
+        if tour {
+            self.help = false;
+            panel.ask(Command::ShowCaption(Some(0)));
+        }
     }
 
     fn show_health(&mut self, ctx: &Context, panel: &Panel) {
@@ -185,7 +192,7 @@ fn notices(ctx: &Context, panel: &mut Panel) {
     if panel.view.notices.is_empty() {
         return;
     }
-    let picture = layout::picture_rect(ctx);
+    let picture = layout::parts(ctx).picture;
     let width = 520.0_f32.min(picture.width() - 24.0);
     let corner = picture.left_bottom() + vec2(10.0, -10.0);
     let area = egui::Area::new(egui::Id::unique("notices")).pivot(Align2::LEFT_BOTTOM).fixed_pos(corner);

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, FontId, Rect, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2};
 
-use super::{Panel, savings};
+use super::{Panel, glossary, savings};
 use crate::text;
 use crate::window::command::Command;
 use crate::window::textures::RASTER_FRAMES;
@@ -15,7 +15,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
     theme::card(ui).show(ui, |ui| {
         let colours = Palette::current(ui);
         ui.horizontal(|ui| {
-            ui.label(RichText::new("What was sent").strong());
+            glossary::explain(ui.label(RichText::new("What was sent").strong()), &["delta RNN", "column"]);
             ui.label(RichText::new("+ rose").small().color(colours.rise));
             ui.label(RichText::new("– fell").small().color(colours.fall));
             if let Some(words) = savings::sent_words(panel) {

@@ -30,7 +30,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, with_switches: bool) {
 
 /// One button for each overlay and what is known of the frame.
 fn switches(ui: &mut Ui, panel: &mut Panel) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         for (place, overlay) in Overlay::ALL.into_iter().enumerate() {
             let on = panel.settings.shows(overlay);
@@ -234,7 +234,8 @@ impl Canvas<'_> {
         if words.is_empty() {
             return;
         }
-        let (font, width) = (FontId::proportional(12.0), self.image.width() - 12.0);
+        let small = theme::small(self.ui).size;
+        let (font, width) = (FontId::proportional(1.1 * small), self.image.width() - 12.0);
         let galley = paint.layout(words.to_owned(), font, Color32::WHITE, width);
         let rect = anchor.anchor_size(at, galley.size());
         paint.rect_filled(rect.expand2(vec2(5.0, 2.0)), 3.0, Color32::from_black_alpha(150));

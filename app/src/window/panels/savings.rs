@@ -3,7 +3,7 @@
 use egui::{Align2, Color32, FontId, RichText, Ui};
 use egui_plot::{HLine, LineStyle, PlotPoints, Points, VLine};
 
-use super::{Panel, time_axis};
+use super::{Panel, glossary, time_axis};
 use crate::text;
 use crate::window::theme::{self, Palette};
 use crate::window::view::LaneView;
@@ -85,7 +85,8 @@ fn headline(ui: &mut Ui, panel: &Panel, lane: &LaneView, colour: Color32, name: 
                     ui.label(RichText::new(format!("{frames} · {recent}")).small().weak());
                 }
                 None => {
-                    ui.label(RichText::new("fewer RNN operations").strong().size(17.0));
+                    let words = ui.label(RichText::new("fewer RNN operations").strong().size(17.0));
+                    glossary::explain(words, &["RNN", "MAC"]);
                     ui.label(RichText::new(format!("{frames} so far · {this}{recent}")).small().weak());
                 }
             }
@@ -210,7 +211,7 @@ fn table(ui: &mut Ui, panel: &mut Panel) {
 }
 
 /// The share of the whole network, so that nobody is misled.
-fn whole_network(ui: &mut Ui, panel: &Panel) {
+pub fn whole_network(ui: &mut Ui, panel: &Panel) {
     let lane = &panel.view.main;
     let Some((model, frame)) = lane.model.as_ref().zip(panel.view.shown.as_ref()) else { return };
     let (cnn, dense) = (frame.cnn_work.macs_dense as f64, model.dense.macs as f64);
@@ -224,7 +225,7 @@ fn whole_network(ui: &mut Ui, panel: &Panel) {
         text::count(dense),
         text::percent(dense / whole),
     );
-    ui.label(RichText::new(words).small().weak());
+    glossary::explain(ui.label(RichText::new(words).small().weak()), &["CNN", "RNN", "MAC"]);
 }
 
 /// Columns sent in the newest frame, for tests and the raster's caption.

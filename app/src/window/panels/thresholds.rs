@@ -3,7 +3,7 @@
 use deltasteer_temporal::Thresholds;
 use egui::{DragValue, RichText, Slider, Ui};
 
-use super::{Panel, trade_off};
+use super::{Panel, glossary, trade_off};
 use crate::window::command::{Command, Lane};
 use crate::window::theme::{self, Palette};
 
@@ -67,7 +67,7 @@ const H_HINT: &str = "A hidden unit is sent only when it has moved by this much 
 
 fn theta(ui: &mut Ui, panel: &mut Panel, value: &mut f32, most: f32, name: &str, label: &str, hint: &str) {
     ui.horizontal(|ui| {
-        ui.add_sized([66.0, 18.0], egui::Label::new(label));
+        glossary::explain(ui.add_sized([66.0, 18.0], egui::Label::new(label)), &["theta"]);
         ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(40.0);
         let slider = Slider::new(value, 0.0..=most).show_value(false).clamping(egui::SliderClamping::Edits);
         let slider = ui.add(slider).on_hover_text(hint);

@@ -1,12 +1,12 @@
 //! The whole drive on one line: its steering, its gaps, what has been computed, the chosen range, and where we are.
 
-use egui::{Align2, Color32, FontId, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, Color32, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::Panel;
 use crate::pipeline::FrameRange;
 use crate::text;
 use crate::window::command::Command;
-use crate::window::theme::Palette;
+use crate::window::theme::{self, Palette};
 use crate::window::trained::part_at;
 use crate::window::whatif::track::Point;
 
@@ -201,7 +201,7 @@ impl Timeline {
         let left = at.x > self.rect.center().x;
         let (anchor, shift) = if left { (Align2::RIGHT_TOP, -6.0) } else { (Align2::LEFT_TOP, 6.0) };
         let corner = pos2(at.x + shift, self.rect.top() + 3.0);
-        let galley = ui.painter().layout_no_wrap(words, FontId::proportional(11.0), colours.text);
+        let galley = ui.painter().layout_no_wrap(words, theme::small(ui), colours.text);
         let plate = anchor.anchor_size(corner, galley.size());
         ui.painter().rect_filled(plate.expand(3.0), 3.0, colours.card);
         ui.painter().galley(plate.min, galley, colours.text);

@@ -27,6 +27,10 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
             if ui.button(name).on_hover_text(hint).clicked() {
                 panel.ask(Command::ToggleTheme);
             }
+            let hint = "Large type and everyday words, for a talk. Key F5";
+            if ui.button("Lecture").on_hover_text(hint).clicked() {
+                panel.ask(Command::ToggleLecture);
+            }
             facts(ui, panel);
         });
     });

@@ -139,9 +139,11 @@ fn compare(ui: &mut Ui, panel: &mut Panel) {
 
 fn range(ui: &mut Ui, panel: &mut Panel) {
     let colours = Palette::current(ui);
+    let (start, end) =
+        if ui.ctx().content_rect().width() < 960.0 { ("Start", "End") } else { ("Start here", "End here") };
     let hint = "The range starts at this frame. Key I. Shift-drag on the timeline chooses both ends.";
-    ask(ui.button("Start here").on_hover_text(hint), panel, Command::MarkStart);
-    ask(ui.button("End here").on_hover_text("The range ends at this frame. Key O"), panel, Command::MarkEnd);
+    ask(ui.button(start).on_hover_text(hint), panel, Command::MarkStart);
+    ask(ui.button(end).on_hover_text("The range ends at this frame. Key O"), panel, Command::MarkEnd);
     if let Some(range) = panel.view.range {
         let (from, to) = (panel.view.time_of(range.first), panel.view.time_of(range.end.saturating_sub(1)));
         let words = format!(" {} to {} ", text::clock(from), text::clock(to));

@@ -3,7 +3,7 @@
 use egui::{Align2, Color32, FontId, Pos2, Stroke, Ui, Vec2, vec2};
 
 use crate::text;
-use crate::window::theme::Palette;
+use crate::window::theme::{self, Palette};
 
 /// Room for the two lines below a wheel.
 const CAPTION_HEIGHT: f32 = 40.0;
@@ -48,7 +48,7 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, reading: Reading) {
         [centre + 0.90 * radius * top, centre + 1.10 * radius * top],
         Stroke::new(0.16 * radius, colours.card),
     );
-    let size = (0.30 * radius).clamp(9.0, 13.0);
+    let size = (0.30 * radius).clamp(9.0, 1.2 * theme::small(ui).size);
     let angle = steering_rad.map_or_else(|| "–".to_owned(), text::steering);
     let below = centre + vec2(0.0, 1.1 * radius + 4.0);
     paint.text(below, Align2::CENTER_TOP, angle, FontId::proportional(1.15 * size), colours.text);
