@@ -301,6 +301,8 @@ pub enum BenchCommand {
     Pipeline(BenchPipelineArgs),
     /// Time until the window has answered a new threshold over all seen frames
     WhatIf(BenchWhatIfArgs),
+    /// Frames, redraws and processor time of the window, on a display
+    Window(BenchWindowArgs),
 }
 
 /// `bench rnn`.
@@ -329,6 +331,22 @@ pub struct BenchPipelineArgs {
     #[command(flatten)]
     pub drive: DriveArgs,
     /// Print one JSON object and nothing else
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `bench window`.
+#[derive(Debug, Args)]
+pub struct BenchWindowArgs {
+    /// The drive that is played
+    pub source: String,
+    /// Model folder; without it the shipped model that fits the source
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Length of each phase: playing, with a slider dragged all the time, and paused
+    #[arg(long, value_name = "S", default_value_t = 20.0)]
+    pub seconds: f64,
+    /// Print one JSON array and nothing else
     #[arg(long)]
     pub json: bool,
 }

@@ -113,6 +113,15 @@ fn large(ui: &mut Ui, panel: &mut Panel) -> Parts {
     let mut parts = Parts { angles: Some(below), ..Parts::only(left) };
     place(ui, right, |ui| {
         ui.spacing_mut().item_spacing.y = 4.0;
+        if panel.view.second.is_some() && room.height() < 560.0 {
+            // Four sliders leave no room for charts.
+            egui::ScrollArea::vertical().show(ui, |ui| {
+                savings::show(ui, panel, 0.0);
+                ui.add_space(GAP - 4.0);
+                thresholds::show(ui, panel, 90.0);
+            });
+            return;
+        }
         let chart = (0.13 * room.height()).clamp(50.0, 160.0);
         parts.savings = Some(ui.scope(|ui| savings::show(ui, panel, chart)).response.rect);
         ui.add_space(GAP - 4.0);

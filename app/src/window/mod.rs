@@ -9,6 +9,7 @@
 //! - [`models`]: the model folders at hand
 //! - [`hotspots`], [`trained`]: where a setting errs most, and where errors mean little
 //! - [`saliency`], [`export`]: work on threads of their own; [`clipboard`]: what is copied
+//! - [`measure`]: how the window fares on a display
 //! - [`offscreen`]: painting without a display; [`settings`]: what is remembered; [`keys`]: the keys
 
 mod clipboard;
@@ -20,6 +21,7 @@ mod keys;
 mod lane;
 mod layout;
 pub mod live;
+mod measure;
 mod models;
 mod notices;
 pub mod offscreen;
@@ -39,6 +41,7 @@ pub mod view;
 pub mod whatif;
 
 pub use command::Overlay;
+pub use measure::{Phase, measure};
 pub use panels::readout::words as readout;
 pub use run::{Screenshot, has_display, run_view, screenshot};
 pub use shell::Presentation;

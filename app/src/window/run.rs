@@ -31,6 +31,15 @@ pub fn has_display() -> bool {
 /// # Errors
 /// No display, or none that offers OpenGL.
 pub fn run_view(start: Start, presentation: Presentation) -> anyhow::Result<()> {
+    open_window(start, presentation, |window, _| Box::new(window))
+}
+
+/// As [`run_view`], with what `wrap` makes of the window.
+pub(super) fn open_window(
+    start: Start,
+    presentation: Presentation,
+    wrap: impl FnOnce(Window, &egui::Context) -> Box<dyn eframe::App> + 'static,
+) -> anyhow::Result<()> {
     if !has_display() {
         bail!("no display: neither WAYLAND_DISPLAY nor DISPLAY is set");
     }
@@ -54,7 +63,7 @@ pub fn run_view(start: Start, presentation: Presentation) -> anyhow::Result<()> 
             window.set_redraw_pause(pause);
             window.present(presentation);
             window.dress(&creation.egui_ctx);
-            Ok(Box::new(window))
+            Ok(wrap(window, &creation.egui_ctx))
         }),
     );
     result.map_err(|error| anyhow::anyhow!("the window did not open: {error}"))

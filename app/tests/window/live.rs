@@ -3,6 +3,8 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -21,19 +23,22 @@ enum Act {
     Close,
 }
 
-/// A camera at an address, with so many milliseconds between its frames; dropping the sender ends it.
-fn camera(every_ms: u64) -> (String, Sender<Act>) {
+/// A camera at an address, with so many milliseconds between its frames, and its clients so far; dropping the sender ends it.
+fn camera(every_ms: u64) -> (String, Sender<Act>, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/camera.mjpg", listener.local_addr().unwrap());
     let (sender, acts) = channel();
+    let clients = Arc::new(AtomicUsize::new(0));
+    let count = clients.clone();
     std::thread::spawn(move || {
         while let Ok((stream, _)) = listener.accept() {
+            count.fetch_add(1, Ordering::Relaxed);
             if serve(stream, &acts, every_ms).is_none() {
                 return;
             }
         }
     });
-    (url, sender)
+    (url, sender, clients)
 }
 
 /// Serves one client; `None` once the test is over.
@@ -72,7 +77,7 @@ fn serve(mut stream: TcpStream, acts: &Receiver<Act>, every_ms: u64) -> Option<(
 
 #[test]
 fn a_camera_that_stops_without_closing_is_stale_within_two_seconds_and_comes_back() {
-    let (url, acts) = camera(40);
+    let (url, acts, _) = camera(40);
     let mut bench = Bench::on(&url, [1280.0, 720.0]);
     bench.until("the first frame", |view| view.shown.is_some());
     bench.click("Play");
@@ -126,6 +131,25 @@ fn a_camera_that_is_not_there_yet_is_tried_again() {
     bench.until("a frame", |view| view.answer(Lane::Main).is_some());
 }
 
+#[test]
+fn both_models_of_a_comparison_see_the_same_frames_of_one_connection() {
+    let (url, _acts, clients) = camera(40);
+    let mut bench = Bench::on(&url, [1280.0, 720.0]);
+    bench.until("the first frame", |view| view.shown.is_some());
+    bench.click("Play");
+    bench.until("frames", |view| view.main.track.points().len() > 5);
+    let before = clients.load(Ordering::Relaxed);
+    // Its CNN gives other features than the main model's.
+    bench.ask(Command::OpenModel(Lane::Second, crate::models::shipped("road")));
+    bench.until("answers of both for the frame shown", |view| {
+        let second = view.second.as_ref().map_or(0, |second| second.track.points().len());
+        second > 45 && view.answer(Lane::Main).is_some() && view.answer(Lane::Second).is_some()
+    });
+    let index = |lane: Lane| bench.view().answer(lane).map(|point| (point.index, point.time_s));
+    assert_eq!(index(Lane::Main), index(Lane::Second));
+    assert_eq!(clients.load(Ordering::Relaxed), before, "the feed is opened once");
+}
+
 /// First and last time of an MCAP file's pictures in seconds, and their number.
 fn mcap_times(path: &std::path::Path) -> (f64, f64, usize) {
     let bytes = std::fs::read(path).unwrap();
@@ -141,7 +165,7 @@ fn mcap_times(path: &std::path::Path) -> (f64, f64, usize) {
 #[test]
 fn a_recording_has_right_times_and_the_past_can_be_saved() {
     // Ten frames a second: whatever rate the feed is taken for, the video lasts as long as the drive did.
-    let (url, _acts) = camera(100);
+    let (url, _acts, _) = camera(100);
     let mut bench = Bench::on(&url, [1280.0, 720.0]);
     bench.until("the first frame", |view| view.shown.is_some());
     bench.click("Play");

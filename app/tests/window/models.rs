@@ -11,7 +11,7 @@ use crate::bench::Bench;
 
 const SIZE: [f32; 2] = [1280.0, 720.0];
 
-fn shipped(name: &str) -> PathBuf {
+pub fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(name)
 }
 

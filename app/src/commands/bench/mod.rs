@@ -5,6 +5,8 @@ mod pipeline;
 pub mod rnn;
 #[cfg(feature = "window")]
 mod what_if;
+#[cfg(feature = "window")]
+mod window;
 
 use self::rnn::{BenchRow, BenchSettings};
 use crate::cli::{BenchArgs, BenchCommand};
@@ -23,9 +25,11 @@ pub fn run(command: &BenchCommand) -> anyhow::Result<()> {
         BenchCommand::Pipeline(args) => pipeline::run(args),
         #[cfg(feature = "window")]
         BenchCommand::WhatIf(args) => what_if::run(args),
+        #[cfg(feature = "window")]
+        BenchCommand::Window(args) => window::run(args),
         #[cfg(not(feature = "window"))]
-        BenchCommand::WhatIf(_) => {
-            anyhow::bail!("bench what-if: this build has no window; build with the default features")
+        BenchCommand::WhatIf(_) | BenchCommand::Window(_) => {
+            anyhow::bail!("bench: this build has no window; build with the default features")
         }
     }
 }

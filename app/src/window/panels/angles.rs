@@ -48,8 +48,9 @@ fn legend(ui: &mut Ui, panel: &mut Panel) {
             ui.label(RichText::new("Steering wheel").strong());
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            // A talk is given with both networks, and charts that follow.
-            if !panel.view.lecture {
+            // A talk is given with both networks, and charts that follow; four names leave no room in a narrow window.
+            let crowded = panel.view.second.is_some() && ui.available_width() < 460.0;
+            if !(panel.view.lecture || crowded) {
                 switches(ui, panel);
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {

@@ -46,7 +46,7 @@ fn headlines(ui: &mut Ui, panel: &Panel) {
         None => headline(ui, panel, &panel.view.main, colours.delta, None),
         Some(second) => {
             ui.columns(2, |columns| {
-                headline(&mut columns[0], panel, &panel.view.main, colours.delta, Some("shown"));
+                headline(&mut columns[0], panel, &panel.view.main, colours.delta, Some("first"));
                 headline(&mut columns[1], panel, second, colours.second, Some("second"));
             });
         }
@@ -81,7 +81,9 @@ fn headline(ui: &mut Ui, panel: &Panel, lane: &LaneView, colour: Color32, name: 
             ui.add_space(if name.is_some() { 3.0 } else { 8.0 });
             match name {
                 Some(name) => {
-                    ui.label(RichText::new(format!("{name}: fewer RNN ops")).strong());
+                    ui.label(RichText::new(format!("{name} setting")).strong());
+                    let words = ui.label(RichText::new("fewer RNN operations").small());
+                    glossary::explain(words, &["RNN", "MAC"]);
                     ui.label(RichText::new(format!("{frames} · {recent}")).small().weak());
                 }
                 None => {

@@ -34,6 +34,10 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, compact: bool) {
                     ui.separator();
                     record(ui, panel);
                 }
+                // A narrow window has no room for what is off.
+                if !recorded && ui.ctx().content_rect().width() < NARROW {
+                    return;
+                }
                 ui.add_enabled_ui(recorded, |ui| {
                     let hint = "The twenty places where the network errs most. Key W; N goes to the next one.";
                     ask(ui.button("Worst places").on_hover_text(hint), panel, Command::ToggleHotspots);
@@ -44,6 +48,9 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, compact: bool) {
         });
     });
 }
+
+/// Windows that are not as wide have short labels.
+const NARROW: f32 = 960.0;
 
 fn ask(response: Response, panel: &mut Panel, command: Command) {
     if response.clicked() {
@@ -140,7 +147,7 @@ fn compare(ui: &mut Ui, panel: &mut Panel) {
 fn range(ui: &mut Ui, panel: &mut Panel) {
     let colours = Palette::current(ui);
     let (start, end) =
-        if ui.ctx().content_rect().width() < 960.0 { ("Start", "End") } else { ("Start here", "End here") };
+        if ui.ctx().content_rect().width() < NARROW { ("Start", "End") } else { ("Start here", "End here") };
     let hint = "The range starts at this frame. Key I. Shift-drag on the timeline chooses both ends.";
     ask(ui.button(start).on_hover_text(hint), panel, Command::MarkStart);
     ask(ui.button(end).on_hover_text("The range ends at this frame. Key O"), panel, Command::MarkEnd);
