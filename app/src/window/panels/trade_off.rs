@@ -42,8 +42,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let places = places(&curve);
     let now = figures(panel.view, Lane::Main, &curve);
     let second = figures(panel.view, Lane::Second, &curve);
-    let least = places.iter().map(|place| place.y).fold(f64::MAX, f64::min);
-    let top = 1.12 * places.iter().map(|place| place.y).fold(0.0, f64::max).min(WORST * least);
+    let top = top(&places, now.map(|[_, y]| y));
     let right = places.iter().filter(|place| place.y <= top).map(|place| place.x).fold(1.0, f64::max);
     let right = 1.06 * now.map_or(right, |[x, _]| right.max(x));
     let own = panel.view.main.model.as_ref().map(|model| model.thresholds);
@@ -122,6 +121,13 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
     response.on_hover_cursor(egui::CursorIcon::PointingHand);
 }
 
+/// The largest error that the chart shows. Beside the dense RNN itself, whose error is then zero, the dot counts as the least.
+fn top(places: &[Place], now: Option<f64>) -> f64 {
+    let least = places.iter().map(|place| place.y).fold(f64::MAX, f64::min).max(0.5 * now.unwrap_or(0.0));
+    let most = places.iter().map(|place| place.y).fold(now.unwrap_or(0.0), f64::max);
+    1.12 * if least > 0.0 { most.min(WORST * least) } else { most.max(0.1) }
+}
+
 /// The dense RNN, then the ladder.
 fn places(curve: &TradeOff) -> Vec<Place> {
     let dense = Place { x: 0.0, y: curve.dense_rmse_rad.to_degrees(), thresholds: Thresholds::ZERO };
@@ -172,6 +178,15 @@ fn savings_marks(input: GridInput) -> Vec<GridMark> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_chart_reaches_up_to_the_dot() {
+        let at = |y: f64| Place { x: 0.0, y, thresholds: Thresholds::ZERO };
+        // Against the driver: what steers too badly is cut off. Against the dense RNN: its own error is zero.
+        assert!((top(&[at(2.0), at(2.5), at(90.0)], Some(2.2)) - 1.12 * 7.0).abs() < 1e-9);
+        assert!(top(&[at(0.0), at(0.5), at(3.0)], Some(1.0)) > 1.0);
+        assert!(top(&[at(0.0)], None) > 0.0);
+    }
 
     #[test]
     fn the_nearest_point_lies_between_two_rungs() {
