@@ -33,7 +33,8 @@ pub enum Icon {
 
 /// A square button with a symbol. `label` names it for screen readers; `hint` is the tooltip.
 pub fn icon_button(ui: &mut Ui, icon: Icon, selected: bool, label: &str, hint: &str) -> Response {
-    let (rect, response) = ui.allocate_exact_size(Vec2::splat(28.0), Sense::click());
+    let side = (1.5 * ui.spacing().interact_size.y).max(28.0);
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Button, ui.is_enabled(), selected, label));
     let colours = Palette::current(ui);
     let style = ui.style().interact(&response);
@@ -42,7 +43,7 @@ pub fn icon_button(ui: &mut Ui, icon: Icon, selected: bool, label: &str, hint: &
         ui.painter().rect_filled(rect.shrink(1.0), 6.0, fill);
     }
     let ink = if ui.is_enabled() { colours.text } else { colours.weak };
-    draw(ui, icon, Rect::from_center_size(rect.center(), Vec2::splat(13.0)), ink);
+    draw(ui, icon, Rect::from_center_size(rect.center(), Vec2::splat(0.46 * side)), ink);
     response.on_hover_text(hint)
 }
 

@@ -73,7 +73,7 @@ impl Dialogs {
             .show(ctx, |ui| {
                 ScrollArea::vertical().max_height(room.y - 90.0).show(ui, |ui| {
                     let bindings = keys::bindings();
-                    let columns = if room.x > 700.0 { 3 } else { 1 };
+                    let columns = ((room.x - 40.0) / 330.0).clamp(1.0, 3.0) as usize;
                     let rows = bindings.len().div_ceil(columns);
                     egui::Grid::new("keys").num_columns(2 * columns).spacing([12.0, 5.0]).show(ui, |ui| {
                         for row in 0..rows {

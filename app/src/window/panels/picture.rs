@@ -74,7 +74,8 @@ fn paint(ui: &Ui, area: Rect, panel: &Panel) {
     };
     let (height, width, _) = frame.image.dim();
     let size = vec2(width as f32, height as f32);
-    let wheels = panel.settings.shows(Overlay::Wheels);
+    // A stamp shows the picture alone.
+    let wheels = panel.settings.shows(Overlay::Wheels) && area.height() > 110.0;
     let (image, side) = place(area, size, wheels);
     let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
     ui.painter().image(texture.id(), image, whole, Color32::WHITE);
@@ -256,11 +257,11 @@ impl Canvas<'_> {
         match side {
             Some(side) => {
                 let pitch = (side.height() / count).min(190.0);
-                let radius = (0.40 * side.width()).min(wheel::radius_for(pitch - 8.0)).clamp(12.0, 64.0);
+                let radius = (0.40 * side.width()).min(wheel::radius_for(self.ui, pitch - 8.0)).clamp(12.0, 64.0);
                 let first = side.center().y - 0.5 * count * pitch;
                 for (place, reading) in wheels.into_iter().enumerate() {
                     let middle = first + (place as f32 + 0.5) * pitch;
-                    let top = middle - 0.5 * wheel::height(radius);
+                    let top = middle - 0.5 * wheel::height(self.ui, radius);
                     let centre = pos2(side.center().x + 3.0, top + 1.1 * radius);
                     wheel::draw(self.ui, centre, radius, reading);
                 }
@@ -278,7 +279,8 @@ impl Canvas<'_> {
         let width = 3.4 * radius.max(24.0);
         for (place, &reading) in wheels.iter().enumerate() {
             let corner = self.image.left_bottom() + vec2(6.0 + place as f32 * (width + 6.0), -6.0);
-            let plate = Rect::from_min_max(corner - vec2(0.0, wheel::height(radius) + 6.0), corner + vec2(width, 0.0));
+            let plate =
+                Rect::from_min_max(corner - vec2(0.0, wheel::height(self.ui, radius) + 6.0), corner + vec2(width, 0.0));
             self.painter().rect_filled(plate, 6.0, colours.card.gamma_multiply(0.82));
             let centre = pos2(plate.center().x, plate.top() + 6.0 + 1.1 * radius);
             wheel::draw(self.ui, centre, radius, reading);

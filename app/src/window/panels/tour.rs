@@ -19,6 +19,10 @@ pub fn show(ctx: &Context, panel: &mut Panel) {
     let parts = layout::parts(ctx);
     let (title, words, part) = caption(panel.view, step, &parts);
     let content = ctx.content_rect();
+    // A card would hide the whole of a stamp.
+    if content.width() < 480.0 || content.height() < 320.0 {
+        return;
+    }
     // Large type where the lecture has it.
     let scale = if panel.view.lecture { layout::lecture_scale(content.size()) } else { 1.0 };
     let size = vec2((340.0 * scale).min(content.width() - 24.0), 200.0 * scale);

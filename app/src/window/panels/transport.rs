@@ -11,8 +11,21 @@ use crate::window::theme::{self, Palette};
 
 /// The whole card; `compact` leaves out what a small window has no room for.
 pub fn show(ui: &mut Ui, panel: &mut Panel, compact: bool) {
-    theme::card(ui).show(ui, |ui| {
-        timeline::show(ui, panel, if compact { 22.0 } else { 42.0 });
+    // A stamp keeps its room for the picture.
+    let stamp = ui.ctx().content_rect().height() < 320.0;
+    let margin = if stamp { egui::Margin::same(4) } else { theme::card(ui).inner_margin };
+    theme::card(ui).inner_margin(margin).show(ui, |ui| {
+        timeline::show(
+            ui,
+            panel,
+            if stamp {
+                14.0
+            } else if compact {
+                22.0
+            } else {
+                42.0
+            },
+        );
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
             // A live feed cannot be sought, slowed down or repeated, and knows no driver's angle.
@@ -20,6 +33,9 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, compact: bool) {
             steps(ui, panel, recorded);
             ui.add_space(8.0);
             clock(ui, panel);
+            if stamp {
+                return;
+            }
             ui.add_space(8.0);
             ui.add_enabled_ui(recorded, |ui| {
                 pace(ui, panel);

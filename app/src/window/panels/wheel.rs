@@ -5,8 +5,15 @@ use egui::{Align2, Color32, FontId, Pos2, Stroke, Ui, Vec2, vec2};
 use crate::text;
 use crate::window::theme::{self, Palette};
 
+/// The largest letters below a wheel.
+fn largest(ui: &Ui) -> f32 {
+    1.2 * theme::small(ui).size
+}
+
 /// Room for the two lines below a wheel.
-const CAPTION_HEIGHT: f32 = 40.0;
+fn caption_height(ui: &Ui) -> f32 {
+    3.0 * largest(ui)
+}
 
 /// What a wheel shows.
 #[derive(Clone, Copy)]
@@ -48,7 +55,7 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, reading: Reading) {
         [centre + 0.90 * radius * top, centre + 1.10 * radius * top],
         Stroke::new(0.16 * radius, colours.card),
     );
-    let size = (0.30 * radius).clamp(9.0, 1.2 * theme::small(ui).size);
+    let size = (0.30 * radius).clamp(9.0, largest(ui));
     let angle = steering_rad.map_or_else(|| "–".to_owned(), text::steering);
     let below = centre + vec2(0.0, 1.1 * radius + 4.0);
     paint.text(below, Align2::CENTER_TOP, angle, FontId::proportional(1.15 * size), colours.text);
@@ -56,11 +63,11 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, reading: Reading) {
 }
 
 /// Height that a wheel of this radius needs with its captions.
-pub fn height(radius: f32) -> f32 {
-    2.2 * radius + CAPTION_HEIGHT
+pub fn height(ui: &Ui, radius: f32) -> f32 {
+    2.2 * radius + caption_height(ui)
 }
 
 /// The largest radius that fits into a height with its captions.
-pub fn radius_for(height: f32) -> f32 {
-    (height - CAPTION_HEIGHT) / 2.2
+pub fn radius_for(ui: &Ui, height: f32) -> f32 {
+    (height - caption_height(ui)) / 2.2
 }
