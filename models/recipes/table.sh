@@ -2,6 +2,7 @@
 # Trains every recipe of this folder on the real drive with several seeds and records what they reach:
 #   models/results/techniques.csv   each model at its own thresholds times 0.9, 1 and 1.1
 #   models/results/thresholds.csv   each model at its own thresholds times 0 to 2; the README's picture is drawn from it
+#   models/results/full-size.csv    the models of the paper's size, 512 units, on a grid of thresholds
 #   models/results/challenge.csv    the challenge's protocol: nothing of HMB_3 is learned from
 # Finished models and rows are kept, so that an interrupted run goes on. About an hour and a half on one core.
 #   DELTASTEER_DATA  folder with udacity-ch2-hmb1, -hmb3 and -hmb4
@@ -18,7 +19,8 @@ seeds=${SEEDS:-1 2 3}
 techniques=${RECIPES:-delta-l1 budget quiet learned rounding noise delta delta-l1-sparse}
 sizes=${SIZES:-dense-8-2 dense-8-4 dense-16-8 dense-32-8 dense-32-32 wide-dense wide}
 paper=${PAPER:-paper-dense paper-delta-l1}
-challenge=${CHALLENGE:-dense delta-l1 dense-32-32}
+full=${FULL:-motion-dense motion frames-dense frames}
+challenge=${CHALLENGE:-dense delta-l1 dense-32-32 motion-dense motion}
 
 # train FOLDER RECIPE SEED FROM DRIVES...: all recipes of a size begin with the dense phase of FROM; it is learned once.
 train() {
@@ -35,7 +37,7 @@ train() {
 }
 # Another size, or a cost in the dense phase, begins by itself. begins PREFIX RECIPE SEED
 begins() {
-    case $2 in dense-* | wide-dense | quiet) echo "$1$2-$3" ;; wide) echo "$1wide-dense-$3" ;; *) echo "$1dense-$3" ;; esac
+    case $2 in dense-* | wide-dense | quiet | motion* | frames*) echo "$1$2-$3" ;; wide) echo "$1wide-dense-$3" ;; *) echo "$1dense-$3" ;; esac
 }
 real() {
     from=$(begins "$runs/" "$1" "$2")
@@ -70,7 +72,7 @@ mkdir -p "$runs" "$results"
 for seed in $seeds; do real dense "$seed"; done
 for recipe in $techniques; do for seed in $seeds; do real "$recipe" "$seed"; done; done
 for recipe in $challenge; do for seed in $seeds; do protocol "$recipe" "$seed"; done; done
-for recipe in $sizes; do for seed in $seeds; do real "$recipe" "$seed"; done; done
+for recipe in $full $sizes; do for seed in $seeds; do real "$recipe" "$seed"; done; done
 for recipe in $paper; do for seed in $seeds; do paper "$recipe" "$seed"; done; done
 
 part="$data/udacity-ch2-hmb3 --from 170 --to 199"
@@ -82,6 +84,9 @@ part="$data/udacity-ch2-hmb3 --from 170 --to 199"
     same=$(finished $(for recipe in dense $techniques; do for seed in $seeds; do echo "$runs/$recipe-$seed"; done; done))
     "$bin" sweep $part --model $same --scale 0,0.1,0.2,0.3,0.4,0.6,0.8,1,1.2,1.5,2 \
         --out "$results/thresholds.csv" --svg "$results/thresholds.svg" --png "$results/thresholds.png"
+    large=$(finished $(for recipe in $full; do for seed in $seeds; do echo "$runs/$recipe-$seed"; done; done))
+    "$bin" sweep $part --model $large --theta-x 0,0.1,0.2,0.3,0.4,0.5,0.6,0.8 --theta-h 0,0.1,0.15,0.2,0.25,0.3,0.4 \
+        --out "$results/full-size.csv" --svg "$results/full-size.svg" --png "$results/full-size.png"
     foreign=$(finished $(for recipe in $challenge; do for seed in $seeds; do echo "$runs/challenge-$recipe-$seed"; done; done))
     [ -z "$foreign" ] || "$bin" sweep "$data/udacity-ch2-hmb3" --to 199 --model $foreign --scale 0,0.3,1 --out "$results/challenge.csv"
 }

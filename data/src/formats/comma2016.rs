@@ -29,6 +29,9 @@ const TO_RAD: f64 = -0.1 * std::f64::consts::PI / 180.0;
 /// The most log lines that are read: 100 Hz for more than a day.
 const MAX_LINES: u64 = 10_000_000;
 
+/// More values than any chunk of pictures holds.
+const MAX_CHUNK_VALUES: u64 = 1 << 28;
+
 /// True if `folder` holds the two folders with HDF5 files.
 pub(super) fn recognise(folder: &Path) -> bool {
     folder.join("log").is_dir() && !drives_in(&folder.join("camera")).is_empty()
@@ -102,9 +105,10 @@ impl Log {
             let bad = |problem: String| bad_file(path, problem, "the arrays times, cam1_ptr and steering_angle");
             let dataset = file.dataset(name).map_err(|e| bad(format!("{name}: {e}")))?;
             let shape = dataset.shape().map_err(|e| bad(format!("{name}: {e}")))?;
-            if shape.iter().product::<u64>() > MAX_LINES {
+            if shape.iter().fold(1u64, |product, side| product.saturating_mul(*side)) > MAX_LINES {
                 return Err(bad(format!("{name} has the shape {shape:?}")));
             }
+            check_chunks(&dataset, path).map_err(|problem| bad(format!("{name}: {problem}")))?;
             dataset.read_f64().map_err(|e| bad(format!("{name}: {e}")))
         };
         Ok(Self { times_s: column("times")?, frame: column("cam1_ptr")?, steering: column("steering_angle")? })
@@ -151,6 +155,28 @@ fn open_hdf5(path: &Path) -> Result<File, DataError> {
     File::open_streaming(path).map_err(|e| bad_file(path, e.to_string(), "an HDF5 file"))
 }
 
+/// The HDF5 reader takes memory for what a chunk's entry claims, before it reads: a damaged claim is refused here.
+///
+/// # Errors
+/// What is wrong with a chunk.
+fn check_chunks(dataset: &Dataset, path: &Path) -> Result<(), String> {
+    let values: u64 = dataset
+        .chunk_shape()
+        .map_err(|e| e.to_string())?
+        .unwrap_or_default()
+        .iter()
+        .fold(1u64, |product, side| product.saturating_mul(*side));
+    if values > MAX_CHUNK_VALUES {
+        return Err(format!("a chunk of {values} values"));
+    }
+    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    let chunks = if dataset.is_chunked() { dataset.chunks().map_err(|e| e.to_string())? } else { Vec::new() };
+    match chunks.iter().find(|chunk| chunk.address.saturating_add(chunk.storage_size) > bytes) {
+        Some(chunk) => Err(format!("a chunk at byte {} that reaches beyond the end of the file", chunk.address)),
+        None => Ok(()),
+    }
+}
+
 /// The frames of a camera file.
 struct H5Pictures {
     dataset: Dataset,
@@ -164,6 +190,7 @@ impl H5Pictures {
         let bad = |problem: String| bad_file(path, problem, "an array X of uint8[frames][3][rows][columns]");
         let dataset = open_hdf5(path)?.dataset("X").map_err(|e| bad(format!("X: {e}")))?;
         let shape = dataset.shape().map_err(|e| bad(format!("X: {e}")))?;
+        check_chunks(&dataset, path).map_err(|problem| bad(format!("X: {problem}")))?;
         let side = |n: u64| (1..=MAX_SIDE as u64).contains(&n);
         // HDF5 gives black pictures where a shape goes beyond what is stored: a damaged one must not give millions of them.
         let bytes = std::fs::metadata(path).map_or(0, |file| file.len());

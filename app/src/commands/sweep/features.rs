@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use crossbeam_channel::bounded;
 use deltasteer_data::Frame;
 use deltasteer_perception::motion::MotionSensor;
-use deltasteer_perception::{Device, FeatureExtractor};
-use ndarray::Axis;
+use deltasteer_perception::{CnnScheduler, Device, FeatureExtractor};
+use ndarray::{Array2, Axis, aview1};
 
 use super::plan::{Candidate, Plan};
 use crate::commands::summary::print_notes;
@@ -33,12 +33,17 @@ pub struct Seen {
     pub single_frame_rad: Vec<f32>,
     /// Multiply-accumulates of CNN and motion sensor, all frames.
     pub cnn_macs: u64,
+    /// Multiply-accumulates of a CNN that runs on every frame.
+    pub cnn_macs_dense: u64,
 }
 
 /// One model's CNN.
 struct Eye {
     extractor: FeatureExtractor,
     motion: Option<MotionSensor>,
+    scheduler: CnnScheduler,
+    /// `[1, features]` of the last frame that the CNN ran on.
+    features: Array2<f32>,
     /// The first model with the same trunk, whose trunk output is used.
     trunk_of: usize,
 }
@@ -81,30 +86,39 @@ fn eyes(plan: &Plan) -> anyhow::Result<Vec<Eye>> {
     let eye = |(place, candidate): (usize, &Candidate)| {
         let first = plan.candidates.iter().position(|other| other.trunk == candidate.trunk);
         let (extractor, motion) = (candidate.model.extractor(Device::Cpu)?, candidate.model.motion_sensor(&plan.info)?);
-        Ok(Eye { extractor, motion, trunk_of: first.unwrap_or(place) })
+        let scheduler = CnnScheduler::new(candidate.model.schedule(None)?);
+        let features = Array2::zeros((1, extractor.feature_count()));
+        Ok(Eye { extractor, motion, scheduler, features, trunk_of: first.unwrap_or(place) })
     };
     plan.candidates.iter().enumerate().map(eye).collect()
 }
 
 fn see(eyes: &mut [Eye], frame: &Frame, out: &mut Features) -> anyhow::Result<()> {
-    let mut cells = Vec::with_capacity(eyes.len());
-    for (place, eye) in eyes.iter_mut().enumerate() {
-        cells.push(match eye.trunk_of == place {
-            true => Some(eye.extractor.cell_extractor().cells(frame.image.view())?.insert_axis(Axis(0))),
-            false => None,
-        });
-    }
-    for (eye, seen) in eyes.iter_mut().zip(&mut out.models) {
-        let cells = cells[eye.trunk_of].as_ref().context("a trunk that did not run")?;
-        let features = eye.extractor.features_from_cells(cells.view())?;
-        seen.single_frame_rad.push(eye.extractor.single_frame_steering_rad(features.row(0)));
-        seen.features.extend(&features);
-        seen.cnn_macs += eye.extractor.macs_per_frame();
+    let mut cells = vec![None; eyes.len()];
+    for place in 0..eyes.len() {
+        let (eye, seen) = (&mut eyes[place], &mut out.models[place]);
+        let mut motion = Vec::new();
         if let Some(sensor) = &mut eye.motion {
-            let motion = sensor.step(frame.image.view(), frame.time_s)?;
-            seen.features.extend(motion.values);
-            seen.cnn_macs += motion.macs;
+            let step = sensor.step(frame.image.view(), frame.time_s)?;
+            motion.extend(step.values);
+            seen.cnn_macs += step.macs;
         }
+        if eye.scheduler.due(aview1(&motion)) {
+            let trunk = eye.trunk_of;
+            if cells[trunk].is_none() {
+                let found = eyes[trunk].extractor.cell_extractor().cells(frame.image.view())?;
+                cells[trunk] = Some(found.insert_axis(Axis(0)));
+            }
+            let eye = &mut eyes[place];
+            let cells = cells[trunk].as_ref().context("a trunk that did not run")?;
+            eye.features = eye.extractor.features_from_cells(cells.view())?;
+            seen.cnn_macs += eye.extractor.macs_per_frame();
+        }
+        let (eye, seen) = (&eyes[place], &mut out.models[place]);
+        seen.single_frame_rad.push(eye.extractor.single_frame_steering_rad(eye.features.row(0)));
+        seen.features.extend(&eye.features);
+        seen.features.extend(motion);
+        seen.cnn_macs_dense += eye.extractor.macs_per_frame();
     }
     out.steering_true_rad.push(frame.steering_true_rad);
     Ok(())

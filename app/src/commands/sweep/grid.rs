@@ -78,7 +78,7 @@ fn rows_of(
     let features = ArrayView2::from_shape((seen.features.len() / inputs, inputs), &seen.features)?;
     let dense = DenseRnn::new(rnn.clone())?.run(features)?.into_raw_vec_and_offset().0;
     let (dense, single) = (errors(&dense, all)?, errors(&seen.single_frame_rad, all)?);
-    let cnn_macs_per_frame = seen.cnn_macs as f64 / features.nrows() as f64;
+    let cnn_macs_per_frame = [seen.cnn_macs, seen.cnn_macs_dense].map(|macs| macs as f64 / features.nrows() as f64);
     let mut rows = Vec::with_capacity(candidate.settings.len());
     for &thresholds in &candidate.settings {
         if stop.load(Ordering::Relaxed) {
@@ -105,7 +105,7 @@ fn row(
     delta: &DeltaRnn,
     errors: &ErrorFigures,
     [dense, single]: [&ErrorFigures; 2],
-    cnn_macs_per_frame: f64,
+    [cnn_macs, cnn_macs_dense]: [f64; 2],
 ) -> Row {
     let (totals, own) = (delta.totals(), candidate.model.thresholds());
     let frames = totals.steps as f64;
@@ -136,7 +136,7 @@ fn row(
         occupancy_h: totals.occupancy_h(),
         macs_delta_per_frame: delta_macs,
         macs_dense_per_frame: dense_macs,
-        cnn_macs_per_frame,
-        network_savings: (cnn_macs_per_frame + dense_macs) / (cnn_macs_per_frame + delta_macs),
+        cnn_macs_per_frame: cnn_macs,
+        network_savings: (cnn_macs_dense + dense_macs) / (cnn_macs + delta_macs),
     }
 }

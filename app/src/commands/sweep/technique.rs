@@ -43,6 +43,9 @@ pub fn technique(config: &ModelConfig) -> String {
     if technique.weight_sparsity > 0.0 {
         words.push(format!("{:.0}% zero weights", 100.0 * technique.weight_sparsity));
     }
+    if !config.perception.schedule.is_every_frame() {
+        words.push(format!("CNN {}", config.perception.schedule));
+    }
     if words.is_empty() { DENSE.to_owned() } else { words.join(" + ") }
 }
 
@@ -98,6 +101,8 @@ mod tests {
         temporal.technique.l1_x = 0.001;
         temporal.technique.weight_sparsity = 0.5;
         assert_eq!(technique(&config), "delta + L1 + budget 100x + 50% zero weights");
+        config.perception.schedule = "every:12".parse().unwrap();
+        assert_eq!(technique(&config), "delta + L1 + budget 100x + 50% zero weights + CNN every:12");
     }
 
     #[test]
