@@ -108,6 +108,11 @@ impl Model {
         config.map(|config| MotionSensor::new(config, Some(focal_widths))).transpose()
     }
 
+    /// What a reader of this model's figures must know.
+    pub fn remark(&self) -> Option<&'static str> {
+        self.config.perception.remark()
+    }
+
     /// The frames that the CNN runs on: those of `asked`, or else of the model's own setting.
     ///
     /// # Errors

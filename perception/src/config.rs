@@ -58,6 +58,12 @@ impl Default for PerceptionConfig {
 }
 
 impl PerceptionConfig {
+    /// What a reader of the figures of such a model must know.
+    pub fn remark(&self) -> Option<&'static str> {
+        let remark = "with ego-motion, which says how the car turns now: it helps a replay and can steer no car";
+        self.motion.as_ref().map(|_| remark)
+    }
+
     /// The front end of the delta network paper: three strided convolutions on the usual picture, their output taken as it
     /// is (no averaging to cells), and a feature layer of `feature_count`.
     pub fn strided(feature_count: usize) -> Self {

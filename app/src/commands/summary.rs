@@ -19,6 +19,9 @@ type Printed = Result<(), StdoutError>;
 pub fn print(info: &SourceInfo, model: &Model, drive: &Drive) -> Printed {
     say!("source       {} ({}, {}x{})", one_line(&info.name), info.format, info.width, info.height)?;
     say!("model        {}", model.folder().display())?;
+    if let Some(remark) = model.remark() {
+        say!("             {remark}")?;
+    }
     let rate_hz = drive.frames as f64 / drive.seconds;
     say!(
         "frames       {} in {:.2} s: {rate_hz:.1} frames/s ({:.1} x real time)",

@@ -23,6 +23,8 @@ pub struct ModelFacts {
     pub thresholds: Thresholds,
     /// The work of one dense step.
     pub dense: StepCount,
+    /// What a reader of its figures must know.
+    pub remark: Option<&'static str>,
 }
 
 impl ModelFacts {
@@ -35,6 +37,7 @@ impl ModelFacts {
             hidden: rnn.config.hidden_size,
             thresholds: model.thresholds(),
             dense: rnn.dense_count(),
+            remark: model.remark(),
         }
     }
 

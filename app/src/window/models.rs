@@ -35,6 +35,8 @@ pub struct Facts {
     pub reached: Option<(f64, f64)>,
     /// The drives that it was trained on.
     pub drives: Vec<String>,
+    /// What a reader of its figures must know.
+    pub remark: Option<&'static str>,
 }
 
 impl Facts {
@@ -49,7 +51,7 @@ impl Facts {
         let (inputs, hidden) = (temporal.input_size, temporal.hidden_size);
         let drives = trained::drives(&config);
         let thresholds = temporal.thresholds.first().copied().unwrap_or(Thresholds::ZERO);
-        Ok(Self { title, inputs, hidden, thresholds, reached, drives })
+        Ok(Self { title, inputs, hidden, thresholds, reached, drives, remark: config.perception.remark() })
     }
 
     fn read(folder: &Path) -> Result<Self, String> {

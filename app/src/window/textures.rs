@@ -148,7 +148,7 @@ mod tests {
         use deltasteer_temporal::{StepCount, Thresholds};
         let mut lane = LaneView::default();
         let (thresholds, dense) = (Thresholds::ZERO, StepCount::default());
-        lane.model = Some(ModelFacts { name: String::new(), inputs: 4, hidden: 4, thresholds, dense });
+        lane.model = Some(ModelFacts { name: String::new(), inputs: 4, hidden: 4, thresholds, dense, remark: None });
         let point = Point::new(7, 0.0, None, (0.0, StepCount::default()), true);
         lane.track.push(point, &[Mark::new(1, true), Mark::new(7, false)]);
         let colours = Palette::of(Theme::Dark);

@@ -116,6 +116,7 @@ impl Fleet<'_> {
         let mut printer = Printer { json: self.args.json, drives, bar: &bar, next: 0 };
         if !self.args.json {
             bar.suspend(|| say!("{:<NAME_COLUMNS$}  frames  RMSE rad   dense    zero  savings", "drive"))?;
+            self.model.remark().map_or(Ok(()), |remark| bar.suspend(|| say!("  model {remark}")))?;
         }
         printer.print_ready(&outcomes)?;
         self.on_threads(drives, &missing, |drive, outcome| {

@@ -44,6 +44,9 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, cards: &[Card]) {
                     let words = format!("{} inputs, {} units, θx {x}, θh {h}{reached}", facts.inputs, facts.hidden);
                     ui.label(RichText::new(&facts.title).small());
                     ui.label(RichText::new(words).small().weak());
+                    if let Some(remark) = facts.remark {
+                        ui.label(RichText::new(format!("It works {remark}.")).small().weak());
+                    }
                     if let Some(words) = misfit(&facts.drives, &source) {
                         ui.label(RichText::new(format!("▲ It {words}.")).small().color(colours.warning));
                     }

@@ -94,7 +94,8 @@ fn model_button(ui: &mut Ui, panel: &mut Panel) {
     let model = panel.view.main.model.as_ref();
     let name = model.map_or("no model", |model| &model.name);
     let facts = model.map_or(String::new(), |model| format!("{} inputs, {} units. ", model.inputs, model.hidden));
-    let hint = format!("{facts}Choose another model, or one to compare with. Key G");
+    let remark = model.and_then(|model| model.remark).map_or(String::new(), |remark| format!("It works {remark}. "));
+    let hint = format!("{facts}{remark}Choose another model, or one to compare with. Key G");
     if ui.button(format!("Model: {name} ▾")).on_hover_text(hint).clicked() {
         panel.ask(Command::ToggleModels);
     }
