@@ -141,6 +141,19 @@ fn a_window_that_started_on_nothing_opens_a_drive_later() {
 }
 
 #[test]
+fn a_stamp_keeps_headline_and_picture() {
+    let mut bench = Bench::on("road:3,seconds=2", [300.0, 200.0]);
+    bench.until("the first frame", |view| view.main.track.figures().work.macs > 0);
+    bench.ask(Command::Say("no such folder".to_owned()));
+    (0..3).for_each(|_| bench.harness.step());
+    let headline = bench.harness.get_by_label_contains("fewer RNN operations").rect();
+    let picture = bench.harness.get_by_label("Camera frame").rect();
+    let message = bench.harness.get_by_label_contains("no such folder").rect();
+    assert!(picture.height() > 80.0 && picture.contains_rect(headline), "{picture:?} {headline:?}");
+    assert!(!message.intersects(headline), "{message:?} {headline:?}");
+}
+
+#[test]
 fn a_stamp_and_a_wall_both_play() {
     for size in [[300.0, 200.0], [3840.0, 2160.0]] {
         let mut bench = Bench::on("road:3,seconds=2", size);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use deltasteer::model::{ModelConfig, ModelParts};
-use deltasteer_perception::{PerceptionConfig, Storage, from_safetensors, to_safetensors};
+use deltasteer_perception::{CnnSchedule, PerceptionConfig, Storage, from_safetensors, to_safetensors};
 use deltasteer_temporal::weights::to_safetensors as rnn_to_safetensors;
 use deltasteer_temporal::{Gru, Head, Linear, RnnConfig, Thresholds};
 use ndarray::ArrayD;
@@ -22,7 +22,12 @@ pub fn write(folder: &Path) {
 
 /// The same CNN before an RNN that `seed` drew and that `command` is said to have made.
 pub fn write_with(folder: &Path, seed: u64, command: &str) {
-    let perception = PerceptionConfig { feature_count: INPUTS, ..PerceptionConfig::default() };
+    write_scheduled(folder, seed, command, CnnSchedule::default());
+}
+
+/// The same with a CNN that does not run on every frame.
+pub fn write_scheduled(folder: &Path, seed: u64, command: &str, schedule: CnnSchedule) {
+    let perception = PerceptionConfig { feature_count: INPUTS, schedule, ..PerceptionConfig::default() };
     let mut temporal = RnnConfig::new(INPUTS, HIDDEN);
     temporal.thresholds = vec![Thresholds { theta_x: 0.4, theta_h: 0.1 }];
     let trunk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/trunk/efficientnet-lite0.safetensors");

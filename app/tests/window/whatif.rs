@@ -1,8 +1,11 @@
 //! One setting behind every figure, and a jump that gives what the full run gives.
 
+use deltasteer::front_end::FrontEnd;
 use deltasteer::window::command::Command;
 use deltasteer::window::view::LaneView;
 use deltasteer::window::whatif::Lane;
+use deltasteer::window::whatif::store::LIMIT_BYTES;
+use deltasteer_perception::CnnSchedule;
 use deltasteer_temporal::{DeltaRnn, Thresholds, Totals};
 use half::f16;
 
@@ -15,12 +18,13 @@ fn full_run(bench: &Bench, thresholds: Thresholds) -> (Vec<f32>, Totals) {
 
 fn run_over(bench: &Bench, thresholds: Thresholds, rounded: fn(f32) -> f32) -> (Vec<f32>, Totals) {
     let model = deltasteer::model::Model::load(&bench.folder.path().join("model")).unwrap();
-    let mut extractor = model.extractor(deltasteer_perception::Device::Cpu).unwrap();
     let mut rnn = DeltaRnn::new(model.rnn(), &[thresholds]).unwrap();
     let mut source = deltasteer_data::open(&bench.view().drive.as_ref().unwrap().name).unwrap();
+    let schedule = model.schedule(None).unwrap();
+    let mut front_end = FrontEnd::new(&model, source.info(), schedule, deltasteer_perception::Device::Cpu).unwrap();
     let mut angles = Vec::new();
     while let Some(frame) = source.next_frame().unwrap() {
-        let features = extractor.features(frame.image.view()).unwrap();
+        let features = front_end.see(frame.image.view(), frame.time_s).unwrap();
         rnn.step(features.mapv(rounded).view()).unwrap();
         angles.push(rnn.output()[0]);
     }
@@ -137,6 +141,32 @@ fn a_far_jump_is_warmed_up_says_so_and_is_put_right_once_the_gap_is_closed() {
     bench.until("the end", |view| view.ended.is_some());
     bench.until("exact answers", |view| view.main.track.get(500).is_some_and(|point| point.exact));
     same_everywhere(&bench.view().main, own, 600, &(angles, totals));
+}
+
+#[test]
+fn a_jump_gives_what_the_full_run_gives_where_the_cnn_rests_on_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = folder.path().join("model");
+    crate::model::write_scheduled(&written, 6, "", CnnSchedule::Every(3));
+    let mut bench = Bench::with_model("road:3,seconds=12", [1280.0, 720.0], LIMIT_BYTES, Some(written.clone()));
+    bench.until("the first frame", |view| view.shown.is_some());
+    std::os::unix::fs::symlink(&written, bench.folder.path().join("model")).unwrap();
+    let full = full_run(&bench, bench.view().main.thresholds);
+    bench.ask(Command::StepFrames(100));
+    bench.until("frame 100", |view| view.index() == 100);
+    // The CNN does not run on frame 50, and the frames behind 100 are new.
+    for index in [50, 131, 77] {
+        bench.ask(Command::Seek(index));
+        bench.until("the frame", |view| view.index() == index && view.answer(Lane::Main).is_some());
+        let point = bench.view().answer(Lane::Main).unwrap();
+        assert!(point.exact && (point.steering_rad - full.0[index]).abs() < 1e-6, "{point:?}");
+    }
+    bench.click("Play");
+    bench.until("the end", |view| view.ended.is_some());
+    bench.until("all frames", |view| view.main.track.points().len() == 240);
+    same_everywhere(&bench.view().main, bench.view().main.thresholds, 240, &full);
+    let looked = bench.view().main.track.points().iter().filter(|point| point.cnn.looked).count();
+    assert_eq!(looked, 80, "every third frame, jumps or not");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn features(source: &str, model: &Arc<Model>, frames: usize) -> anyhow::Result<F
         frame.index = index;
         frame.before = index.checked_sub(1).map_or(Before::Start, Before::Frame);
         let features = std::mem::take(&mut frame.features);
-        store.add(&frame, &features);
+        store.add(&frame, &features, true);
     }
     Ok(store)
 }

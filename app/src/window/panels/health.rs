@@ -8,13 +8,17 @@ use crate::window::command::Command;
 use crate::window::theme::Palette;
 use crate::window::view::View;
 
-/// What is wrong right now, in plain words; empty if nothing is.
+/// What is wrong, in plain words, what is wrong right now first; empty if nothing is.
 pub fn troubles(view: &View) -> Vec<String> {
     let mut troubles = Vec::new();
     if view.stopped {
         troubles.push("Stopped: open a drive or a model to go on.".to_owned());
     }
     let Some(frame) = &view.shown else { return troubles };
+    if let Some(silent_s) = view.stale_s() {
+        let words = if view.live.words.is_empty() { String::new() } else { format!(" {}.", view.live.words) };
+        troubles.push(format!("No new frame for {silent_s:.0} s: picture and angle are old.{words}"));
+    }
     if frame.skipped > 0 {
         troubles.push(format!("{} frames could not be read and were skipped.", frame.skipped));
     }
@@ -23,10 +27,6 @@ pub fn troubles(view: &View) -> Vec<String> {
     }
     if view.refused > 0 {
         troubles.push(format!("{} frames had features that are not finite; the RNN refused them.", view.refused));
-    }
-    if let Some(silent_s) = view.stale_s() {
-        let words = if view.live.words.is_empty() { String::new() } else { format!(" {}.", view.live.words) };
-        troubles.push(format!("No new frame for {silent_s:.0} s: picture and angle are old.{words}"));
     }
     if let Some(needed) = slow(view) {
         troubles.push(needed);

@@ -32,11 +32,15 @@ pub fn over_picture(ui: &Ui, panel: &Panel, at: egui::Pos2) {
         return;
     }
     let words = format!("{} fewer RNN operations", text::times(work.macs_dense as f64, work.macs as f64));
+    let label = words.clone();
     let delta = Palette::of(egui::Theme::Dark).delta;
     let galley = ui.painter().layout_no_wrap(words, FontId::proportional(15.0), delta);
     let plate = egui::Rect::from_min_size(at, galley.size());
     ui.painter().rect_filled(plate.expand2(egui::vec2(6.0, 3.0)), 4.0, Color32::from_black_alpha(170));
     ui.painter().galley(at, galley, delta);
+    let response = ui.interact(plate, ui.scope_id().with("headline"), egui::Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &label));
+    glossary::explain(response, &["RNN", "MAC"]);
 }
 
 /// One headline for each setting.
@@ -216,14 +220,20 @@ fn table(ui: &mut Ui, panel: &mut Panel) {
 pub fn whole_network(ui: &mut Ui, panel: &Panel) {
     let lane = &panel.view.main;
     let Some((model, frame)) = lane.model.as_ref().zip(panel.view.shown.as_ref()) else { return };
-    let (cnn, dense) = (frame.cnn_work.macs_dense as f64, model.dense.macs as f64);
-    let whole = cnn + dense;
-    let work = &lane.track.figures().work;
-    let saved = (dense - work.macs as f64 / work.steps.max(1) as f64) / whole;
+    let (cnn_dense, dense) = (frame.cnn_work.macs_dense as f64, model.dense.macs as f64);
+    let figures = lane.track.figures();
+    let mean = |macs: u64| macs as f64 / figures.work.steps.max(1) as f64;
+    let (whole, cnn) = (cnn_dense + dense, mean(figures.cnn_macs));
+    let saved = (whole - cnn - mean(figures.work.macs)) / whole;
+    // A CNN that rests on some frames does less than on each.
+    let cnn = if cnn < 0.999 * cnn_dense {
+        format!("The CNN does {} of {} MACs a frame", text::count(cnn), text::count(cnn_dense))
+    } else {
+        format!("The CNN's {} MACs a frame stay", text::count(cnn_dense))
+    };
     let words = format!(
-        "Whole network: {} fewer operations. The CNN's {} MACs a frame stay; the RNN's {} are {} of all.",
+        "Whole network: {} fewer operations. {cnn}; the RNN's {} are {} of all.",
         text::percent(saved),
-        text::count(cnn),
         text::count(dense),
         text::percent(dense / whole),
     );

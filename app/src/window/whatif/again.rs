@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use deltasteer_data::{Source, SourceInfo};
-use deltasteer_perception::Device;
+use deltasteer_perception::{CnnSchedule, Device};
 
 use super::Lane;
 use super::store::{Added, FeatureStore, Kept};
@@ -36,14 +36,14 @@ impl Eye {
     }
 
     /// Sees a frame, also one that is known: motion and schedule need every frame, in order.
-    pub fn see(&mut self, frame: &SeenFrame) -> Added {
+    pub fn see(&mut self, frame: &SeenFrame, certain: bool) -> Added {
         if frame.before != self.last.map_or(Before::Start, Before::Frame) {
             self.front_end.reset();
         }
         self.last = Some(frame.index);
         match self.front_end.see(frame.image.view(), frame.time_s) {
             Ok(_) if self.store.get(frame.index).is_some() => Added::Known,
-            Ok(inputs) => self.store.add(frame, &inputs.to_vec()),
+            Ok(inputs) => self.store.add(frame, &inputs.to_vec(), certain),
             Err(error) => Added::Refused(format!("frame {}: {error}", frame.index)),
         }
     }
@@ -53,6 +53,7 @@ impl Eye {
 pub(super) struct Again {
     pub lane: Lane,
     pipeline: Pipeline,
+    schedule: CnnSchedule,
     /// First and last frame of each unbroken stretch that is still to come, the one under way first.
     stretches: VecDeque<(usize, usize)>,
     total: usize,
@@ -73,9 +74,10 @@ impl Again {
     /// # Errors
     /// As [`Pipeline::start`].
     pub fn start(lane: Lane, source: Box<dyn Source>, model: Arc<Model>, wanted: Wanted) -> anyhow::Result<Self> {
+        let schedule = model.schedule(None)?;
         let settings = Settings { features_only: true, ..Settings::default() };
         let pipeline = Pipeline::start(source, model, settings)?;
-        let again = Self { lane, pipeline, stretches: wanted.stretches, total: wanted.total, done: 0 };
+        let again = Self { lane, pipeline, schedule, stretches: wanted.stretches, total: wanted.total, done: 0 };
         again.begin_stretch();
         Ok(again)
     }
@@ -83,8 +85,11 @@ impl Again {
     fn begin_stretch(&self) {
         if let Some(&(first, last)) = self.stretches.front() {
             self.pipeline.send(Command::PlayUntil(Some(last + 1)));
-            // The frame before it is read as well, so that it is known what came before.
-            self.pipeline.send(Command::Seek { index: first, from: first.saturating_sub(1) });
+            // The frame before it is read as well, so that it is known what came before, and all from the last one on that the
+            // CNN runs on in the full run.
+            let before = first.saturating_sub(1);
+            let from = if let CnnSchedule::Every(n) = self.schedule { before - before % n.max(1) } else { before };
+            self.pipeline.send(Command::Seek { index: first, from });
             self.pipeline.send(Command::Play);
         }
     }
@@ -105,6 +110,11 @@ impl Again {
             Event::Failed(failure) => Progress::Over(Some(failure.to_string())),
             _ => Progress::Nothing,
         })
+    }
+
+    /// Whether the full run has the same features.
+    pub fn certain(&self) -> bool {
+        !self.schedule.needs_motion() || self.stretches.front().is_some_and(|&(first, _)| first == 0)
     }
 
     /// Counts a frame. True when the lane's answers are to be brought up to date.

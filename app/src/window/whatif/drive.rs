@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deltasteer_data::{SkipReport, SourceInfo};
+use deltasteer_perception::CnnSchedule;
 use deltasteer_temporal::{TemporalError, Thresholds};
 
 use super::again::{Again, Eye, Progress, Wanted};
@@ -13,7 +14,7 @@ use super::store::{Added, FeatureStore};
 use super::trade_off::Ladder;
 use super::{Lane, Shown, Update, Wish};
 use crate::model::Model;
-use crate::pipeline::{Command, FrameRange, Pipeline, SeenFrame};
+use crate::pipeline::{Before, Command, FrameRange, Pipeline, SeenFrame};
 use crate::window::recorder::Recorder;
 
 /// A run is interrupted this often to look for frames and wishes.
@@ -53,6 +54,8 @@ pub(super) struct Drive {
     ladder: Option<Ladder>,
     /// The frame shown last.
     index: usize,
+    /// The CNNs run on the frames that they would run on in the full run.
+    certain: bool,
     /// A model with other features: in use from its [`crate::pipeline::Event::ModelReady`] on.
     coming: Option<(Arc<Model>, Thresholds)>,
     background_due: Instant,
@@ -87,6 +90,7 @@ impl Drive {
             lanes: [None, None, None],
             ladder: None,
             index: 0,
+            certain: true,
             coming: None,
             background_due: Instant::now(),
             times_due: false,
@@ -203,7 +207,8 @@ impl Drive {
 
     /// Shows frame `index` as the full run would answer it where that is known or near; else with a warmed-up RNN.
     pub fn seek(&mut self, index: usize) {
-        let from = self.read_from(index);
+        let from = self.aligned(self.read_from(index));
+        self.certain &= from == 0 || !self.schedules().any(|schedule| schedule.needs_motion());
         self.pipeline.send(Command::Seek { index, from });
     }
 
@@ -227,6 +232,25 @@ impl Drive {
         }
     }
 
+    /// The rules by which the CNNs run.
+    fn schedules(&self) -> impl Iterator<Item = CnnSchedule> {
+        let main = self.lanes[0].as_ref().map(|run| run.wanted().model.clone());
+        let second = self.lanes[1].as_ref().filter(|_| self.second_eye.is_some()).map(|run| run.wanted().model.clone());
+        main.into_iter().chain(second).filter_map(|model| model.schedule(None).ok())
+    }
+
+    /// The last frame up to `from` on which the full run's CNNs run: after a jump they run on the first frame that is read,
+    /// and what they run on later follows from it.
+    fn aligned(&self, from: usize) -> usize {
+        let every = self.schedules().map(|schedule| if let CnnSchedule::Every(n) = schedule { n.max(1) } else { 1 });
+        let common = |a: usize, b: usize| (1..=b).map(|times| times * a).find(|product| product % b == 0).unwrap_or(a);
+        let every = every.fold(1, common);
+        // A frame that could not be read moves all later ones: what was seen says where they are.
+        let seen = |index: &usize| self.store.get(*index).is_some_and(|kept| kept.cnn.looked);
+        let seen = (from.saturating_sub(every - 1)..=from).rev().find(seen);
+        seen.filter(|_| self.second_eye.is_none()).unwrap_or(from - from % every)
+    }
+
     /// Keeps a frame's features and answers it where that is new.
     pub fn see(&mut self, frame: Arc<SeenFrame>) -> Result<Shown, TemporalError> {
         if !frame.warm_up {
@@ -234,9 +258,11 @@ impl Drive {
         }
         // Frames in flight while the model changes still carry the old one's features.
         let fits = frame.features.len() == self.store.inputs();
-        let added = if fits { self.store.add(&frame, &frame.features) } else { Added::Known };
+        self.certain |= frame.before == Before::Start;
+        let added = if fits { self.store.add(&frame, &frame.features, self.certain) } else { Added::Known };
         self.note(&added, frame.index);
-        let second = self.second_eye.as_mut().map(|eye| eye.see(&frame));
+        let certain = self.certain;
+        let second = self.second_eye.as_mut().map(|eye| eye.see(&frame, certain));
         if let Some(Added::Refused(words)) = &second {
             self.refused.add(format!("second model: {words}"));
         }
@@ -298,7 +324,7 @@ impl Drive {
                     _ => &mut self.store,
                 };
                 if frame.features.len() == store.inputs() {
-                    store.add(&frame, &frame.features);
+                    store.add(&frame, &frame.features, again.certain());
                 }
                 if !again.count() {
                     return Some(None);

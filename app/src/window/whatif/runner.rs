@@ -111,6 +111,7 @@ impl Cursor {
             self.depth = 0;
             self.exact = kept.before == Before::Start;
         }
+        self.exact &= kept.certain;
         let answer = self.cell.step(features)?;
         self.depth = self.depth.saturating_add(1);
         self.after = Some(index);
@@ -178,7 +179,7 @@ impl Runner {
         let mut path = Vec::new();
         let mut before = Some(kept.before);
         while let Some(Before::Frame(earlier)) = before
-            && self.cursor.after != Some(earlier)
+            && (self.cursor.after != Some(earlier) || self.better(earlier))
         {
             if let Some(state) = self.states.get(&earlier) {
                 self.cursor = state.clone();
@@ -192,6 +193,11 @@ impl Runner {
             self.advance(earlier, kept)?;
         }
         self.advance(index, kept)
+    }
+
+    /// Whether the state saved after a frame is exact and the cursor's is not.
+    fn better(&self, index: usize) -> bool {
+        !self.cursor.exact && self.states.get(&index).is_some_and(|state| state.exact)
     }
 
     /// Microseconds of a step over the last seen frames, done back to back. `None` where too few were seen.

@@ -20,6 +20,8 @@ pub struct Kept {
     pub truth_rad: Option<f32>,
     /// What the RNN must have seen directly before.
     pub before: Before,
+    /// The full run has the same features; otherwise the CNN may have run on other frames.
+    pub certain: bool,
     /// What the CNN did.
     pub cnn: CnnDone,
     features: Box<[f16]>,
@@ -82,8 +84,8 @@ impl FeatureStore {
         2 * self.inputs.max(1)
     }
 
-    /// Keeps the `features` of `frame`, rounded to 16 bits.
-    pub fn add(&mut self, frame: &SeenFrame, features: &[f32]) -> Added {
+    /// Keeps the `features` of `frame`, rounded to 16 bits. `certain`: the full run has the same.
+    pub fn add(&mut self, frame: &SeenFrame, features: &[f32], certain: bool) -> Added {
         if self.frames.contains_key(&frame.index) {
             return Added::Known;
         }
@@ -99,6 +101,7 @@ impl FeatureStore {
             time_s: frame.time_s,
             truth_rad: frame.steering_true_rad,
             before: frame.before,
+            certain,
             cnn: CnnDone { looked: frame.looked, macs: frame.cnn_work.macs },
             features: kept,
         };

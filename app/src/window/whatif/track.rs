@@ -80,6 +80,8 @@ impl Mark {
 pub struct Figures {
     /// Work of all frames.
     pub work: Totals,
+    /// The CNN's multiply-accumulates.
+    pub cnn_macs: u64,
     /// Frames with a true angle.
     pub labelled: u64,
     squares: f64,
@@ -89,6 +91,7 @@ impl Figures {
     /// Adds a frame beside the `dense` step of the same layer.
     pub fn add(&mut self, point: &Point, dense: &StepCount) {
         self.work.add(&point.count, dense);
+        self.cnn_macs += point.cnn.macs;
         if let Some(error) = point.error_rad() {
             self.labelled += 1;
             self.squares += f64::from(error) * f64::from(error);
