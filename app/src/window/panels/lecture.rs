@@ -16,9 +16,13 @@ const MOST: f32 = 3.0;
 
 /// Everything in the type of a talk.
 pub fn enlarge(ui: &mut Ui, scale: f32) {
-    for (style, points) in
-        [(TextStyle::Small, 13.0), (TextStyle::Body, 17.0), (TextStyle::Button, 16.0), (TextStyle::Heading, 24.0)]
-    {
+    for (style, points) in [
+        (TextStyle::Small, 13.0),
+        (TextStyle::Body, 17.0),
+        (TextStyle::Button, 16.0),
+        (TextStyle::Monospace, 15.0),
+        (TextStyle::Heading, 24.0),
+    ] {
         if let Some(font) = ui.style_mut().text_styles.get_mut(&style) {
             font.size = points * scale;
         }
