@@ -75,7 +75,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("deltasteer")
     parser.add_argument("drive")
-    parser.add_argument("--model", default="models/ch2")
+    parser.add_argument("--model", default="models/ch2-frames")
     parser.add_argument("--from", type=float, default=0.0)
     parser.add_argument("--to", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=5)

@@ -28,7 +28,7 @@ macro_rules! shipped {
 }
 
 /// All of them. [`for_source`] names two: the one for cars, and the one for the built-in road.
-const SHIPPED: [Shipped; 3] = shipped!["ch2", "ch2-wide", "road"];
+const SHIPPED: [Shipped; 3] = shipped!["ch2", "ch2-frames", "road"];
 
 /// The model for a source where the user names none: `road` for the built-in road, else `ch2`.
 ///
