@@ -49,6 +49,8 @@ fuzz:
 figures:
 	$(CARGO) run --release --quiet -p deltasteer -- figures models/results/thresholds.csv \
 		--svg models/results/thresholds.svg --png models/results/thresholds.png
+	$(CARGO) run --release --quiet -p deltasteer -- figures models/results/full-size.csv \
+		--svg models/results/full-size.svg --png models/results/full-size.png
 	$(CARGO) run --release --quiet -p deltasteer -- view road:7 --at 31 --size 1280x720 --theme dark \
 		--overlays predicted,true,wheels,crop --screenshot models/results/window-dark.png
 	$(CARGO) run --release --quiet -p deltasteer -- view road:4,size=640x320 --at 33 --size 1280x720 --theme light \

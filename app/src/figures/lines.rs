@@ -122,7 +122,9 @@ fn settings<'a>(rows: &[&'a Row]) -> BTreeMap<(u32, u32), Vec<&'a Row>> {
     let same = grouped(|row| (row.theta_x, row.theta_h));
     let multiples =
         grouped(|row| (thousandths(row.theta_x, row.own_theta_x), thousandths(row.theta_h, row.own_theta_h)));
-    if multiples.len() < same.len() { multiples } else { same }
+    // A dense-trained model's own thresholds are zero: nothing is a multiple of them.
+    let own = rows.iter().all(|row| row.own_theta_x > 0.0 && row.own_theta_h > 0.0);
+    if own && multiples.len() < same.len() { multiples } else { same }
 }
 
 fn point(rows: &[&Row]) -> Point {
@@ -168,6 +170,19 @@ mod tests {
         let line = &lines(&rows)[0];
         assert_eq!((line.seeds, line.path.len()), (2, 2));
         assert!((line.path[0].rmse_rad - 0.09).abs() < 1e-12);
+    }
+
+    #[test]
+    fn dense_trained_models_meet_at_the_same_thresholds() {
+        let of = |seed, theta: f32, rmse| Row {
+            own_theta_x: 0.0,
+            own_theta_h: 0.0,
+            theta_x: theta,
+            theta_h: theta,
+            ..row("dense-trained", seed, 1.0, rmse, 10.0)
+        };
+        let line = &lines(&[of(1, 0.0, 0.1), of(2, 0.0, 0.1), of(1, 0.2, 0.1), of(2, 0.2, 0.2), of(1, 0.4, 0.3)])[0];
+        assert_eq!((line.seeds, line.points.len()), (2, 3));
     }
 
     #[test]

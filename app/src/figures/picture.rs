@@ -17,7 +17,7 @@ use crate::output;
 /// Size of the SVG: as wide as a README's column, so that its letters keep their size there.
 const SIZE: (u32, u32) = (900, 520);
 /// Pixels left free at the right, for the names.
-const NAMES_WIDTH: f64 = 255.0;
+const NAMES_WIDTH: f64 = 320.0;
 /// The PNG's width over the SVG's.
 const PNG_SCALE: u32 = 2;
 /// The PNG is drawn this much larger and then reduced, which smooths its edges.
@@ -101,15 +101,14 @@ impl Plot {
         root.fill(&WHITE)?;
         let title = text((LETTERS + 1.0) * scale, PALETTE[0], HPos::Left);
         root.draw(&Text::new(self.title.clone(), (px(70.0), px(20.0)), title))?;
+        let savings: Vec<f64> = SAVINGS.iter().copied().filter(|savings| *savings <= self.most).collect();
         let mut chart = ChartBuilder::on(&root)
             .margin_top(px(46.0))
+            .margin_left(px(8.0))
             .margin_right(px(NAMES_WIDTH))
             .x_label_area_size(px(54.0))
             .y_label_area_size(px(70.0))
-            .build_cartesian_2d(
-                (1.0..self.most).log_scale().with_key_points(SAVINGS.to_vec()),
-                self.errors.0..self.errors.1,
-            )?;
+            .build_cartesian_2d((1.0..self.most).log_scale().with_key_points(savings), self.errors.0..self.errors.1)?;
         let mut mesh = chart.configure_mesh();
         mesh.bold_line_style(PALE.stroke_width(px(1.0) as u32)).light_line_style(TRANSPARENT);
         mesh.axis_style(GREY.stroke_width(px(1.0) as u32)).label_style(text(LETTERS * scale, GREY, HPos::Center));
