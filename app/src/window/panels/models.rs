@@ -43,9 +43,10 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, cards: &[Card]) {
                     let (x, h) = (facts.thresholds.theta_x, facts.thresholds.theta_h);
                     let words = format!("{} inputs, {} units, θx {x}, θh {h}{reached}", facts.inputs, facts.hidden);
                     ui.label(RichText::new(&facts.title).small());
-                    ui.label(RichText::new(words).small().weak());
+                    let motion = if facts.remark.is_some() { " · with ego-motion" } else { "" };
+                    let line = ui.label(RichText::new(format!("{words}{motion}")).small().weak());
                     if let Some(remark) = facts.remark {
-                        ui.label(RichText::new(format!("It works {remark}.")).small().weak());
+                        line.on_hover_text(format!("It works {remark}."));
                     }
                     if let Some(words) = misfit(&facts.drives, &source) {
                         ui.label(RichText::new(format!("▲ It {words}.")).small().color(colours.warning));
