@@ -53,7 +53,11 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
         .y_axis_min_width(34.0)
         .x_grid_spacer(savings_marks)
         .y_grid_spacer(move |_| [0.0, 0.5, 1.0].map(|part| GridMark { value: part * top, step_size: 4.0 * top }).into())
-        .x_axis_formatter(|mark, _| format!("{}×", text::grouped(10_f64.powf(mark.value).round() as u64)))
+        // A number at the very edge would be cut off.
+        .x_axis_formatter(move |mark, _| match mark.value < 0.95 * right {
+            true => format!("{}×", text::grouped(10_f64.powf(mark.value).round() as u64)),
+            false => String::new(),
+        })
         .y_axis_formatter(|mark, _| format!("{:.1}°", mark.value))
         .label_formatter(|_| None)
         .show_x(false)
