@@ -8,6 +8,7 @@ use crate::cli::InfoArgs;
 use crate::commands::summary::print_notes;
 use crate::model::Model;
 use crate::say;
+use crate::shipped;
 use crate::text::one_line;
 
 /// Runs `info`.
@@ -16,7 +17,7 @@ use crate::text::one_line;
 /// A source or model folder that cannot be opened.
 pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
     let folder = Path::new(&args.what);
-    if folder.join("config.json").is_file() {
+    if folder.join("config.json").is_file() || shipped::built_in(folder).is_some() {
         print_model(&Model::load(folder)?)
     } else {
         print_source(deltasteer_data::open(&args.camera.spec(&args.what))?.info())
@@ -64,8 +65,13 @@ fn print_model(model: &Model) -> anyhow::Result<()> {
     let (config, rnn) = (model.config(), model.rnn());
     let perception = model.extractor(deltasteer_perception::Device::Cpu)?;
     say!("{}: model {}", model.folder().display(), model.name())?;
-    say!("CNN        {} weights, {} MACs a frame", perception.weight_count(), perception.macs_per_frame())?;
+    let (weights, macs, schedule) =
+        (perception.weight_count(), perception.macs_per_frame(), config.perception.schedule);
+    say!("CNN        {weights} weights, {macs} MACs on each frame that it runs on: {schedule}")?;
     say!("  {}", serde_json::to_string(&config.perception)?)?;
+    if let Some(remark) = model.remark() {
+        say!("  {remark}")?;
+    }
     let macs = rnn.dense_count().macs;
     let motion = config.perception.motion.as_ref();
     say!(

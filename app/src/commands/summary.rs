@@ -105,7 +105,8 @@ fn print_savings(drive: &Drive) -> Printed {
     say!("CNN work     ran on {} of {} frames", drive.looked, drive.frames)?;
     let (dense, delta) = (cnn.macs_dense + totals.macs_dense, cnn.macs + totals.macs);
     say!(
-        "whole network {:.1} MMAC a frame instead of {:.1}: the RNN is {:.2}% of the dense work",
+        "whole network {:.1}x fewer MACs: {:.1} M a frame instead of {:.1}; the RNN is {:.2}% of the dense work",
+        dense as f64 / delta.max(1) as f64,
         per_frame(delta) / 1e6,
         per_frame(dense) / 1e6,
         100.0 * totals.macs_dense as f64 / dense.max(1) as f64,

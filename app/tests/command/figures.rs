@@ -124,8 +124,10 @@ fn info_tells_what_a_source_and_a_model_are() {
     for part in ["Udacity", "frames   12", "20.00 Hz", "12 of 12 frames", "positive is left", "gaps     0"] {
         assert!(out.contains(part), "{part:?} is not in {out}");
     }
+    let built_in = stdout_of(&["info", "built-in:ch2"]);
+    assert!(built_in.contains("every:12") && built_in.contains("can steer no car"), "{built_in}");
     let out = stdout_of(&["info", &model]);
-    for part in ["8 features -> GRU 8", "theta_x 0.3 theta_h 0.1", "MACs a frame"] {
+    for part in ["8 features -> GRU 8", "theta_x 0.3 theta_h 0.1", "MACs on each frame that it runs on: every:1"] {
         assert!(out.contains(part), "{part:?} is not in {out}");
     }
 }
