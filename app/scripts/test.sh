@@ -5,8 +5,11 @@ cd "$(dirname "$0")/../.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
+# A shell without job control (`make test &`, nohup) ignores SIGINT for its children, and the program respects that; the tests send it.
+reset=()
+if env --default-signal=INT,HUP true 2>/dev/null; then reset=(env --default-signal=INT,HUP); fi
 # --show-output lets passed tests speak, for the log alone; of a failed test everything is shown.
-"${CARGO:-cargo}" test --release --workspace "$@" -- --show-output 2>&1 | tee "$log" |
+"${reset[@]}" "${CARGO:-cargo}" test --release --workspace "$@" -- --show-output 2>&1 | tee "$log" |
 	awk '/^successes:$/ { hidden = 1 } /^failures:$/ || /^test result:/ { hidden = 0 } !hidden' || status=$?
 skipped=$(grep -c '^SKIPPED' "$log" || true)
 echo "skipped      $skipped tests"
