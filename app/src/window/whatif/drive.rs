@@ -400,6 +400,10 @@ impl Drive {
             self.times_due = true;
             return Ok(self.answers(lane));
         }
+        // Before the ladder, which is behind for as long as a drive of many units plays.
+        if std::mem::take(&mut self.times_due) {
+            return Ok(Some(Update::StepTimes(self.step_times())));
+        }
         if let (Some(ladder), Some(dense)) = (&mut self.ladder, &self.lanes[2])
             && ladder.begin(dense.track())
         {
@@ -410,7 +414,7 @@ impl Drive {
             return Ok(curve.map(Update::TradeOff));
         }
         self.background_due = Instant::now() + BACKGROUND;
-        Ok(std::mem::take(&mut self.times_due).then(|| Update::StepTimes(self.step_times())))
+        Ok(None)
     }
 
     fn step_times(&self) -> [Option<f64>; 3] {
