@@ -5,13 +5,13 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, bail};
 use crossbeam_channel::bounded;
 use deltasteer_data::Frame;
-use deltasteer_perception::motion::MotionSensor;
-use deltasteer_perception::{CnnScheduler, Device, FeatureExtractor};
-use ndarray::{Array2, Axis, aview1};
+use deltasteer_perception::Device;
+use ndarray::{Array2, Axis};
 
 use super::plan::{Candidate, Plan};
 use crate::commands::summary::print_notes;
 use crate::drive::{interrupted, progress_bar};
+use crate::front_end::FrontEnd;
 use crate::pipeline::FrameRange;
 use crate::say;
 use crate::session::read_frames;
@@ -37,14 +37,10 @@ pub struct Seen {
     pub cnn_macs_dense: u64,
 }
 
-/// One model's CNN.
+/// One model's front end.
 struct Eye {
-    extractor: FeatureExtractor,
-    motion: Option<MotionSensor>,
-    scheduler: CnnScheduler,
-    /// `[1, features]` of the last frame that the CNN ran on.
-    features: Array2<f32>,
-    /// The first model with the same trunk, whose trunk output is used.
+    front_end: FrontEnd,
+    /// The first model with the same trunk, which has the same cells.
     trunk_of: usize,
 }
 
@@ -85,40 +81,27 @@ pub fn compute(plan: &mut Plan) -> anyhow::Result<Features> {
 fn eyes(plan: &Plan) -> anyhow::Result<Vec<Eye>> {
     let eye = |(place, candidate): (usize, &Candidate)| {
         let first = plan.candidates.iter().position(|other| other.trunk == candidate.trunk);
-        let (extractor, motion) = (candidate.model.extractor(Device::Cpu)?, candidate.model.motion_sensor(&plan.info)?);
-        let scheduler = CnnScheduler::new(candidate.model.schedule(None)?);
-        let features = Array2::zeros((1, extractor.feature_count()));
-        Ok(Eye { extractor, motion, scheduler, features, trunk_of: first.unwrap_or(place) })
+        let model = &candidate.model;
+        let front_end = FrontEnd::new(model, &plan.info, model.schedule(None)?, Device::Cpu)?;
+        Ok(Eye { front_end, trunk_of: first.unwrap_or(place) })
     };
     plan.candidates.iter().enumerate().map(eye).collect()
 }
 
 fn see(eyes: &mut [Eye], frame: &Frame, out: &mut Features) -> anyhow::Result<()> {
-    let mut cells = vec![None; eyes.len()];
-    for place in 0..eyes.len() {
-        let (eye, seen) = (&mut eyes[place], &mut out.models[place]);
-        let mut motion = Vec::new();
-        if let Some(sensor) = &mut eye.motion {
-            let step = sensor.step(frame.image.view(), frame.time_s)?;
-            motion.extend(step.values);
-            seen.cnn_macs += step.macs;
-        }
-        if eye.scheduler.due(aview1(&motion)) {
-            let trunk = eye.trunk_of;
-            if cells[trunk].is_none() {
-                let found = eyes[trunk].extractor.cell_extractor().cells(frame.image.view())?;
-                cells[trunk] = Some(found.insert_axis(Axis(0)));
-            }
-            let eye = &mut eyes[place];
-            let cells = cells[trunk].as_ref().context("a trunk that did not run")?;
-            eye.features = eye.extractor.features_from_cells(cells.view())?;
-            seen.cnn_macs += eye.extractor.macs_per_frame();
-        }
-        let (eye, seen) = (&eyes[place], &mut out.models[place]);
-        seen.single_frame_rad.push(eye.extractor.single_frame_steering_rad(eye.features.row(0)));
-        seen.features.extend(&eye.features);
-        seen.features.extend(motion);
-        seen.cnn_macs_dense += eye.extractor.macs_per_frame();
+    let image = frame.image.view();
+    let mut cells: Vec<Option<Array2<f32>>> = vec![None; eyes.len()];
+    for (Eye { front_end, trunk_of }, seen) in eyes.iter_mut().zip(&mut out.models) {
+        seen.cnn_macs += front_end.see_by(image, frame.time_s, |extractor| {
+            let cells = match &mut cells[*trunk_of] {
+                Some(cells) => cells,
+                none => none.insert(extractor.cell_extractor().cells(image)?.insert_axis(Axis(0))),
+            };
+            Ok(extractor.features_from_cells(cells.view())?.row(0).to_owned())
+        })?;
+        seen.cnn_macs_dense += front_end.cnn_macs();
+        seen.single_frame_rad.push(front_end.single_frame_steering_rad());
+        seen.features.extend(front_end.inputs());
     }
     out.steering_true_rad.push(frame.steering_true_rad);
     Ok(())
