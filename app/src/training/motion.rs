@@ -1,6 +1,6 @@
 //! Ego-motion of the drives that are learned from, measured once and kept beside the trunk outputs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
 use deltasteer_perception::motion::{MotionConfig, MotionSensor};
@@ -8,6 +8,7 @@ use ndarray::Array2;
 
 use super::part::Part;
 use super::pooling::Done;
+use crate::session::read_frames;
 
 /// Measures a part's frames in their order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,18 +32,13 @@ pub fn measure(
     let focal_widths = part.info.camera.focal_px / part.info.width as f32;
     let mut sensor = MotionSensor::new(&config.unscaled(), Some(focal_widths))?;
     let (mut index, mut values) = (Vec::new(), Vec::new());
-    part.source.seek(part.range.first)?;
-    while let Some(frame) = part.source.next_frame()? {
-        if frame.index >= part.range.end {
-            break;
-        }
-        if stop.load(Ordering::Relaxed) {
-            bail!("interrupted; what is complete lies in the cache");
-        }
+    let stop = (stop, "interrupted; what is complete is in the cache");
+    read_frames(part.source.as_mut(), part.range, stop, |frame| {
         values.extend(sensor.step(frame.image.view(), frame.time_s)?.values);
         index.push(frame.index as u32);
         done(1);
-    }
+        Ok(true)
+    })?;
     Ok(DriveMotion { values: Array2::from_shape_vec((index.len(), config.value_count()), values)?, index })
 }
 

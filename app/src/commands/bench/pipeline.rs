@@ -8,10 +8,11 @@ use deltasteer_temporal::{DeltaRnn, DenseRnn};
 use serde::Serialize;
 
 use crate::cli::BenchPipelineArgs;
+use crate::drive::interrupted;
 use crate::front_end::FrontEnd;
-use crate::pipeline::{Event, Pace, Pipeline, Settings};
+use crate::pipeline::{Event, FrameRange, Pace, Pipeline, Settings};
 use crate::say;
-use crate::session::Session;
+use crate::session::{Session, read_frames};
 
 /// Frames that are held decoded while both networks run over them.
 const BLOCK: usize = 64;
@@ -68,7 +69,7 @@ struct Live {
 /// Runs it.
 ///
 /// # Errors
-/// In words for the user.
+/// A source or model that cannot be opened, a live source, or standard output that cannot be written.
 pub fn run(args: &BenchPipelineArgs) -> anyhow::Result<()> {
     let spec = args.drive.spec();
     let open = || Session::open(&spec, &args.drive.run.options());
@@ -220,14 +221,14 @@ fn live(session: Session) -> anyhow::Result<Live> {
 
 fn decode_alone(spec: &str, first: usize, frames: usize) -> anyhow::Result<f64> {
     let mut source = deltasteer_data::open(spec)?;
-    source.seek(first)?;
+    let range = FrameRange { first, end: first + frames };
     let (start, mut count) = (Instant::now(), 0);
-    while count < frames {
-        let Some(frame) = source.next_frame()? else { break };
+    read_frames(source.as_mut(), range, (interrupted(), "interrupted"), |frame| {
         std::hint::black_box(frame);
         count += 1;
-    }
-    Ok(count as f64 / start.elapsed().as_secs_f64())
+        Ok(true)
+    })?;
+    Ok(f64::from(count) / start.elapsed().as_secs_f64())
 }
 
 /// On one frame of the drive, again and again.

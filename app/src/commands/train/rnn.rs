@@ -5,16 +5,14 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use deltasteer_perception::train::{Pca, SingleFrameHead, TrainableLayer};
 use deltasteer_perception::{
-    CnnSchedule, Device, FeatureExtractor, NamedTensors, PerceptionConfig, Storage, to_safetensors,
+    CnnSchedule, Device, FeatureExtractor, NamedTensors, PerceptionConfig, Storage, from_safetensors, to_safetensors,
 };
 use deltasteer_temporal::train::{
     Control, FixedFeatures, Parameters, Progress, SequenceInputs, TrainSettings, Trained, TrainingData, train_rnn,
 };
 use deltasteer_temporal::weights;
-use half::f16;
 use indicatif::ProgressBar;
 use ndarray::{Array1, Array2, Axis};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::{Value, json};
 
 use super::shared::{Checkpoints, entry, say, trunk, with_entry};
@@ -194,7 +192,10 @@ fn save(
     let (trained, phase) =
         trained.zip(recipe.phases.last()).context("the recipe has no phase; expected at least one")?;
     let (gru, head, config) = trained.to_model(&phase.rnn);
-    model.merge(&matrices_in_f16(&weights::to_safetensors(&gru, Some(&head), &config)?)?)?;
+    let exact = weights::to_safetensors(&gru, Some(&head), &config)?;
+    model.merge(&exact)?;
+    // The same tensors again, half as large; the fingerprint of the config came with the first.
+    model.merge(&to_safetensors(&from_safetensors(&exact)?, Storage::F16Matrices)?)?;
     let figures = trained.best.as_ref().map_or(
         Value::Null,
         |best| json!({ "validation_rmse_rad": best.error, "validation_savings": best.savings, "step": best.step }),
@@ -204,29 +205,4 @@ fn save(
     model.save(&args.common.out)?;
     crate::say!("written      {}", args.common.out.display())?;
     Ok(())
-}
-
-/// The same file with its matrices in f16, half as large. Biases and rows stay as they are.
-fn matrices_in_f16(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let (_, header) = SafeTensors::read_metadata(bytes)?;
-    let file = SafeTensors::deserialize(bytes)?;
-    let halved = |values: &[u8]| -> Vec<u8> {
-        let values = values.as_chunks().0.iter().map(|bytes| f16::from_f32(f32::from_le_bytes(*bytes)));
-        values.flat_map(f16::to_le_bytes).collect()
-    };
-    let matrix = |view: &TensorView<'_>| view.dtype() == Dtype::F32 && matches!(view.shape(), [rows, _] if *rows > 1);
-    let data: Vec<(String, TensorView<'_>, Option<Vec<u8>>)> = file
-        .tensors()
-        .into_iter()
-        .map(|(name, view)| {
-            let half = matrix(&view).then(|| halved(view.data()));
-            (name, view, half)
-        })
-        .collect();
-    let views = data.iter().map(|(name, view, half)| match half {
-        Some(half) => Ok((name, TensorView::new(Dtype::F16, view.shape().to_vec(), half)?)),
-        None => Ok((name, view.clone())),
-    });
-    let views: Vec<_> = views.collect::<anyhow::Result<_>>()?;
-    Ok(safetensors::serialize(views, header.metadata().clone())?)
 }
