@@ -4,7 +4,8 @@ pub mod audio;
 pub mod picture;
 pub mod table;
 
-use std::path::Path;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
@@ -46,6 +47,34 @@ pub struct Recipe {
     pub delta: Vec<(&'static str, TrainSettings)>,
     /// Multiples of a delta training's thresholds that its network is measured at; the dense network at those of the first.
     pub scales: Vec<f32>,
+}
+
+/// The command line of a speech example.
+pub struct Arguments {
+    /// What is to be done.
+    pub task: String,
+    /// The recordings.
+    pub folder: PathBuf,
+    /// Where the results go; made if need be.
+    pub out: PathBuf,
+    /// `FIRST-LAST`, as typed.
+    pub seeds: String,
+    /// The same as numbers.
+    pub range: RangeInclusive<u64>,
+}
+
+impl Arguments {
+    /// Reads `TASK FOLDER OUT [FIRST-LAST]`, makes the folder and watches for Ctrl-C.
+    pub fn read(expected: &str) -> anyhow::Result<Self> {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let [task, folder, out, ..] = &arguments[..] else { bail!("expected: {expected}") };
+        let seeds = arguments.get(3).map_or("1-3", String::as_str);
+        let (first, last) = seeds.split_once('-').context("SEEDS: expected FIRST-LAST")?;
+        let range = first.parse().context("SEEDS")?..=last.parse().context("SEEDS")?;
+        std::fs::create_dir_all(out).with_context(|| out.clone())?;
+        watch_interrupt()?;
+        Ok(Self { task: task.clone(), folder: folder.into(), out: out.into(), seeds: seeds.into(), range })
+    }
 }
 
 /// Every band with mean 0 and deviation 1 over the training frames.

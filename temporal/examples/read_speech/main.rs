@@ -16,7 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use common::audio::{log_mel, read_wav};
-use common::{Recipe, Split, keep_last, picture, table};
+use common::{Arguments, Recipe, Split, keep_last, picture, table};
 use deltasteer_temporal::train::ctc::{edit_distance, frames_needed, greedy};
 use deltasteer_temporal::train::{Ctc, DeltaSettings, OptimiserSettings, TrainSettings};
 use deltasteer_temporal::{HeadConfig, Pooling, Thresholds};
@@ -38,27 +38,20 @@ struct Sentence {
 }
 
 fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [part, folder, out, ..] = &arguments[..] else {
-        bail!("expected: test|develop SPEECHOCEAN762 OUT [FIRST-LAST]");
-    };
-    let seeds = arguments.get(3).map_or("1-3", String::as_str);
-    let (first, last) = seeds.split_once('-').context("SEEDS: expected FIRST-LAST")?;
-    let (first, last): (u64, u64) = (first.parse().context("SEEDS")?, last.parse().context("SEEDS")?);
-    let (folder, out) = (Path::new(folder), Path::new(out));
-    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    common::watch_interrupt()?;
+    let Arguments { task: part, folder, out, seeds, range } =
+        Arguments::read("test|develop SPEECHOCEAN762 OUT [FIRST-LAST]")?;
+    let (part, folder, out) = (part.as_str(), folder.as_path(), out.as_path());
     let mut training = sentences(folder, "train")?;
     let speakers: BTreeSet<&String> = training.iter().map(|s| &s.speaker).collect();
     let developing: BTreeSet<String> = speakers.into_iter().skip(9).step_by(10).cloned().collect();
     let (develop, rest): (Vec<_>, Vec<_>) = training.drain(..).partition(|s| developing.contains(&s.speaker));
-    let tested = match part.as_str() {
+    let tested = match part {
         "develop" => develop,
         "test" => sentences(folder, "test")?,
         other => bail!("{other}: expected test or develop"),
     };
     let mut rows = Vec::new();
-    for seed in first..=last {
+    for seed in range {
         rows.extend(split(part, &rest, &tested, seed, out)?);
         table::write(&out.join(format!("{part}-seeds{seeds}.csv")), &rows)?;
     }

@@ -15,8 +15,8 @@ mod recordings;
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use common::{Recipe, Split, keep_last, picture, table};
+use anyhow::bail;
+use common::{Arguments, Recipe, Split, keep_last, picture, table};
 use deltasteer_temporal::train::{CrossEntropy, DeltaSettings, OptimiserSettings, TrainSettings, argmax};
 use deltasteer_temporal::{HeadConfig, Pooling, Thresholds};
 use recordings::Recording;
@@ -26,17 +26,10 @@ const EPOCHS: [u64; 2] = [10, 8];
 const BATCH: usize = 32;
 
 fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [task, folder, out, ..] = &arguments[..] else {
-        bail!("expected: folds|speakers|words RECORDINGS OUT [FIRST-LAST]");
-    };
-    let seeds = arguments.get(3).map_or("1-3", String::as_str);
-    let (first, last) = seeds.split_once('-').context("SEEDS: expected FIRST-LAST")?;
-    let (first, last): (u64, u64) = (first.parse().context("SEEDS")?, last.parse().context("SEEDS")?);
-    let (folder, out) = (Path::new(folder), Path::new(out));
-    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    common::watch_interrupt()?;
-    let (recordings, classes) = match task.as_str() {
+    let Arguments { task, folder, out, seeds, range } =
+        Arguments::read("folds|speakers|words RECORDINGS OUT [FIRST-LAST]")?;
+    let (task, folder, out) = (task.as_str(), folder.as_path(), out.as_path());
+    let (recordings, classes) = match task {
         "folds" | "speakers" => (recordings::fsdd(folder)?, 10),
         "words" => (recordings::words(folder)?, 20),
         other => bail!("{other}: expected folds, speakers or words"),
@@ -47,7 +40,7 @@ fn main() -> anyhow::Result<()> {
     // Of DSPSpeech-20 only one group of speakers is for tests.
     let tests: Vec<usize> = if task == "words" { vec![recordings::TEST] } else { groups };
     let mut rows = Vec::new();
-    for seed in first..=last {
+    for seed in range {
         for test in &tests {
             rows.extend(split(&recordings, task, *test, classes, seed, out)?);
             table::write(&out.join(format!("{task}-seeds{seeds}.csv")), &rows)?;
