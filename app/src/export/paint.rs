@@ -86,7 +86,7 @@ fn scaled(picture: &Array3<u8>, (width, height): (usize, usize)) -> anyhow::Resu
 
 /// Two lines on a dark plate at the top.
 fn caption(area: &Area<'_>, result: &FrameResult, width: f64, scale: f64) -> anyhow::Result<()> {
-    let plate = Rectangle::new([(0, 0), (width as i32, (46.0 * scale) as i32)], BLACK.mix(0.55).filled());
+    let plate = Rectangle::new([(0, 0), (width as i32, (46.0 * scale) as i32)], BLACK.mix(0.75).filled());
     area.draw(&plate)?;
     let line = |words: String, row: f64, side: HPos, color: RGBColor| {
         let column = if matches!(side, HPos::Left) { 10.0 * scale } else { width - 10.0 * scale };

@@ -40,7 +40,7 @@ const DARK: Palette = Palette {
     edge: Color32::from_rgb(41, 50, 61),
     well: Color32::from_rgb(15, 20, 26),
     text: Color32::from_rgb(226, 232, 238),
-    weak: Color32::from_rgb(142, 155, 169),
+    weak: Color32::from_rgb(165, 177, 190),
     truth: Color32::from_rgb(38, 208, 160),
     delta: Color32::from_rgb(255, 176, 32),
     dense: Color32::from_rgb(86, 180, 233),
@@ -56,14 +56,14 @@ const LIGHT: Palette = Palette {
     edge: Color32::from_rgb(212, 218, 226),
     well: Color32::from_rgb(246, 248, 250),
     text: Color32::from_rgb(24, 32, 42),
-    weak: Color32::from_rgb(92, 104, 118),
-    truth: Color32::from_rgb(0, 136, 98),
-    delta: Color32::from_rgb(204, 98, 0),
-    dense: Color32::from_rgb(0, 108, 172),
-    second: Color32::from_rgb(170, 72, 130),
-    rise: Color32::from_rgb(204, 98, 0),
-    fall: Color32::from_rgb(0, 108, 172),
-    warning: Color32::from_rgb(190, 50, 10),
+    weak: Color32::from_rgb(70, 82, 96),
+    truth: Color32::from_rgb(0, 114, 82),
+    delta: Color32::from_rgb(172, 80, 0),
+    dense: Color32::from_rgb(0, 100, 160),
+    second: Color32::from_rgb(164, 64, 124),
+    rise: Color32::from_rgb(172, 80, 0),
+    fall: Color32::from_rgb(0, 100, 160),
+    warning: Color32::from_rgb(180, 46, 8),
 };
 
 impl Palette {
@@ -81,6 +81,9 @@ impl Palette {
     }
 }
 
+/// Behind words that lie over a picture: they stay readable on white.
+pub const PLATE: Color32 = Color32::from_black_alpha(190);
+
 /// Gives both themes of `ctx` their colours, type sizes and spacing.
 pub fn install(ctx: &egui::Context) {
     ctx.set_fonts(fonts());
@@ -88,7 +91,7 @@ pub fn install(ctx: &egui::Context) {
         ctx.style_mut_of(theme, |style| {
             style.visuals = visuals(theme);
             let sizes = [
-                (TextStyle::Small, 11.0),
+                (TextStyle::Small, 12.0),
                 (TextStyle::Body, 13.0),
                 (TextStyle::Button, 13.0),
                 (TextStyle::Heading, 16.0),
@@ -181,4 +184,46 @@ pub fn strong(ui: &egui::Ui) -> FontId {
 /// The lettering of the figure that people will remember.
 pub fn headline_font(height_points: f32) -> FontId {
     FontId::new(height_points, FontFamily::Proportional)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use egui::Rgba;
+
+    /// What WCAG 2.2 asks of ordinary text (success criterion 1.4.3).
+    const LEAST: f32 = 4.5;
+
+    /// The contrast ratio of WCAG 2.2, from relative luminance.
+    fn contrast(a: Color32, b: Color32) -> f32 {
+        let luminance = |colour: Color32| {
+            let linear = Rgba::from(colour);
+            0.2126 * linear.r() + 0.7152 * linear.g() + 0.0722 * linear.b()
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn every_text_is_readable_on_every_ground() {
+        assert!((contrast(Color32::BLACK, Color32::WHITE) - 21.0).abs() < 1e-3);
+        for theme in [Theme::Dark, Theme::Light] {
+            let (colours, visuals) = (Palette::of(theme), visuals(theme));
+            let Palette { text, weak, truth, delta, dense, second, rise, fall, warning, .. } = *colours;
+            for ground in [colours.ground, colours.card, colours.well] {
+                for ink in [text, weak, truth, delta, dense, second, rise, fall, warning] {
+                    let ratio = contrast(ink, ground);
+                    assert!(ratio >= LEAST, "{theme:?}: {ink:?} on {ground:?}: {ratio:.2}");
+                }
+                // Buttons and what is switched on.
+                for fill in [visuals.widgets.inactive.weak_bg_fill, colours.edge, visuals.selection.bg_fill] {
+                    let ratio = contrast(text, ground.blend(fill));
+                    assert!(ratio >= LEAST, "{theme:?}: text on {fill:?}: {ratio:.2}");
+                }
+            }
+        }
+        for ink in [Color32::WHITE, DARK.delta] {
+            assert!(contrast(ink, Color32::WHITE.blend(PLATE)) >= LEAST, "{ink:?} over a white picture");
+        }
+    }
 }

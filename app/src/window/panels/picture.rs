@@ -239,7 +239,7 @@ impl Canvas<'_> {
         let (font, width) = (FontId::proportional(1.1 * small), self.image.width() - 12.0);
         let galley = paint.layout(words.to_owned(), font, Color32::WHITE, width);
         let rect = anchor.anchor_size(at, galley.size());
-        paint.rect_filled(rect.expand2(vec2(5.0, 2.0)), 3.0, Color32::from_black_alpha(150));
+        paint.rect_filled(rect.expand2(vec2(5.0, 2.0)), 3.0, theme::PLATE);
         paint.galley(rect.min, galley, Color32::WHITE);
     }
 
