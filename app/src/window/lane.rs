@@ -6,6 +6,7 @@ use deltasteer_temporal::{StepCount, Thresholds};
 
 use super::whatif::track::{Figures, Point, Track};
 use crate::model::Model;
+use crate::text;
 
 /// Frames over which the newest figures are averaged: five seconds at 20 Hz.
 pub const RECENT_FRAMES: usize = 100;
@@ -56,6 +57,8 @@ pub struct LaneView {
     pub thresholds: Thresholds,
     /// The answers: every figure that is shown of this setting comes from here.
     pub track: Track,
+    /// The answers are for the last frames only; those for all seen frames are under way.
+    pub partial: bool,
     /// Changes whenever the answers do.
     pub version: u64,
     /// Measured time of a step.
@@ -71,12 +74,28 @@ impl Default for LaneView {
 impl LaneView {
     /// A setting with these thresholds, its model not yet known.
     pub(super) fn at(thresholds: Thresholds) -> Self {
-        Self { model: None, thresholds, track: Track::default(), version: 0, step_us: None }
+        Self { model: None, thresholds, track: Track::default(), partial: false, version: 0, step_us: None }
     }
 
     /// The answer for a frame.
     pub fn answer(&self, index: usize) -> Option<&Point> {
         self.track.get(index)
+    }
+
+    /// The error over all seen frames; `None` without labels, and while there are answers for the last frames only: it could not
+    /// be compared with another setting's.
+    pub fn rmse_rad(&self) -> Option<f64> {
+        self.track.figures().rmse_rad().filter(|_| !self.partial)
+    }
+
+    /// How many `frames`, by whatever name, the figures are over.
+    pub fn over(&self, frames: &str) -> String {
+        let count = text::grouped(self.track.figures().work.steps);
+        if self.partial {
+            format!("only the last {count} {frames} yet …")
+        } else {
+            format!("{count} {frames} so far")
+        }
     }
 
     /// Error and work of the newest frames up to `index`.
@@ -85,7 +104,7 @@ impl LaneView {
     }
 
     /// Takes in new answers for all frames. A new model comes with its own thresholds.
-    pub(super) fn replace(&mut self, model: &Arc<Model>, track: Track) {
+    pub(super) fn replace(&mut self, model: &Arc<Model>, track: Track, partial: bool) {
         let facts = ModelFacts::of(model);
         if self.model.as_ref() != Some(&facts) {
             self.thresholds = track.thresholds;
@@ -93,6 +112,7 @@ impl LaneView {
             self.step_us = None;
         }
         self.track = track;
+        self.partial = partial;
         self.version += 1;
     }
 }

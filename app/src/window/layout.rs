@@ -24,6 +24,10 @@ pub fn scale_to_screen(ctx: &egui::Context, zoom_by: f32) {
 pub struct Parts {
     /// The frame: messages lie over its lower edge, where they hide no figure.
     pub picture: Rect,
+    /// What is saved, in one figure.
+    pub headline: Option<Rect>,
+    /// The timeline with what stands below it.
+    pub transport: Option<Rect>,
     /// The charts of angle and error.
     pub angles: Option<Rect>,
     /// The headline with what belongs to it.
@@ -35,8 +39,10 @@ pub struct Parts {
 }
 
 impl Parts {
-    fn only(picture: Rect) -> Self {
-        Self { picture, angles: None, savings: None, network: None, thresholds: None }
+    /// Nothing but the frame.
+    pub fn only(picture: Rect) -> Self {
+        let none = None;
+        Self { picture, headline: none, transport: none, angles: none, savings: none, network: none, thresholds: none }
     }
 }
 
@@ -50,10 +56,15 @@ pub fn lecture_scale(size: Vec2) -> f32 {
     (size.x / 1280.0).min(size.y / 720.0).clamp(0.75, 2.0)
 }
 
+/// Whether a window of `size` points has room for the picture and a few figures only.
+pub fn is_compact(size: Vec2) -> bool {
+    size.x < 760.0 || size.y < 460.0
+}
+
 /// All panels.
 pub fn show(ui: &mut Ui, panel: &mut Panel) {
     let room = ui.available_size();
-    let compact = room.x < 760.0 || room.y < 460.0;
+    let compact = is_compact(room);
     let side = |margin: i8| Frame::new().inner_margin(Margin::symmetric(GAP as i8, margin));
     let lecture = panel.view.lecture && !compact;
     let scale = lecture_scale(room);
@@ -64,15 +75,16 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
         EguiPanel::top("top").frame(side(5)).show_separator_line(false).show(ui, |ui| top::show(ui, panel));
         EguiPanel::bottom("health").frame(side(2)).show_separator_line(false).show(ui, |ui| health::strip(ui, panel));
     }
-    EguiPanel::bottom("transport").frame(side(2)).show_separator_line(false).show(ui, |ui| {
+    let transport = EguiPanel::bottom("transport").frame(side(2)).show_separator_line(false).show(ui, |ui| {
         transport::show(ui, panel, compact || lecture);
     });
     CentralPanel::default().frame(side(2)).show(ui, |ui| {
-        let parts = match (compact, lecture) {
+        let mut parts = match (compact, lecture) {
             (true, _) => small(ui, panel),
             (_, true) => lecture::show(ui, panel, scale),
             _ => large(ui, panel),
         };
+        parts.transport = Some(transport.response.rect);
         ui.ctx().data_mut(|data| data.insert_temp(egui::Id::unique("parts"), parts));
     });
 }
@@ -83,19 +95,20 @@ fn small(ui: &mut Ui, panel: &mut Panel) -> Parts {
     let beside = if room.width() > 620.0 { 300.0 } else { 0.0 };
     let left = Rect::from_min_max(room.min, room.max - vec2(beside, 0.0));
     place(ui, left, |ui| picture::show(ui, panel, false));
+    let mut parts = Parts::only(left);
     if beside == 0.0 {
-        savings::over_picture(ui, panel, left.left_top() + vec2(14.0, 12.0));
+        parts.headline = savings::over_picture(ui, panel, left.left_top() + vec2(14.0, 12.0));
     } else {
         let rect = Rect::from_min_max(egui::pos2(room.right() - beside + GAP, room.top()), room.max);
         place(ui, rect, |ui| {
             egui::ScrollArea::vertical().show(ui, |ui| {
-                savings::show(ui, panel, 0.0);
+                parts.headline = Some(savings::show(ui, panel, 0.0));
                 ui.add_space(GAP);
                 thresholds::show(ui, panel, 120.0);
             });
         });
     }
-    Parts::only(left)
+    parts
 }
 
 /// The frame over the angles on the left; savings, thresholds and raster on the right.
@@ -113,19 +126,21 @@ fn large(ui: &mut Ui, panel: &mut Panel) -> Parts {
     let mut parts = Parts { angles: Some(below), ..Parts::only(left) };
     place(ui, right, |ui| {
         ui.spacing_mut().item_spacing.y = 4.0;
-        if panel.view.second.is_some() && room.height() < 560.0 {
-            // Four sliders leave no room for charts.
+        // Four sliders leave no room for what each frame took, and in a low window which values were passed on tells more.
+        let (low, crowded) = (room.height() < 480.0, panel.view.second.is_some() && room.height() < 560.0);
+        if low && crowded {
             egui::ScrollArea::vertical().show(ui, |ui| {
-                savings::show(ui, panel, 0.0);
+                parts.headline = Some(savings::show(ui, panel, 0.0));
                 ui.add_space(GAP - 4.0);
                 thresholds::show(ui, panel, 90.0);
             });
             return;
         }
-        let chart = (0.13 * room.height()).clamp(50.0, 160.0);
-        parts.savings = Some(ui.scope(|ui| savings::show(ui, panel, chart)).response.rect);
+        let chart = if low || crowded { 0.0 } else { (0.13 * room.height()).clamp(50.0, 160.0) };
+        let saved = ui.scope(|ui| savings::show(ui, panel, chart));
+        (parts.headline, parts.savings) = (Some(saved.inner), Some(saved.response.rect));
         ui.add_space(GAP - 4.0);
-        let curve = (0.24 * room.height()).clamp(90.0, 300.0);
+        let curve = if crowded { 90.0 } else { (0.24 * room.height()).clamp(90.0, 300.0) };
         parts.thresholds = Some(ui.scope(|ui| thresholds::show(ui, panel, curve)).response.rect);
         ui.add_space(GAP - 4.0);
         if ui.available_height() > 60.0 {

@@ -8,6 +8,7 @@ use super::command::{Browse, Command, Lane, PACES};
 use super::panels::tour::CAPTIONS;
 use super::recorder::Order;
 use super::shell::Window;
+use super::view::Tour;
 use super::whatif::{Place, Start, Wish};
 use super::{export, hotspots, models};
 use crate::pipeline::{FrameRange, Pace};
@@ -111,8 +112,9 @@ impl Window {
                 self.send_loop();
             }
             Command::ShowCaption(caption) => {
-                self.view.caption = caption.filter(|&step| step < CAPTIONS);
-                self.settings.tour_seen |= self.view.caption.is_none();
+                let caption = caption.filter(|&caption| caption < CAPTIONS);
+                self.settings.tour_seen |= caption.is_none_or(|caption| caption + 1 == CAPTIONS);
+                self.view.tour = caption.map(|caption| Tour { caption, ..Tour::default() });
             }
             Command::ToggleHelp => self.dialogs.help = !self.dialogs.help,
             Command::ToggleHotspots => self.dialogs.hotspots = !self.dialogs.hotspots,
@@ -131,7 +133,7 @@ impl Window {
             Command::LookAt(time_s) => self.view.looking_at = time_s,
             Command::CloseTop => {
                 if self.dialogs.close_top() {
-                } else if self.view.caption.is_some() {
+                } else if self.view.tour.is_some() {
                     self.perform(ctx, Command::ShowCaption(None));
                 } else if !self.view.notices.is_empty() {
                     self.view.notices.clear();

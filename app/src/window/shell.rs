@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use egui::Theme;
+use egui::{Event, Theme};
 
 use super::command::{Browse, Command, Lane, Overlay};
 use super::export::{self, Export};
@@ -15,6 +15,7 @@ use super::layout;
 use super::models;
 use super::panels::Panel;
 use super::panels::dialogs::Dialogs;
+use super::panels::tour;
 use super::rate::{Rate, RedrawPause};
 use super::recorder::Order;
 use super::saliency::Saliency;
@@ -22,10 +23,13 @@ use super::settings::Settings;
 use super::textures::Textures;
 use super::theme;
 use super::trained;
-use super::view::View;
+use super::view::{Tour, View};
 use super::whatif::{Start, Update, Wake, WhatIf, Wish};
 use crate::model::{Model, is_model_folder};
 use crate::pipeline::Pace;
+
+/// A longer time between two redraws was a pause, in which nobody read a caption.
+const LONGEST_REDRAW_S: f64 = 0.5;
 
 /// What a file dialogue was opened for, and the path chosen in it.
 type Browsed = (Browse, Option<PathBuf>);
@@ -103,7 +107,7 @@ impl Window {
     /// Begins as a lecture, or with the tour where it has not been seen.
     pub fn present(&mut self, presentation: Presentation) {
         self.view.lecture = presentation.lecture;
-        self.view.caption = (presentation.tour && !self.settings.tour_seen).then_some(0);
+        self.view.tour = (presentation.tour && !self.settings.tour_seen).then(Tour::default);
     }
 
     /// What the panels show.
@@ -133,7 +137,8 @@ impl Window {
         self.dress(&ctx);
         self.redraws.tick(Instant::now());
         self.collect();
-        let mut commands = keys::pressed(&ctx, self.dialogs.open);
+        let mut commands = self.lead_tour(&ctx);
+        commands.extend(keys::pressed(&ctx, self.dialogs.open));
         commands.extend(dropped(&ctx));
         self.textures.update(&ctx, &self.view);
         let mut panel =
@@ -157,6 +162,22 @@ impl Window {
         }
     }
 
+    /// The tour goes on by itself while the drive plays, until the user presses a key or a button of the mouse.
+    fn lead_tour(&mut self, ctx: &egui::Context) -> Vec<Command> {
+        let Some(tour) = self.view.tour.as_mut().filter(|_| tour::fits(ctx)) else { return Vec::new() };
+        let pressed = |event: &Event| {
+            matches!(event, Event::Key { pressed: true, .. } | Event::PointerButton { pressed: true, .. })
+        };
+        let (pressed, passed_s) =
+            ctx.input(|input| (input.events.iter().any(pressed), f64::from(input.unstable_dt).min(LONGEST_REDRAW_S)));
+        tour.held |= pressed;
+        if self.view.playing && self.view.shown.is_some() && !tour.held {
+            tour.shown_s += passed_s;
+        }
+        let over = tour.shown_s >= tour::CAPTION_S && tour.caption + 1 < tour::CAPTIONS;
+        over.then_some(Command::ShowCaption(Some(tour.caption + 1))).into_iter().collect()
+    }
+
     /// Gives the context the window's looks, once: before the first redraw, if that one is to have them.
     pub fn dress(&mut self, ctx: &egui::Context) {
         if !std::mem::replace(&mut self.theme_applied, true) {
@@ -175,7 +196,10 @@ impl Window {
         while let Ok((what, path)) = self.browsed.1.try_recv() {
             self.browsed_path(what, path);
         }
-        if std::mem::replace(&mut self.hot_version, self.view.main.version) != self.view.main.version {
+        // The worst of the last frames alone are not the drive's worst.
+        if !self.view.main.partial
+            && std::mem::replace(&mut self.hot_version, self.view.main.version) != self.view.main.version
+        {
             self.find_hotspots();
         }
         let now = Instant::now();
@@ -191,7 +215,7 @@ impl Window {
             _ => None,
         };
         let model = match &update {
-            Update::Answers(Lane::Main, model, _) => Some(model.clone()),
+            Update::Answers { lane: Lane::Main, model, .. } => Some(model.clone()),
             _ => None,
         };
         self.view.apply(update);

@@ -23,8 +23,8 @@ pub struct Textures {
     pub raster: Option<TextureHandle>,
     /// The saliency map, spread over the crop.
     pub saliency: Option<TextureHandle>,
-    /// Rows of pixels that the raster's panel had when it was last painted.
-    pub raster_rows: Cell<usize>,
+    /// Rows of the raster for inputs and for hidden units, as its panel had room for when it was last painted.
+    pub raster_rows: Cell<[usize; 2]>,
     picture_of: Option<(Arc<Array3<u8>>, bool)>,
     raster_of: Option<RasterState>,
     saliency_of: Option<(usize, Theme)>,
@@ -35,7 +35,7 @@ pub struct Textures {
 struct RasterState {
     version: u64,
     index: usize,
-    rows: usize,
+    rows: [usize; 2],
     theme: Theme,
 }
 
@@ -69,7 +69,7 @@ impl Textures {
     }
 
     fn update_raster(&mut self, ctx: &egui::Context, view: &View) {
-        let (rows, theme) = (self.raster_rows.get().max(1), ctx.theme());
+        let (rows, theme) = (self.raster_rows.get().map(|rows| rows.max(1)), ctx.theme());
         let now = RasterState { version: view.main.version, index: view.index(), rows, theme };
         if self.raster_of == Some(now) {
             return;
@@ -101,16 +101,18 @@ fn put(slot: &mut Option<TextureHandle>, ctx: &egui::Context, name: &str, image:
     }
 }
 
-/// The marks of the frames up to `index`: all units share `rows` rows at most, inputs above, hidden units below.
-fn raster_image(lane: &LaneView, index: usize, rows: usize, colours: &Palette) -> ColorImage {
-    let units = lane.model.as_ref().map_or(0, |model| model.inputs + model.hidden).max(1);
-    let rows = rows.min(units);
-    let mut image = ColorImage::filled([RASTER_FRAMES, rows], Color32::TRANSPARENT);
+/// The marks of the frames up to `index`: `rows` of inputs above, and of hidden units below.
+fn raster_image(lane: &LaneView, index: usize, rows: [usize; 2], colours: &Palette) -> ColorImage {
+    let [inputs, hidden] = lane.model.as_ref().map_or([1, 1], |model| [model.inputs.max(1), model.hidden.max(1)]);
+    let mut image = ColorImage::filled([RASTER_FRAMES, rows[0] + rows[1]], Color32::TRANSPARENT);
     let points = lane.track.up_to(index, RASTER_FRAMES);
     for (place, point) in points.iter().enumerate() {
         let column = RASTER_FRAMES - points.len() + place;
         for mark in lane.track.marks(point) {
-            let row = (mark.unit() * rows / units).min(rows - 1);
+            let row = match mark.unit() {
+                unit if unit < inputs => unit * rows[0] / inputs,
+                unit => rows[0] + ((unit - inputs) * rows[1] / hidden).min(rows[1] - 1),
+            };
             image.pixels[row * RASTER_FRAMES + column] = if mark.rose() { colours.rise } else { colours.fall };
         }
     }
@@ -152,9 +154,11 @@ mod tests {
         let point = Point::new(7, 0.0, None, (0.0, StepCount::default()), true);
         lane.track.push(point, &[Mark::new(1, true), Mark::new(7, false)]);
         let colours = Palette::of(Theme::Dark);
-        for (rows, lit) in
-            [(500, vec![(1, colours.rise), (7, colours.fall)]), (4, vec![(0, colours.rise), (3, colours.fall)])]
-        {
+        for (rows, lit) in [
+            ([4, 4], vec![(1, colours.rise), (7, colours.fall)]),
+            ([2, 2], vec![(0, colours.rise), (3, colours.fall)]),
+            ([2, 1], vec![(0, colours.rise), (2, colours.fall)]),
+        ] {
             let image = raster_image(&lane, 7, rows, colours);
             let found: Vec<_> =
                 image.pixels.chunks(RASTER_FRAMES).map(|row| row[RASTER_FRAMES - 1]).enumerate().collect();

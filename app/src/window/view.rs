@@ -25,6 +25,17 @@ pub struct ExportProgress {
     pub total: usize,
 }
 
+/// Where the tour of captions stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Tour {
+    /// The caption that is shown.
+    pub caption: usize,
+    /// Seconds of the drive's playing for which it has been shown.
+    pub shown_s: f64,
+    /// The user has taken over: it stays until the next one is asked for.
+    pub held: bool,
+}
+
 /// Everything the panels read.
 #[derive(Debug)]
 pub struct View {
@@ -82,8 +93,8 @@ pub struct View {
     pub recorder: recorder::Status,
     /// Large type and everyday words, for a talk; the drive is repeated.
     pub lecture: bool,
-    /// The caption of the tour that is shown.
-    pub caption: Option<usize>,
+    /// The tour, while it lasts.
+    pub tour: Option<Tour>,
     /// The user's own horizon as a share of the frame's height.
     pub horizon: Option<f32>,
     /// Frames whose features were refused.
@@ -122,7 +133,7 @@ impl Default for View {
             live: Live::default(),
             recorder: recorder::Status::default(),
             lecture: false,
-            caption: None,
+            tour: None,
             horizon: None,
             refused: 0,
             kept_bytes: (0, 0),
@@ -164,13 +175,13 @@ impl View {
         match update {
             Update::Opened(info) => self.open(info),
             Update::Frame(shown) => self.show(*shown),
-            Update::Answers(lane, model, track) => {
+            Update::Answers { lane, model, track, partial } => {
                 if lane == Lane::Main && self.main.model.as_ref() != Some(&ModelFacts::of(&model)) {
                     self.trade_off = None;
                 }
                 self.opening = None;
                 if let Some(view) = self.lane_mut(lane) {
-                    view.replace(&model, *track);
+                    view.replace(&model, *track, partial);
                 }
             }
             Update::Again(words) => self.again = words,
@@ -221,7 +232,7 @@ impl View {
             pace: self.pace,
             hot_filter: self.hot_filter,
             lecture: self.lecture,
-            caption: self.caption,
+            tour: self.tour,
             notices: std::mem::take(&mut self.notices),
             ..Self::default()
         };

@@ -164,3 +164,19 @@ fn a_stamp_and_a_wall_both_play() {
         assert!(timeline.right() <= size[0] && timeline.bottom() <= size[1], "{timeline:?} in {size:?}");
     }
 }
+
+#[test]
+fn the_raster_has_room_for_inputs_and_hidden_state() {
+    for (size, compare) in [([800.0, 600.0], false), ([1280.0, 720.0], false), ([1280.0, 720.0], true)] {
+        let mut bench = Bench::on("road:3,seconds=2", size);
+        bench.until("the first frame", |view| view.shown.is_some());
+        if compare {
+            bench.ask(Command::ToggleCompare);
+        }
+        (0..3).for_each(|_| bench.harness.step());
+        let raster = bench.harness.get_by_label("Neuron raster").rect();
+        assert!(raster.height() >= 36.0 && raster.right() <= size[0], "{raster:?} in {size:?}");
+        let timeline = bench.harness.get_by_label("Timeline").rect();
+        assert!(raster.bottom() < timeline.top(), "{raster:?} {timeline:?}");
+    }
+}

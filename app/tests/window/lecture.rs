@@ -1,8 +1,9 @@
 //! The lecture and the tour: what somebody sees who has never heard of delta networks.
 
-use deltasteer::window::Presentation;
+use deltasteer::pipeline::Pace;
 use deltasteer::window::command::{Command, Lane};
-use egui::{Key, Modifiers};
+use deltasteer::window::{CAPTION_S, CAPTIONS, Presentation, layout};
+use egui::{Key, Modifiers, Rect};
 use egui_kittest::kittest::Queryable;
 
 use crate::bench::Bench;
@@ -46,14 +47,68 @@ fn the_first_start_is_a_tour_of_five_captions() {
         bench.harness.get_by_label(&format!("{caption} of 5"));
         bench.click(if caption == 5 { "Done" } else { "Next" });
     }
-    assert!(bench.view().caption.is_none() && bench.window().settings().tour_seen);
+    assert!(bench.view().tour.is_none() && bench.window().settings().tour_seen);
     // Not a second time, unless it is asked for.
     bench.harness.state_mut().present(Presentation { lecture: false, tour: true });
     bench.harness.step();
-    assert!(bench.view().caption.is_none());
+    assert!(bench.view().tour.is_none());
     bench.ask(Command::ShowCaption(Some(2)));
     bench.press(Key::Escape, Modifiers::NONE);
-    assert!(bench.view().caption.is_none());
+    assert!(bench.view().tour.is_none());
+}
+
+#[test]
+fn the_tour_goes_on_while_the_drive_plays_and_hides_nothing_that_matters() {
+    assert!(CAPTION_S * (CAPTIONS - 1) as f64 <= 48.0, "the last caption can be read within a minute");
+    for size in [[640.0, 400.0], [800.0, 600.0], [1280.0, 720.0], [1920.0, 1080.0]] {
+        let mut bench = Bench::on("road:3,seconds=60", size);
+        bench.until("the first frame", |view| view.shown.is_some());
+        bench.harness.state_mut().present(Presentation { lecture: false, tour: true });
+        (0..100).for_each(|_| bench.harness.step());
+        assert_eq!(bench.view().tour.map(|tour| tour.caption), Some(0), "a paused drive's tour waits");
+        bench.ask(Command::SetPace(Pace::Times(1.0)));
+        bench.ask(Command::TogglePlay);
+        bench.until("frame 3", |view| view.index() >= 3);
+        let mut seen = Vec::new();
+        while seen.last() != Some(&(CAPTIONS - 1)) {
+            bench.harness.step();
+            let (ctx, tour) = (&bench.harness.ctx, bench.view().tour.unwrap());
+            assert!(bench.view().playing && tour.shown_s < CAPTION_S + 1.0, "{tour:?}");
+            if seen.last() != Some(&tour.caption) {
+                seen.push(tour.caption);
+            }
+            if tour.shown_s < 1.0 || tour.shown_s > 2.0 {
+                continue; // the card has its size after some redraws
+            }
+            let card = ctx.memory(|memory| memory.area_rect(egui::Id::unique("tour"))).unwrap();
+            let parts = layout::parts(ctx);
+            let middle = Rect::from_center_size(parts.picture.center(), 0.5 * parts.picture.size());
+            let own = [Some(parts.picture), parts.angles, parts.network, parts.savings, parts.thresholds][tour.caption];
+            for kept in [parts.headline, Some(middle), own.filter(|_| size[0] > 760.0)].into_iter().flatten() {
+                assert!(!card.shrink(1.0).intersects(kept), "{size:?}, {tour:?}: {card:?} hides {kept:?}");
+            }
+            assert!(ctx.content_rect().contains_rect(card), "{size:?}, {tour:?}: {card:?}");
+        }
+        assert_eq!(seen, (0..CAPTIONS).collect::<Vec<_>>());
+        assert!(bench.window().settings().tour_seen);
+    }
+}
+
+#[test]
+fn a_key_holds_the_tour_until_the_next_caption_is_asked_for() {
+    let mut bench = Bench::on("road:3,seconds=60", [1280.0, 720.0]);
+    bench.until("the first frame", |view| view.shown.is_some());
+    bench.ask(Command::SetPace(Pace::Times(1.0)));
+    bench.ask(Command::TogglePlay);
+    bench.ask(Command::ShowCaption(Some(1)));
+    bench.press(Key::T, Modifiers::NONE);
+    (0..200).for_each(|_| bench.harness.step());
+    assert!(bench.view().playing && bench.view().tour.is_some_and(|tour| tour.held && tour.caption == 1));
+    bench.harness.get_by_label("waits for Next");
+    bench.click("Back");
+    assert!(bench.view().tour.is_some_and(|tour| !tour.held && tour.caption == 0));
+    bench.press(Key::Escape, Modifiers::NONE);
+    assert!(bench.view().tour.is_none());
 }
 
 #[test]

@@ -1,10 +1,15 @@
 //! One setting behind every figure, and a jump that gives what the full run gives.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use deltasteer::front_end::FrontEnd;
+use deltasteer::pipeline::{Event, Pipeline, Settings};
 use deltasteer::window::command::Command;
-use deltasteer::window::view::LaneView;
+use deltasteer::window::view::{LaneView, View};
 use deltasteer::window::whatif::Lane;
-use deltasteer::window::whatif::store::LIMIT_BYTES;
+use deltasteer::window::whatif::lane::{LaneRun, Pacing, Progress, Setting};
+use deltasteer::window::whatif::store::{FeatureStore, LIMIT_BYTES};
 use deltasteer_perception::CnnSchedule;
 use deltasteer_temporal::{DeltaRnn, Thresholds, Totals};
 use half::f16;
@@ -36,6 +41,11 @@ pub fn full_run_32(bench: &Bench, thresholds: Thresholds) -> Vec<f32> {
     run_over(bench, thresholds, |value| value).0
 }
 
+/// All seen frames have been answered with `thresholds`; a slow machine answers the last ones first.
+fn answered(view: &View, thresholds: Thresholds) -> bool {
+    view.main.track.thresholds == thresholds && !view.main.partial
+}
+
 /// Every figure of `lane` comes from `thresholds`, over all `frames` frames.
 fn same_everywhere(lane: &LaneView, thresholds: Thresholds, frames: usize, (angles, totals): &(Vec<f32>, Totals)) {
     assert_eq!((lane.track.thresholds, lane.thresholds), (thresholds, thresholds));
@@ -59,20 +69,58 @@ fn dragging_a_slider_answers_for_the_whole_drive() {
     bench.drag("theta_x", [0.1, 0.5], [0.5, 0.5]);
     let after = bench.view().main.thresholds;
     assert!(after.theta_x > before.theta_x + 0.5, "{after:?}");
-    bench.until("the new answers", |view| view.main.track.thresholds == after);
+    bench.until("the new answers", |view| answered(view, after));
     same_everywhere(&bench.view().main, after, frames, &full_run(&bench, after));
     let figures = bench.view().main.track.figures();
     assert!(figures.work.macs < work_before.macs && figures.rmse_rad().is_some());
     bench.press(egui::Key::R, egui::Modifiers::NONE);
-    bench.until("the model's own", |view| view.main.track.thresholds == before);
+    bench.until("the model's own", |view| answered(view, before));
     same_everywhere(&bench.view().main, before, frames, &full_run(&bench, before));
+}
+
+#[test]
+fn an_answer_that_takes_long_comes_for_the_last_frames_first_and_says_so() {
+    let bench = Bench::ready();
+    let model = Arc::new(deltasteer::model::Model::load(&bench.folder.path().join("model")).unwrap());
+    let source = deltasteer_data::open(&bench.view().drive.as_ref().unwrap().name).unwrap();
+    let settings = Settings { features_only: true, playing: true, ..Settings::default() };
+    let pipeline = Pipeline::start(source, model.clone(), settings).unwrap();
+    let mut store = FeatureStore::new(model.rnn().config.input_size, LIMIT_BYTES);
+    while let Some(event) = pipeline.next_event() {
+        match event {
+            Event::Seen(frame) => drop(store.add(&frame, &frame.features, true)),
+            Event::Ended(_) => break,
+            _ => {}
+        }
+    }
+    let at = |theta_x| Thresholds { theta_x, theta_h: 0.1 };
+    let setting = |theta_x| Setting { model: model.clone(), thresholds: Some(at(theta_x)) };
+    // As slow as can be: every slice ends after a few frames, and there is no time for all of them.
+    let (pacing, until) = (Pacing { soon: Duration::ZERO, ..Pacing::of(20.0, false) }, Instant::now());
+    let mut lane = LaneRun::new(setting(9.0), pacing, false).unwrap();
+    let next = |lane: &mut LaneRun| {
+        std::iter::repeat_with(|| lane.work(&store, until).unwrap()).find(|progress| *progress != Progress::Going)
+    };
+    for theta_x in [0.2, 0.3] {
+        lane.want(setting(theta_x));
+        assert_eq!(next(&mut lane), Some(Progress::Part), "the newest wish comes first");
+        assert!(lane.partial() && lane.busy() && lane.setting().thresholds == Some(at(theta_x)));
+        let points = lane.track().points();
+        assert!(points.iter().map(|point| point.index).eq(220..240) && !points.iter().any(|point| point.exact));
+    }
+    assert_eq!(next(&mut lane), Some(Progress::Whole));
+    assert!(!lane.partial() && !lane.busy());
+    let (angles, totals) = full_run(&bench, at(0.3));
+    let points = lane.track().points();
+    assert_eq!(lane.track().figures().work, totals);
+    assert!(points.iter().zip(&angles).all(|(point, angle)| point.exact && (point.steering_rad - angle).abs() < 1e-6));
 }
 
 #[test]
 fn the_dense_rnn_is_there_at_once_and_agrees_with_thresholds_of_zero() {
     let mut bench = Bench::played();
     bench.ask(Command::SetThresholds(Lane::Main, Thresholds::ZERO));
-    bench.until("the new answers", |view| view.main.track.thresholds == Thresholds::ZERO);
+    bench.until("the new answers", |view| answered(view, Thresholds::ZERO));
     let view = bench.view();
     assert_eq!(view.dense.track.points().len(), view.main.track.points().len());
     for (dense, delta) in view.dense.track.points().iter().zip(view.main.track.points()) {
@@ -91,7 +139,7 @@ fn thresholds_change_while_frames_flow_and_none_is_lost() {
         wished = Thresholds { theta_x: wished.theta_x + 0.01, theta_h: 0.1 };
         bench.ask(Command::SetThresholds(Lane::Main, wished));
     }
-    bench.until("the last wish", |view| view.main.track.thresholds == wished);
+    bench.until("the last wish", |view| answered(view, wished));
     let frames = bench.view().frame_count().unwrap();
     same_everywhere(&bench.view().main, wished, frames, &full_run(&bench, wished));
 }
@@ -103,7 +151,9 @@ fn another_model_with_the_same_features_answers_for_the_frames_seen() {
     crate::model::write_with(&other, 77, "");
     let before: Vec<f32> = bench.view().main.track.points().iter().map(|point| point.steering_rad).collect();
     bench.ask(Command::OpenModel(Lane::Main, other.clone()));
-    bench.until("the other model", |view| view.main.model.as_ref().is_some_and(|model| model.name == "other"));
+    bench.until("the other model", |view| {
+        view.main.model.as_ref().is_some_and(|model| model.name == "other") && !view.main.partial
+    });
     bench.until("its dense twin", |view| view.dense.model.as_ref().is_some_and(|model| model.name == "other"));
     let points = bench.view().main.track.points();
     assert_eq!(points.len(), before.len());
@@ -191,7 +241,7 @@ fn a_jump_behind_the_frames_kept_starts_from_a_saved_state() {
     // New answers reach back no further than the frames kept, and say that they are not the full run's.
     let wished = Thresholds { theta_x: 0.41, theta_h: 0.1 };
     bench.ask(Command::SetThresholds(Lane::Main, wished));
-    bench.until("the new answers", |view| view.main.track.thresholds == wished);
+    bench.until("the new answers", |view| answered(view, wished));
     let points = bench.view().main.track.points();
     assert!(!points.is_empty() && points.iter().all(|point| point.index > 400 && !point.exact));
 }
@@ -213,7 +263,7 @@ fn the_trade_off_curve_speaks_of_the_same_frames_and_its_dot_sets_both_threshold
     let dragged = bench.view().main.thresholds;
     assert!(dragged.theta_x > own.theta_x && dragged.theta_h > own.theta_h, "{dragged:?}");
     assert!((dragged.theta_x / dragged.theta_h - own.theta_x / own.theta_h).abs() < 1e-3, "along the curve");
-    bench.until("the new answers", |view| view.main.track.thresholds == dragged);
+    bench.until("the new answers", |view| answered(view, dragged));
     let rung_savings = bench.view().trade_off.as_ref().unwrap().rungs.iter().map(|rung| rung.savings);
     let savings = bench.view().main.track.figures().work.savings();
     assert!(rung_savings.clone().any(|rung| rung <= savings) && rung_savings.clone().any(|rung| rung >= savings));

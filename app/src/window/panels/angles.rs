@@ -7,7 +7,7 @@ use super::{Panel, glossary, time_axis};
 use crate::text;
 use crate::window::command::Command;
 use crate::window::theme::{self, Palette};
-use crate::window::view::View;
+use crate::window::view::{LaneView, View};
 use crate::window::whatif::track::{Point, Stretch, Track, thin};
 
 /// The whole card.
@@ -78,24 +78,24 @@ fn legend(ui: &mut Ui, panel: &mut Panel) {
 /// The curves in the order of the legend.
 fn entries(ui: &Ui, panel: &Panel) -> Vec<Entry> {
     let (colours, view) = (Palette::current(ui), panel.view);
-    let entry = |name, words, width, colour, dashes, track: Option<&Track>| Entry {
+    let entry = |name, words, width, colour, dashes, lane: Option<&LaneView>| Entry {
         name,
         words,
         stroke: Stroke::new(width, colour),
         dashes,
-        rmse_rad: track.and_then(|track| track.figures().rmse_rad()),
+        rmse_rad: lane.and_then(LaneView::rmse_rad),
     };
     let mut all = vec![
         entry("driver", &["driver"], 3.4, colours.truth, None, None),
-        entry("delta RNN", &["delta RNN", "RMS"], 2.0, colours.delta, None, Some(&view.main.track)),
+        entry("delta RNN", &["delta RNN", "RMS"], 2.0, colours.delta, None, Some(&view.main)),
     ];
     if let Some(second) = &view.second {
         let dots = Some([1.5, 3.5]);
-        all.push(entry("second", &["delta RNN", "RMS"], 2.4, colours.second, dots, Some(&second.track)));
+        all.push(entry("second", &["delta RNN", "RMS"], 2.4, colours.second, dots, Some(second)));
     }
     if panel.settings.dense {
         let dashes = Some([5.0, 3.0]);
-        all.push(entry("dense RNN", &["dense RNN", "RMS"], 2.0, colours.dense, dashes, Some(&view.dense.track)));
+        all.push(entry("dense RNN", &["dense RNN", "RMS"], 2.0, colours.dense, dashes, Some(&view.dense)));
     }
     all
 }

@@ -8,6 +8,7 @@ use crate::text;
 use crate::window::command::{Command, Lane};
 use crate::window::layout::{self, Parts};
 use crate::window::theme::{self, Palette};
+use crate::window::view::LaneView;
 
 /// Space between cards.
 const GAP: f32 = 8.0;
@@ -79,7 +80,14 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, scale: f32) -> Parts {
         child.data_mut(|data| data.insert_temp(known, used));
         child.ctx().request_repaint();
     }
-    Parts { picture: left, angles: Some(below), savings: Some(saved), network: Some(drawn), thresholds: Some(slid) }
+    Parts {
+        headline: Some(saved),
+        angles: Some(below),
+        savings: Some(saved),
+        network: Some(drawn),
+        thresholds: Some(slid),
+        ..Parts::only(left)
+    }
 }
 
 /// What is saved, and what it costs.
@@ -97,14 +105,14 @@ fn headline(ui: &mut Ui, panel: &mut Panel, scale: f32) {
             glossary::explain(ui.label(words), &["RNN", "MAC", "delta RNN"]);
         });
         let error = |lane: Lane| {
-            let rad = panel.view.lane(lane).and_then(|lane| lane.track.figures().rmse_rad());
+            let rad = panel.view.lane(lane).and_then(LaneView::rmse_rad);
             rad.map_or("–".to_owned(), |rad| format!("{:.1}°", rad.to_degrees()))
         };
         let words = format!(
-            "Steering error: {}. The ordinary network: {}. {} pictures seen.",
+            "Steering error: {}. The ordinary network: {}. {}.",
             error(Lane::Main),
             error(Lane::Dense),
-            text::grouped(work.steps)
+            panel.view.main.over("pictures")
         );
         glossary::explain(ui.label(words), &["RMS", "driver", "dense RNN"]);
         savings::whole_network(ui, panel);
@@ -120,7 +128,7 @@ fn slider(ui: &mut Ui, panel: &mut Panel) {
     let factor = if unit.theta_x > 0.0 { now.theta_x / unit.theta_x } else { now.theta_h / unit.theta_h.max(1e-6) };
     theme::card(ui).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
-        let words = ui.label("How much must a value change before it is reported?");
+        let words = ui.label("How much must a value change before it is passed on?");
         glossary::explain(words, &["theta"]);
         let mut chosen = factor.min(MOST);
         ui.horizontal(|ui| {

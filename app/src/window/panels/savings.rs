@@ -1,20 +1,19 @@
 //! What the delta network saves: the figure to remember, and everything needed to believe it.
 
-use egui::{Align2, Color32, FontId, RichText, Ui};
+use egui::{Align2, Color32, FontId, Rect, RichText, Ui};
 use egui_plot::{HLine, LineStyle, PlotPoints, Points, VLine};
 
 use super::{Panel, glossary, time_axis};
 use crate::text;
 use crate::window::theme::{self, Palette};
-use crate::window::view::LaneView;
-use crate::window::whatif::Lane;
+use crate::window::view::{LaneView, View};
 use crate::window::whatif::track::{Figures, Point};
 
-/// The whole card; the chart takes what height is left above `reserve` points.
-pub fn show(ui: &mut Ui, panel: &mut Panel, chart_height: f32) {
-    theme::card(ui).show(ui, |ui| {
+/// The whole card; where the figures to remember stand in it.
+pub fn show(ui: &mut Ui, panel: &mut Panel, chart_height: f32) -> Rect {
+    let card = theme::card(ui).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
-        headlines(ui, panel);
+        let figures = ui.scope(|ui| headlines(ui, panel)).response.rect;
         if chart_height > 40.0 {
             chart(ui, panel, chart_height);
         }
@@ -22,25 +21,28 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, chart_height: f32) {
             .default_open(ui.ctx().content_rect().height() > 880.0)
             .show(ui, |ui| table(ui, panel));
         whole_network(ui, panel);
+        figures
     });
+    card.inner
 }
 
 /// The figure alone, on a dark plate over the picture: for windows that have no room for more.
-pub fn over_picture(ui: &Ui, panel: &Panel, at: egui::Pos2) {
+pub fn over_picture(ui: &Ui, panel: &Panel, at: egui::Pos2) -> Option<Rect> {
     let work = &panel.view.main.track.figures().work;
     if work.macs == 0 {
-        return;
+        return None;
     }
     let words = format!("{} fewer RNN operations", text::times(work.macs_dense as f64, work.macs as f64));
     let label = words.clone();
     let delta = Palette::of(egui::Theme::Dark).delta;
     let galley = ui.painter().layout_no_wrap(words, FontId::proportional(15.0), delta);
-    let plate = egui::Rect::from_min_size(at, galley.size());
-    ui.painter().rect_filled(plate.expand2(egui::vec2(6.0, 3.0)), 4.0, Color32::from_black_alpha(170));
+    let plate = Rect::from_min_size(at, galley.size());
+    ui.painter().rect_filled(plate.expand2(egui::vec2(6.0, 3.0)), 4.0, theme::PLATE);
     ui.painter().galley(at, galley, delta);
     let response = ui.interact(plate, ui.scope_id().with("headline"), egui::Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &label));
     glossary::explain(response, &["RNN", "MAC"]);
+    Some(plate)
 }
 
 /// One headline for each setting.
@@ -75,7 +77,7 @@ fn headline(ui: &mut Ui, panel: &Panel, lane: &LaneView, colour: Color32, name: 
         0 => String::new(),
         macs => format!("last 5 s {}", text::times(recent.macs_dense as f64, macs as f64)),
     };
-    let frames = format!("{} frames", text::grouped(work.steps));
+    let frames = lane.over("frames");
     ui.horizontal(|ui| {
         let size = if name.is_some() { 34.0 } else { 46.0 };
         let response = ui.label(RichText::new(&figure).font(theme::headline_font(size)).color(colour));
@@ -88,16 +90,25 @@ fn headline(ui: &mut Ui, panel: &Panel, lane: &LaneView, colour: Color32, name: 
                     ui.label(RichText::new(format!("{name} setting")).strong());
                     let words = ui.label(RichText::new("fewer RNN operations").small());
                     glossary::explain(words, &["RNN", "MAC"]);
-                    ui.label(RichText::new(format!("{frames} · {recent}")).small().weak());
+                    let lines = [format!("{frames} · {recent}"), frames];
+                    ui.label(RichText::new(fitting(ui, &lines)).small().weak());
                 }
                 None => {
                     let words = ui.label(RichText::new("fewer RNN operations").strong().size(17.0));
                     glossary::explain(words, &["RNN", "MAC"]);
-                    ui.label(RichText::new(format!("{frames} so far · {this}{recent}")).small().weak());
+                    let lines = [format!("{frames} · {this}{recent}"), format!("{frames} · {recent}"), frames];
+                    ui.label(RichText::new(fitting(ui, &lines)).small().weak());
                 }
             }
         });
     });
+}
+
+/// The first of `lines` that fits into one line of captions; else the last.
+fn fitting(ui: &Ui, lines: &[String]) -> String {
+    let width = |line: &String| ui.painter().layout_no_wrap(line.clone(), theme::small(ui), Color32::WHITE).size().x;
+    let fits = lines.iter().find(|line| width(line) <= ui.available_width());
+    fits.or(lines.last()).cloned().unwrap_or_default()
 }
 
 /// MACs of every frame on a log axis, with the dense RNN's line.
@@ -137,17 +148,20 @@ fn chart(ui: &mut Ui, panel: &mut Panel, height: f32) {
     });
     let line = response.transform.position_from_point(&egui_plot::PlotPoint::new(from, dense));
     let corner = egui::pos2(response.response.rect.right() - 6.0, line.y + 2.0);
-    let words = format!("dense: {} MACs a frame", text::grouped(model.dense.macs));
-    ui.painter().text(corner, Align2::RIGHT_TOP, words, FontId::proportional(11.0), colours.dense);
+    let words = format!("dense: {} MACs a frame (log scale)", text::grouped(model.dense.macs));
+    ui.painter().text(corner, Align2::RIGHT_TOP, words, theme::small(ui), colours.dense);
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Canvas, true, "MACs chart"));
     time_axis::handle(&response.response, &response.transform, panel);
     response.response.on_hover_cursor(egui::CursorIcon::PointingHand);
 }
 
-/// A grid line for each power of ten.
+/// Grid lines at powers of ten, two or three of them.
 fn decades(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
     let (low, high) = (input.bounds.0.ceil() as i64, input.bounds.1.floor() as i64);
-    (low..=high).map(|power| egui_plot::GridMark { value: power as f64, step_size: 1.0 }).collect()
+    let step = ((high - low) / 2).max(1) as usize;
+    // A step larger than the true one: egui_plot fades labels by it.
+    let mark = |power| egui_plot::GridMark { value: power as f64, step_size: 10.0 };
+    (low..=high).step_by(step).map(mark).collect()
 }
 
 /// Means over the last five seconds, delta beside dense.
@@ -216,15 +230,32 @@ fn table(ui: &mut Ui, panel: &mut Panel) {
     });
 }
 
+/// The work of CNN and RNN together: means over all frames seen, in multiply-accumulates a frame.
+pub struct Whole {
+    cnn: f64,
+    cnn_dense: f64,
+    /// The dense RNN's.
+    dense: f64,
+    /// The share of all work that is saved.
+    pub saved: f64,
+}
+
+impl Whole {
+    /// Of the setting shown; `None` before its first frame.
+    pub fn of(view: &View) -> Option<Self> {
+        let (model, frame) = view.main.model.as_ref().zip(view.shown.as_ref())?;
+        let (cnn_dense, dense) = (frame.cnn_work.macs_dense as f64, model.dense.macs as f64);
+        let figures = view.main.track.figures();
+        let mean = |macs: u64| macs as f64 / figures.work.steps.max(1) as f64;
+        let cnn = mean(figures.cnn_macs);
+        let saved = 1.0 - (cnn + mean(figures.work.macs)) / (cnn_dense + dense);
+        Some(Self { cnn, cnn_dense, dense, saved })
+    }
+}
+
 /// The share of the whole network, so that nobody is misled.
 pub fn whole_network(ui: &mut Ui, panel: &Panel) {
-    let lane = &panel.view.main;
-    let Some((model, frame)) = lane.model.as_ref().zip(panel.view.shown.as_ref()) else { return };
-    let (cnn_dense, dense) = (frame.cnn_work.macs_dense as f64, model.dense.macs as f64);
-    let figures = lane.track.figures();
-    let mean = |macs: u64| macs as f64 / figures.work.steps.max(1) as f64;
-    let (whole, cnn) = (cnn_dense + dense, mean(figures.cnn_macs));
-    let saved = (whole - cnn - mean(figures.work.macs)) / whole;
+    let Some(Whole { cnn, cnn_dense, dense, saved }) = Whole::of(panel.view) else { return };
     // A CNN that rests on some frames does less than on each.
     let cnn = if cnn < 0.999 * cnn_dense {
         format!("The CNN does {} of {} MACs a frame", text::count(cnn), text::count(cnn_dense))
@@ -235,14 +266,7 @@ pub fn whole_network(ui: &mut Ui, panel: &Panel) {
         "Whole network: {} fewer operations. {cnn}; the RNN's {} are {} of all.",
         text::percent(saved),
         text::count(dense),
-        text::percent(dense / whole),
+        text::percent(dense / (cnn_dense + dense)),
     );
     glossary::explain(ui.label(RichText::new(words).small().weak()), &["CNN", "RNN", "MAC"]);
-}
-
-/// Columns sent in the newest frame, for tests and the raster's caption.
-pub fn sent_words(panel: &Panel) -> Option<String> {
-    let (point, model) = panel.view.answer(Lane::Main).zip(panel.view.main.model.as_ref())?;
-    let (x, h) = (point.count.columns_x, point.count.columns_h);
-    Some(format!("this frame sent {x} of {} inputs, {h} of {} hidden", model.inputs, model.hidden))
 }

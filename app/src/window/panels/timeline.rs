@@ -1,6 +1,6 @@
 //! The whole drive on one line: its steering, its gaps, what has been computed, the chosen range, and where we are.
 
-use egui::{Align2, Color32, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, Color32, Rect, Response, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::Panel;
 use crate::pipeline::FrameRange;
@@ -186,6 +186,11 @@ impl Timeline {
         }
     }
 
+    /// The number of the worst place whose dot lies at `x`.
+    fn near_worst(&self, panel: &Panel, x: f32) -> Option<usize> {
+        panel.view.hotspots.iter().position(|place| (self.x(place.time_s) - x).abs() <= 3.0).map(|place| place + 1)
+    }
+
     fn hover(&self, ui: &Ui, response: &Response, panel: &Panel) {
         let Some(at) = response.hover_pos() else { return };
         let colours = Palette::current(ui);
@@ -197,6 +202,13 @@ impl Timeline {
         let error = error.map_or(String::new(), |rad| format!("   off by {:.1}°", rad.abs().to_degrees()));
         let trained = part_at(&panel.view.trained, time_s).map_or(String::new(), |part| format!("   {}", part.words()));
         let words = format!("{} s   frame {index}{angle}{error}{trained}", text::clock(time_s));
+        let words = match self.near_worst(panel, at.x) {
+            Some(place) => format!(
+                "{words}\n● one of the worst places: key N goes to the next, key W lists them (this: no. {place})"
+            ),
+            None if error.is_empty() => words,
+            None => format!("{words}\nred: error of the steering; ● the worst places"),
+        };
         ui.painter().vline(at.x, self.rect.y_range(), Stroke::new(1.0, colours.weak));
         let left = at.x > self.rect.center().x;
         let (anchor, shift) = if left { (Align2::RIGHT_TOP, -6.0) } else { (Align2::LEFT_TOP, 6.0) };
@@ -205,6 +217,32 @@ impl Timeline {
         let plate = anchor.anchor_size(corner, galley.size());
         ui.painter().rect_filled(plate.expand(3.0), 3.0, colours.card);
         ui.painter().galley(plate.min, galley, colours.text);
+    }
+}
+
+/// What the marks on the line mean, where there is room for it in the row below.
+pub fn legend(ui: &mut Ui, panel: &Panel) {
+    let (colours, font, view) = (Palette::current(ui), theme::small(ui), panel.view);
+    let Some(drive) = view.drive.as_ref().filter(|drive| !drive.live) else { return };
+    let mut entries = vec![("▬ computed", colours.delta)];
+    if drive.steering_true_rad.iter().any(Option::is_some) {
+        let known =
+            [("▬ driver's angle", colours.truth), ("▮ error", colours.warning), ("● worst places", colours.warning)];
+        entries.extend(known);
+    }
+    if !view.trained.is_empty() {
+        entries.push(("/// training data", colours.weak));
+    }
+    let galley = |words: &str, ink| ui.painter().layout_no_wrap(words.to_owned(), font.clone(), ink);
+    let width: f32 = entries.iter().map(|(words, ink)| galley(words, *ink).size().x + 10.0).sum();
+    let free = ui.available_size_before_wrap().x - width;
+    if free < 8.0 {
+        return;
+    }
+    ui.add_space(free);
+    for (words, ink) in entries {
+        ui.add_space(8.0);
+        ui.label(RichText::new(words).font(font.clone()).color(ink));
     }
 }
 

@@ -1,58 +1,85 @@
 //! The tour: five captions in everyday words, each beside the part of the window that it speaks of.
 
-use egui::{Area, Context, Frame, LayerId, Order, Pos2, Rect, RichText, Stroke, StrokeKind, Vec2, pos2, vec2};
+use egui::{Area, Context, Frame, Id, LayerId, Order, Pos2, Rect, RichText, Stroke, StrokeKind, Vec2, pos2, vec2};
 
 use super::Panel;
+use super::savings::Whole;
 use crate::text;
 use crate::window::command::{Command, Lane};
 use crate::window::layout::{self, Parts};
 use crate::window::theme::Palette;
-use crate::window::view::View;
+use crate::window::view::{Tour, View};
 
 /// Captions of the tour.
 pub const CAPTIONS: usize = 5;
+/// Seconds for which a caption is shown: all of them within a minute of the drive.
+pub const CAPTION_S: f64 = 11.0;
+/// A caption lies on one of the corners of a grid of so many points.
+const GRID: f32 = 12.0;
+
+/// Whether the window has room for a caption: it would hide the whole of a stamp.
+pub fn fits(ctx: &Context) -> bool {
+    let content = ctx.content_rect();
+    content.width() >= 480.0 && content.height() >= 320.0
+}
 
 /// Draws the caption that is shown, if one is.
 pub fn show(ctx: &Context, panel: &mut Panel) {
-    let Some(step) = panel.view.caption else { return };
+    let Some(tour) = panel.view.tour.filter(|_| fits(ctx)) else { return };
     let colours = Palette::of(ctx.theme());
-    let parts = layout::parts(ctx);
-    let (title, words, part) = caption(panel.view, step, &parts);
-    let content = ctx.content_rect();
-    // A card would hide the whole of a stamp.
-    if content.width() < 480.0 || content.height() < 320.0 {
-        return;
-    }
-    // Large type where the lecture has it.
+    let (content, parts) = (ctx.content_rect(), layout::parts(ctx));
+    let (title, words, part) = caption(panel.view, tour.caption, &parts);
+    // Large type where the lecture has it; a broad strip where there is little height.
     let scale = if panel.view.lecture { layout::lecture_scale(content.size()) } else { 1.0 };
-    let size = vec2((340.0 * scale).min(content.width() - 24.0), 200.0 * scale);
-    let corner = beside(part, size, content);
+    let width = if layout::is_compact(content.size()) { 720.0 } else { 360.0 * scale }.min(content.width() - 24.0);
+    let id = Id::unique("tour");
+    let height = ctx.memory(|memory| memory.area_rect(id)).map_or(190.0 * scale, |drawn| drawn.height());
+    let corner = beside(part, vec2(width, height), &parts, content);
     if let Some(part) = part {
-        let paint = ctx.layer_painter(LayerId::new(Order::Foreground, egui::Id::unique("tour's outline")));
+        let paint = ctx.layer_painter(LayerId::new(Order::Foreground, id.with("outline")));
         paint.rect_stroke(part.expand(2.0), 8.0, Stroke::new(3.0, colours.delta), StrokeKind::Outside);
     }
-    Area::new(egui::Id::unique("tour")).order(Order::Foreground).fixed_pos(corner).show(ctx, |ui| {
+    Area::new(id).order(Order::Foreground).fixed_pos(corner).show(ctx, |ui| {
         let frame = Frame::popup(ui.style()).stroke(Stroke::new(2.0, colours.delta)).inner_margin(12.0 * scale);
-        frame.show(ui, |ui| {
-            ui.set_width(size.x - 24.0 * scale);
-            let sized = |words: &str, points: f32| RichText::new(words).size(points * scale);
-            ui.label(sized(title, 17.0).strong());
-            ui.label(sized(&words, 14.0));
-            ui.horizontal(|ui| {
-                ui.label(sized(&format!("{} of {CAPTIONS}", step + 1), 13.0).weak());
-                if step > 0 && ui.button(sized("Back", 14.0)).clicked() {
-                    panel.ask(Command::ShowCaption(Some(step - 1)));
-                }
-                let last = step + 1 == CAPTIONS;
-                if ui.button(sized(if last { "Done" } else { "Next" }, 14.0)).clicked() {
-                    panel.ask(Command::ShowCaption((!last).then_some(step + 1)));
-                }
-                if !last && ui.button(sized("End the tour", 14.0)).on_hover_text("Key Esc").clicked() {
-                    panel.ask(Command::ShowCaption(None));
-                }
-            });
+        let card = frame.show(ui, |ui| {
+            ui.set_width(width - 24.0 * scale - 4.0);
+            ui.label(RichText::new(title).size(17.0 * scale).strong());
+            ui.label(RichText::new(&words).size(14.0 * scale));
+            buttons(ui, panel, tour, scale);
         });
+        left(ui, card.response.rect, tour);
     });
+}
+
+fn buttons(ui: &mut egui::Ui, panel: &mut Panel, Tour { caption, held, .. }: Tour, scale: f32) {
+    let sized = |words: &str, points: f32| RichText::new(words).size(points * scale);
+    let last = caption + 1 == CAPTIONS;
+    ui.horizontal(|ui| {
+        ui.label(sized(&format!("{} of {CAPTIONS}", caption + 1), 13.0).weak());
+        if caption > 0 && ui.button(sized("Back", 14.0)).clicked() {
+            panel.ask(Command::ShowCaption(Some(caption - 1)));
+        }
+        if ui.button(sized(if last { "Done" } else { "Next" }, 14.0)).clicked() {
+            panel.ask(Command::ShowCaption((!last).then_some(caption + 1)));
+        }
+        if !last && ui.button(sized("End the tour", 14.0)).on_hover_text("Key Esc").clicked() {
+            panel.ask(Command::ShowCaption(None));
+        }
+        if held && !last {
+            ui.label(sized("waits for Next", 13.0).weak());
+        }
+    });
+}
+
+/// A line at the card's lower edge: the time until the next caption.
+fn left(ui: &egui::Ui, card: Rect, tour: Tour) {
+    if tour.held || tour.caption + 1 == CAPTIONS {
+        return;
+    }
+    let share = (1.0 - tour.shown_s / CAPTION_S).clamp(0.0, 1.0) as f32;
+    let line = card.shrink2(vec2(8.0, 5.0));
+    let ends = [line.left_bottom(), pos2(line.left() + share * line.width(), line.bottom())];
+    ui.painter().line_segment(ends, Stroke::new(2.0, Palette::current(ui).delta));
 }
 
 /// Heading, words with the figures of now, and the part of the window that they speak of.
@@ -60,79 +87,99 @@ fn caption(view: &View, step: usize, parts: &Parts) -> (&'static str, String, Op
     match step {
         0 => (
             "A computer steers",
-            "It gets each picture of a camera behind the windscreen and says how far to turn the steering wheel. The orange path is \
-             where it would drive. The green dashes are where the human driver went."
+            "From each picture of a camera behind the windscreen it works out how far to turn the wheel. The orange path is where \
+             it would drive. The green dashes are where the human driver went."
                 .to_owned(),
             Some(parts.picture),
         ),
         1 => (
             "Does it steer well?",
             format!(
-                "The orange curve is the computer's angle, the green one the driver's. Where they lie on each other, it steers like \
-                 the driver. The chart below shows how far it is off.{}",
-                off(view)
+                "Orange is the computer's angle, green the driver's: the closer they lie, the better. The lower chart shows how \
+                 far it is off.{}",
+                degrees(view, Lane::Main).map_or(String::new(), |off| format!(" So far: {off:.1}° on average."))
             ),
             parts.angles,
         ),
         2 => (
             "Where work is saved",
-            "The network consists of neurons. In an ordinary one every neuron reports its value for every picture, although little \
-             changes from one picture to the next. Here a neuron reports only when its value has changed enough. What is dark was \
-             not computed."
-                .to_owned(),
+            format!(
+                "An ordinary network passes on every value for every picture, although little changes between two of them. This \
+                 one passes on a value only when it has changed enough.{}",
+                match parts.network {
+                    Some(_) if view.lecture => " What lights up was computed, the rest was not.",
+                    Some(_) => " Each mark is such a value; what is blank was not computed.",
+                    None => "",
+                }
+            ),
             parts.network,
         ),
-        3 => (
-            "What is saved",
-            format!(
-                "{} in the part of the network that remembers (the RNN), over all pictures so far. The part that looks at the \
-                 picture (the CNN) still does all of its work: the line below says what share that is.",
-                saved(view)
-            ),
-            parts.savings,
-        ),
+        3 => ("What is saved", saved(view), parts.savings),
         _ => (
             "What it costs",
-            "The more a value must change before it is reported, the less work there is, and the worse the steering becomes. Drag \
-             the dot, or a slider, and see both: every figure is computed again over the whole drive."
-                .to_owned(),
+            format!(
+                "{} The more a value must change before it is passed on, the less work, and the worse the steering. Drag the dot \
+                 or a slider: every figure is computed again.",
+                cost(view)
+            ),
             parts.thresholds,
         ),
     }
 }
 
-fn off(view: &View) -> String {
-    let degrees = |lane: Lane| Some(view.lane(lane)?.track.figures().rmse_rad()?.to_degrees());
-    match (degrees(Lane::Main), degrees(Lane::Dense)) {
-        (Some(delta), Some(dense)) => {
-            format!(" So far {delta:.1}° on average; a network that saves nothing is {dense:.1}° off.")
-        }
-        _ => String::new(),
-    }
+/// The steering error so far.
+fn degrees(view: &View, lane: Lane) -> Option<f64> {
+    Some(view.lane(lane)?.rmse_rad()?.to_degrees())
 }
 
 fn saved(view: &View) -> String {
     let work = &view.main.track.figures().work;
-    match work.macs {
-        0 => "Multiplications are saved".to_owned(),
-        macs => format!("{} fewer multiplications", text::times(work.macs_dense as f64, macs as f64)),
-    }
+    let Some(whole) = Whole::of(view).filter(|_| work.macs > 0) else {
+        return "Multiplications: nearly all work of a network consists of them.".to_owned();
+    };
+    format!(
+        "{} fewer multiplications in the part that remembers (the RNN), over all pictures so far. Together with the part that \
+         looks at the picture (the CNN), the whole network does {} less work.",
+        text::times(work.macs_dense as f64, work.macs as f64),
+        text::percent(whole.saved)
+    )
 }
 
-/// The corner of a card of `size` that hides the part it speaks of as little as possible.
-fn beside(part: Option<Rect>, size: Vec2, content: Rect) -> Pos2 {
+fn cost(view: &View) -> String {
+    let (Some(delta), Some(dense)) = (degrees(view, Lane::Main), degrees(view, Lane::Dense)) else {
+        return "Accuracy of the steering.".to_owned();
+    };
+    // Of the figures as they are written, so that they agree.
+    let (delta, dense) = ((10.0 * delta).round() / 10.0, (10.0 * dense).round() / 10.0);
+    let costs = if delta > dense { format!("costs {:.1}°", delta - dense) } else { "costs nothing so far".to_owned() };
+    format!("The saving {costs}: the steering is {delta:.1}° off on average, and {dense:.1}° without it.")
+}
+
+/// The corner of a card of `size` near the part it speaks of. It hides neither that part nor the headline nor the picture's
+/// middle, where there is a place for it that does not; then it hides as little else as it can.
+fn beside(part: Option<Rect>, size: Vec2, parts: &Parts, content: Rect) -> Pos2 {
     let inside = content.shrink(8.0);
-    let Some(part) = part else { return inside.center() - 0.5 * size };
-    let places = [
-        pos2(part.right() + 12.0, part.center().y - 0.5 * size.y),
-        pos2(part.left() - 12.0 - size.x, part.center().y - 0.5 * size.y),
-        pos2(part.center().x - 0.5 * size.x, part.top() - 12.0 - size.y),
-        pos2(part.center().x - 0.5 * size.x, part.bottom() + 12.0),
-    ];
     let most = (inside.max - size).max(inside.min);
-    let kept = places.map(|corner| corner.clamp(inside.min, most));
-    let hidden = |corner: &Pos2| Rect::from_min_size(*corner, size).intersect(part).area().max(0.0);
-    kept.into_iter().min_by(|a, b| hidden(a).total_cmp(&hidden(b))).unwrap_or(inside.min)
+    let kept = kept(part, parts);
+    let others = [Some(parts.picture), parts.angles, parts.savings, parts.network, parts.thresholds, parts.transport];
+    let near = part.unwrap_or(content).center();
+    let hidden = |card: Rect, part: Rect| card.intersect(part).area().max(0.0);
+    let cost = |corner: Pos2| {
+        let card = Rect::from_min_size(corner, size);
+        let bad: f32 = kept.into_iter().flatten().map(|part| hidden(card, part)).sum();
+        let other: f32 = others.into_iter().flatten().map(|part| hidden(card, part)).sum();
+        100.0 * bad + other + GRID * card.center().distance(near)
+    };
+    let steps = |from: f32, to: f32| {
+        (0..=((to - from) / GRID).ceil() as usize).map(move |step| (from + GRID * step as f32).min(to))
+    };
+    let corners = steps(inside.left(), most.x).flat_map(|x| steps(inside.top(), most.y).map(move |y| pos2(x, y)));
+    corners.min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(inside.min)
+}
+
+/// What a card never hides.
+fn kept(part: Option<Rect>, parts: &Parts) -> [Option<Rect>; 3] {
+    [part, parts.headline, Some(Rect::from_center_size(parts.picture.center(), 0.5 * parts.picture.size()))]
 }
 
 #[cfg(test)]
@@ -140,17 +187,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caption_stands_beside_its_part_and_inside_the_window() {
-        let content = Rect::from_min_size(Pos2::ZERO, vec2(1280.0, 720.0));
-        let size = vec2(340.0, 200.0);
-        for part in [
-            Rect::from_min_max(pos2(6.0, 40.0), pos2(760.0, 400.0)),
-            Rect::from_min_max(pos2(770.0, 40.0), pos2(1274.0, 200.0)),
-            Rect::from_min_max(pos2(6.0, 410.0), pos2(760.0, 600.0)),
-        ] {
-            let card = Rect::from_min_size(beside(Some(part), size, content), size);
+    fn a_caption_hides_neither_its_part_nor_the_headline_nor_the_pictures_middle() {
+        let rect = |x0, y0, x1, y1| Rect::from_min_max(pos2(x0, y0), pos2(x1, y1));
+        let content = rect(0.0, 0.0, 1280.0, 720.0);
+        let parts = Parts {
+            headline: Some(rect(778.0, 44.0, 1262.0, 96.0)),
+            transport: Some(rect(6.0, 598.0, 1274.0, 694.0)),
+            angles: Some(rect(6.0, 393.0, 760.0, 594.0)),
+            savings: Some(rect(767.0, 36.0, 1274.0, 236.0)),
+            network: Some(rect(767.0, 500.0, 1274.0, 594.0)),
+            thresholds: Some(rect(767.0, 244.0, 1274.0, 492.0)),
+            ..Parts::only(rect(6.0, 36.0, 760.0, 386.0))
+        };
+        let size = vec2(360.0, 180.0);
+        let own = [Some(parts.picture), parts.angles, parts.savings, parts.network, parts.thresholds, None];
+        for part in own {
+            let card = Rect::from_min_size(beside(part, size, &parts, content), size);
             assert!(content.contains_rect(card), "{card:?}");
-            assert!(!card.intersects(part), "{card:?} {part:?}");
+            for kept in kept(part, &parts).into_iter().flatten() {
+                assert!(!card.intersects(kept), "{card:?} {kept:?}");
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Error against savings over the seen part of the drive, with a dot where the thresholds stand: to be dragged.
 
 use deltasteer_temporal::Thresholds;
-use egui::{Align2, FontId, RichText, Ui, vec2};
+use egui::{Align2, RichText, Ui, vec2};
 use egui_plot::{GridInput, GridMark, Line, LineStyle, MarkerShape, Plot, PlotPoint, PlotPoints, Points, Text};
 
 use super::Panel;
 use crate::text;
 use crate::window::command::{Command, Lane};
-use crate::window::theme::Palette;
+use crate::window::theme::{self, Palette};
 use crate::window::view::View;
 use crate::window::whatif::TradeOff;
 
@@ -52,7 +52,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
         .grid_color(colours.edge)
         .y_axis_min_width(34.0)
         .x_grid_spacer(savings_marks)
-        .y_grid_spacer(move |_| [0.0, 0.5, 1.0].map(|part| GridMark { value: part * top, step_size: 4.0 * top }).into())
+        .y_grid_spacer(move |_| error_marks(top))
         // A number at the very edge would be cut off.
         .x_axis_formatter(move |mark, _| match mark.value < 0.95 * right {
             true => format!("{}×", text::grouped(10_f64.powf(mark.value).round() as u64)),
@@ -103,7 +103,9 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
                 let down = Line::new("", PlotPoints::from(vec![[x, 0.0], [x, y]])).color(colours.weak).width(1.0);
                 plot.line(down.style(LineStyle::dashed_dense()));
                 plot.points(Points::new("now", PlotPoints::from(vec![[x, y]])).radius(7.0).color(colours.text));
-                plot.points(Points::new("now", PlotPoints::from(vec![[x, y]])).radius(5.0).color(colours.delta));
+                // Hollow: not yet over all frames of the curve.
+                let ink = if panel.view.main.partial { colours.card } else { colours.delta };
+                plot.points(Points::new("now", PlotPoints::from(vec![[x, y]])).radius(5.0).color(ink));
             }
         });
     let response = shown.response;
@@ -112,7 +114,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
         ("error (RMS)", response.rect.left_top() + vec2(6.0, 2.0), Align2::LEFT_TOP),
         ("fewer RNN operations", response.rect.right_bottom() - vec2(6.0, 2.0), Align2::RIGHT_BOTTOM),
     ] {
-        ui.painter().text(at, anchor, words, FontId::proportional(11.0), colours.weak);
+        ui.painter().text(at, anchor, words, theme::small(ui), colours.weak);
     }
     if (response.dragged() || response.clicked())
         && let Some(at) = response.interact_pointer_pos()
@@ -170,6 +172,15 @@ fn nearest(places: &[Place], distance: impl Fn(&Place) -> egui::Vec2) -> Option<
     places.windows(2).map(between).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, thresholds)| thresholds)
 }
 
+/// Grid lines at round errors; none at the very top, where its number would be cut off.
+fn error_marks(top: f64) -> Vec<GridMark> {
+    let power = 10_f64.powf((top / 2.5).log10().floor());
+    let step = [5.0, 2.0, 1.0].map(|times| times * power).into_iter().find(|step| *step <= top / 2.5).unwrap_or(power);
+    let values = (0..10).map(|count| f64::from(count) * step).take_while(|value| *value <= 0.94 * top);
+    // A step larger than the true one: egui_plot fades labels by it.
+    values.map(|value| GridMark { value, step_size: 4.0 * top }).collect()
+}
+
 /// A grid line at 1, 2 and 5 times each power of ten, or only at the powers where there are many.
 fn savings_marks(input: GridInput) -> Vec<GridMark> {
     let (low, high) = (input.bounds.0.max(0.0), input.bounds.1);
@@ -190,6 +201,17 @@ mod tests {
         assert!((top(&[at(2.0), at(2.5), at(90.0)], Some(2.2)) - 1.12 * 7.0).abs() < 1e-9);
         assert!(top(&[at(0.0), at(0.5), at(3.0)], Some(1.0)) > 1.0);
         assert!(top(&[at(0.0)], None) > 0.0);
+    }
+
+    #[test]
+    fn the_errors_on_the_axis_are_round_and_not_cut_off() {
+        for (top, values) in [(8.0, vec![0.0, 2.0, 4.0, 6.0]), (1.1, vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0])] {
+            let marks: Vec<f64> = error_marks(top).iter().map(|mark| mark.value).collect();
+            assert!(
+                marks.iter().zip(&values).all(|(a, b)| (a - b).abs() < 1e-9) && marks.len() == values.len(),
+                "{marks:?}"
+            );
+        }
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, compact: bool) {
                     range(ui, panel);
                 });
             }
+            timeline::legend(ui, panel);
         });
     });
 }

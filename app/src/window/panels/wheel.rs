@@ -55,7 +55,7 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, reading: Reading) {
         [centre + 0.90 * radius * top, centre + 1.10 * radius * top],
         Stroke::new(0.16 * radius, colours.card),
     );
-    let size = (0.30 * radius).clamp(9.0, largest(ui));
+    let size = (0.30 * radius).min(largest(ui)).max(11.0);
     let angle = steering_rad.map_or_else(|| "–".to_owned(), text::steering);
     let below = centre + vec2(0.0, 1.1 * radius + 4.0);
     paint.text(below, Align2::CENTER_TOP, angle, FontId::proportional(1.15 * size), colours.text);

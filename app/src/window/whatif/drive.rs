@@ -105,7 +105,8 @@ impl Drive {
     /// The answers of a lane as a whole.
     pub fn answers(&self, lane: Lane) -> Option<Update> {
         let run = self.lanes[place(lane)].as_ref()?;
-        Some(Update::Answers(lane, run.setting().model.clone(), Box::new(run.track().clone())))
+        let (model, track) = (run.setting().model.clone(), Box::new(run.track().clone()));
+        Some(Update::Answers { lane, model, track, partial: run.partial() })
     }
 
     /// How long there is nothing to do but wait; nothing for now where a run is under way.
@@ -394,11 +395,9 @@ impl Drive {
         for lane in Lane::ALL {
             let Some(run) = self.lanes[place(lane)].as_mut().filter(|run| run.busy()) else { continue };
             let second = self.second_eye.as_ref().filter(|_| lane == Lane::Second);
-            if !run.work(second.map_or(&self.store, |eye| &eye.store), until)? {
-                return Ok(None);
-            }
-            self.times_due = true;
-            return Ok(self.answers(lane));
+            let progress = run.work(second.map_or(&self.store, |eye| &eye.store), until)?;
+            self.times_due |= progress == super::lane::Progress::Whole;
+            return Ok(if progress == super::lane::Progress::Going { None } else { self.answers(lane) });
         }
         // Before the ladder, which is behind for as long as a drive of many units plays.
         if std::mem::take(&mut self.times_due) {

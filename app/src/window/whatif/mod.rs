@@ -11,7 +11,8 @@
 //! - [`store`]: the features of every seen frame, in 16 bits, within a limit
 //! - [`runner`]: an RNN on its way along these frames, with states saved every second
 //! - [`track`]: one setting's answers; every figure of the window comes from one of them
-//! - [`lane`]: a setting and the next one wished for; a new setting runs over all seen frames and then takes over
+//! - [`lane`]: a setting and the next one wished for; a new setting runs over all seen frames and then takes over. Where that
+//!   takes too long for an answer at once, a warmed-up RNN answers the last frames first, and they are marked as such
 //! - [`trade_off`]: error against savings for a ladder of thresholds, in the background
 //! - [`drive`]: the drive that is open; [`again`]: its frames once more, with another model's CNN
 //! - [`stage`]: the thread's loop; [`opening`]: threads that open sources and load models for it
@@ -110,8 +111,17 @@ pub enum Update {
     Opening(String),
     /// A frame.
     Frame(Box<Shown>),
-    /// New answers for all seen frames: they replace those of the lane.
-    Answers(Lane, Arc<Model>, Box<Track>),
+    /// New answers: they replace those of the lane.
+    Answers {
+        /// Whose.
+        lane: Lane,
+        /// By this model.
+        model: Arc<Model>,
+        /// For all seen frames, or for the last ones.
+        track: Box<Track>,
+        /// For the last ones: those for all frames are under way.
+        partial: bool,
+    },
     /// The second setting has ended.
     NoSecond,
     /// A new curve of error against savings.

@@ -132,6 +132,16 @@ impl FeatureStore {
         self.from(first)
     }
 
+    /// Frames kept.
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// True if none are.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
     /// The last frame kept.
     pub fn last(&self) -> Option<usize> {
         self.frames.last_key_value().map(|(&index, _)| index)
