@@ -6,6 +6,8 @@
 //! - [`error`]: [`DataError`], each naming the file or option and what was expected
 //! - [`road`]: the built-in road, a seeded procedural drive rendered on the CPU
 //! - `formats`: one module a format of recorded drives (the table of formats and units is in `data/FORMATS.md`)
+//! - `topics`: recordings of named topics, whatever file holds them
+//! - [`selection`]: which topics, columns and episodes of a recording are read
 //! - [`framing`]: [`Framing`], another car's camera, cut so that its picture meets a model half-way
 //! - `recorded`: what every format becomes: frames by index, decoded ahead, in order
 //! - `video`: video files and streams through FFmpeg, cameras through OpenCV
@@ -23,9 +25,11 @@ mod inputs;
 mod open;
 mod recorded;
 pub mod road;
+pub mod selection;
 mod signal;
 pub mod source;
 mod table;
+mod topics;
 mod upright;
 mod video;
 
@@ -35,6 +39,7 @@ pub use framing::Framing;
 pub use image::rgb_bytes;
 pub use inputs::Inputs;
 pub use open::open;
+pub use selection::Selection;
 pub use source::{Frame, Gap, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};
 #[cfg(feature = "opencv")]
 pub use video::VideoWriter;

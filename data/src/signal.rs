@@ -59,6 +59,7 @@ impl Signal {
         let after = self.samples.partition_point(|(t, _)| *t < time_s);
         let near = |(t, v): &(f64, f64)| ((t - time_s).abs() <= HOLD_S).then_some(*v);
         match (after.checked_sub(1).map(|i| self.samples[i]), self.samples.get(after)) {
+            (_, Some(&(t1, v1))) if t1 == time_s => Some(v1),
             (Some((t0, v0)), Some(&(t1, v1))) if t1 - t0 <= MAX_STEP_S => {
                 Some(v0 + (v1 - v0) * ((time_s - t0) / (t1 - t0)))
             }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use deltasteer_data::Framing;
+use deltasteer_data::selection::{Selection, Side, Unit};
 use deltasteer_perception::{CnnSchedule, Device};
 
 use crate::export::Outputs;
@@ -64,7 +65,7 @@ impl RunArgs {
     }
 }
 
-/// How the source's camera looks, where it is not the one that the model was trained on.
+/// What is read of the source, and how its camera looks where it is not the one that the model was trained on.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CameraArgs {
     /// The source's camera: angle of view across the frame
@@ -76,13 +77,36 @@ pub struct CameraArgs {
     /// The part of the source's frames to use, in pixels, instead of the one that follows from --fov and --horizon
     #[arg(long, value_name = "LEFT:TOP:WIDTH:HEIGHT", value_parser = parse_crop, allow_hyphen_values = true)]
     pub crop: Option<[i32; 4]>,
+    /// Which topic (MCAP, ROS 2) or column (LeRobot) holds the pictures, instead of the one that looks ahead by its name
+    #[arg(long, value_name = "TOPIC")]
+    pub camera_topic: Option<String>,
+    /// Where the recording holds the steering angle: a topic and a field of its messages (/vehicle/steering.angle), or a column
+    /// (action.steering)
+    #[arg(long, value_name = "TOPIC.FIELD")]
+    pub steering: Option<String>,
+    /// The unit of that angle: rad, deg, or command (from -1 to 1)
+    #[arg(long, value_name = "UNIT")]
+    pub steering_unit: Option<Unit>,
+    /// The side to which positive values of that angle steer: left or right
+    #[arg(long, value_name = "SIDE")]
+    pub steering_positive: Option<Side>,
+    /// The episode of a LeRobot data set
+    #[arg(long, value_name = "N")]
+    pub episode: Option<u32>,
 }
 
 impl CameraArgs {
     /// The source as `deltasteer_data::open` names it with this camera.
     pub fn spec(&self, source: &str) -> String {
         let (fov_deg, horizon_row, crop) = (self.fov, self.horizon, self.crop);
-        Framing { source: source.to_owned(), fov_deg, horizon_row, centre_column: None, crop }.spec()
+        let selection = Selection {
+            camera: self.camera_topic.clone(),
+            steering: self.steering.clone(),
+            unit: self.steering_unit,
+            sign: self.steering_positive,
+            episode: self.episode,
+        };
+        Framing { source: source.to_owned(), fov_deg, horizon_row, centre_column: None, crop, selection }.spec()
     }
 }
 

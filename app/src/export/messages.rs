@@ -5,7 +5,9 @@
 
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, Timestamp};
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, OneofDescriptorProto, Timestamp,
+};
 
 /// One picture.
 #[derive(Clone, PartialEq, Message)]
@@ -71,9 +73,18 @@ pub(super) fn compressed_image() -> Schema {
 
 /// Of [`Steering`].
 pub(super) fn steering() -> Schema {
-    let names = ["steering_true_rad", "steering_dense_rad"];
-    let mut fields = vec![timestamp(), field("steering_rad", 2, Type::Double)];
-    fields.extend(names.iter().zip(3..).map(|(name, number)| field(name, number, Type::Double)));
+    // Readers must tell an absent angle from zero.
+    let optional = |name: &str, number: i32, oneof: i32| FieldDescriptorProto {
+        proto3_optional: Some(true),
+        oneof_index: Some(oneof),
+        ..field(name, number, Type::Double)
+    };
+    let fields = vec![
+        timestamp(),
+        field("steering_rad", 2, Type::Double),
+        optional("steering_true_rad", 3, 0),
+        optional("steering_dense_rad", 4, 1),
+    ];
     schema("deltasteer", "Steering", fields)
 }
 
@@ -109,8 +120,14 @@ fn timestamp() -> FieldDescriptorProto {
 }
 
 fn schema(package: &str, name: &str, fields: Vec<FieldDescriptorProto>) -> Schema {
-    let message =
-        |name: &str, field| DescriptorProto { name: Some(name.to_owned()), field, ..DescriptorProto::default() };
+    let message = |name: &str, field: Vec<FieldDescriptorProto>| {
+        let oneof = |field: &FieldDescriptorProto| OneofDescriptorProto {
+            name: Some(format!("_{}", field.name())),
+            ..OneofDescriptorProto::default()
+        };
+        let oneof_decl = field.iter().filter(|field| field.oneof_index.is_some()).map(oneof).collect();
+        DescriptorProto { name: Some(name.to_owned()), field, oneof_decl, ..DescriptorProto::default() }
+    };
     let file = |name: &str, package: &str, message, needs: &[&str]| FileDescriptorProto {
         name: Some(name.to_owned()),
         package: Some(package.to_owned()),

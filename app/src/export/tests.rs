@@ -91,6 +91,26 @@ fn an_mcap_file_holds_every_frame_in_order_with_its_angle_and_work() {
 }
 
 #[test]
+fn an_mcap_file_opens_again_as_a_drive_with_its_times_and_true_angles() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("drive.mcap");
+    let (_, frames) = run(&Outputs { mcap: Some(path.clone()), ..Outputs::default() }).unwrap();
+    let mut source = deltasteer_data::open(&path.display().to_string()).unwrap();
+    for expected in &frames {
+        let frame = source.next_frame().unwrap().unwrap();
+        assert_eq!((frame.index, frame.steering_true_rad), (expected.index, expected.steering_true_rad));
+        assert!((frame.time_s - expected.time_s).abs() < 1e-9 && frame.image.dim() == expected.image.dim());
+        let differs = |(a, b): (&u8, &u8)| f64::from(a.abs_diff(*b));
+        let mean = frame.image.iter().zip(expected.image.iter()).map(differs).sum::<f64>() / frame.image.len() as f64;
+        assert!(mean < 8.0, "a JPEG of the same picture, not {mean} off");
+    }
+    assert!(source.next_frame().unwrap().is_none());
+    let spec = format!("steering=/steering.steering_left,source={}", path.display());
+    let message = deltasteer_data::open(&spec).err().unwrap().to_string();
+    assert!(message.contains("steering_true_rad (double)"), "{message}");
+}
+
+#[test]
 fn a_parquet_file_has_the_columns_of_the_csv_with_types_and_gaps() {
     let folder = tempfile::tempdir().unwrap();
     let (path, table) = (folder.path().join("drive.parquet"), folder.path().join("drive.csv"));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::folder::bad_file;
+use crate::selection::Selection;
 use crate::{DataError, Source};
 
 mod bag;
@@ -11,12 +12,19 @@ mod comma2016;
 mod comma2k19;
 mod donkeycar;
 mod images;
+mod lerobot;
+mod mcap;
 mod model_car;
 mod npy;
+#[cfg(test)]
+pub(crate) mod recordings_tests;
 mod ros_messages;
+mod rosbag2;
 mod simulator;
 mod sullychen;
 mod udacity;
+
+pub(crate) use model_car::{FULL_LOCK_RAD, UNIT as ROAD_WHEEL_UNIT, simulator_camera as camera_of_road_wheels};
 
 /// What opening gives.
 type Opened = Result<Box<dyn Source>, DataError>;
@@ -28,18 +36,37 @@ struct Layout {
     /// True if the folder looks like it.
     recognise: fn(&Path) -> bool,
     /// Opens it under the name that the user gave.
-    open: fn(&str, &Path) -> Opened,
+    open: Open,
+}
+
+/// How a recording is opened.
+enum Open {
+    /// There is one drive in it.
+    Plain(fn(&str, &Path) -> Opened),
+    /// There is something to choose.
+    Chosen(fn(&str, &Path, &Selection) -> Opened),
+}
+
+impl Open {
+    fn run(&self, name: &str, path: &Path, selection: &Selection) -> Opened {
+        match self {
+            Self::Plain(open) => selection.refuse(name).and_then(|()| open(name, path)),
+            Self::Chosen(open) => open(name, path, selection),
+        }
+    }
 }
 
 /// The known layouts, most telling first: the first that recognises a folder opens it.
 const LAYOUTS: &[Layout] = &[
-    Layout { looked_for: udacity::LOOKED_FOR, recognise: udacity::recognise, open: udacity::open },
-    Layout { looked_for: donkeycar::LOOKED_FOR, recognise: donkeycar::recognise, open: donkeycar::open },
-    Layout { looked_for: simulator::LOOKED_FOR, recognise: simulator::recognise, open: simulator::open },
-    Layout { looked_for: sullychen::LOOKED_FOR, recognise: sullychen::recognise, open: sullychen::open },
-    Layout { looked_for: comma2k19::LOOKED_FOR, recognise: comma2k19::recognise, open: comma2k19::open },
-    Layout { looked_for: comma2016::LOOKED_FOR, recognise: comma2016::recognise, open: comma2016::open },
-    Layout { looked_for: images::LOOKED_FOR, recognise: images::recognise, open: images::open },
+    Layout { looked_for: udacity::LOOKED_FOR, recognise: udacity::recognise, open: Open::Plain(udacity::open) },
+    Layout { looked_for: donkeycar::LOOKED_FOR, recognise: donkeycar::recognise, open: Open::Plain(donkeycar::open) },
+    Layout { looked_for: simulator::LOOKED_FOR, recognise: simulator::recognise, open: Open::Plain(simulator::open) },
+    Layout { looked_for: sullychen::LOOKED_FOR, recognise: sullychen::recognise, open: Open::Plain(sullychen::open) },
+    Layout { looked_for: comma2k19::LOOKED_FOR, recognise: comma2k19::recognise, open: Open::Plain(comma2k19::open) },
+    Layout { looked_for: comma2016::LOOKED_FOR, recognise: comma2016::recognise, open: Open::Plain(comma2016::open) },
+    Layout { looked_for: rosbag2::LOOKED_FOR, recognise: rosbag2::recognise, open: Open::Chosen(rosbag2::open) },
+    Layout { looked_for: lerobot::LOOKED_FOR, recognise: lerobot::recognise, open: Open::Chosen(lerobot::open) },
+    Layout { looked_for: images::LOOKED_FOR, recognise: images::recognise, open: Open::Plain(images::open) },
 ];
 
 /// How deep below an unknown folder a known layout is looked for.
@@ -52,26 +79,30 @@ const HINT_FOLDERS: usize = 200;
 /// # Errors
 /// [`DataError::Io`] for a folder that may not be read, [`DataError::BadFile`] that says which layouts are known and what was
 /// looked for, or what the reader finds wrong.
-pub(crate) fn open_folder(name: &str, folder: &Path) -> Opened {
+pub(crate) fn open_folder(name: &str, folder: &Path, selection: &Selection) -> Opened {
     std::fs::read_dir(folder).map_err(|source| DataError::Io { path: folder.to_owned(), source })?;
     match LAYOUTS.iter().find(|layout| (layout.recognise)(folder)) {
-        Some(layout) => (layout.open)(name, folder),
+        Some(layout) => layout.open.run(name, folder, selection),
         None => Err(unknown_layout(folder)),
     }
 }
 
 /// Opens a file that is a whole recording, by its suffix; `None` if it has none of those suffixes.
-pub(crate) fn open_container(name: &str, path: &Path) -> Option<Opened> {
-    match path.extension()?.to_ascii_lowercase().to_str()? {
-        "bag" => Some(bag::open(name, path)),
-        "h5" | "hdf5" => Some(comma2016::open_drive(name, path)),
-        _ => None,
-    }
+pub(crate) fn open_container(name: &str, path: &Path, selection: &Selection) -> Option<Opened> {
+    let open = match path.extension()?.to_ascii_lowercase().to_str()? {
+        "bag" => Open::Plain(bag::open),
+        "h5" | "hdf5" => Open::Plain(comma2016::open_drive),
+        "mcap" => Open::Chosen(mcap::open),
+        "db3" => Open::Chosen(rosbag2::open_database),
+        _ => return None,
+    };
+    Some(open.run(name, path, selection))
 }
 
 /// True for a label file that stands for its whole folder.
 pub(crate) fn is_label_file(path: &Path) -> bool {
-    const NAMES: [&str; 5] = ["interpolated.csv", "manifest.json", "driving_log.csv", "data.txt", "labels.csv"];
+    const NAMES: [&str; 6] =
+        ["metadata.yaml", "interpolated.csv", "manifest.json", "driving_log.csv", "data.txt", "labels.csv"];
     let name = crate::folder::name_of(path);
     NAMES.iter().chain(&udacity::TEST_SET_LABELS).any(|known| *known == name)
 }
@@ -118,7 +149,11 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn targets() -> Vec<crate::fuzz::Target> {
     use crate::fuzz::{Target, text};
-    vec![
+    let mut targets = crate::topics::targets();
+    targets.extend([
+        Target::new("MCAP records", &mcap::seeds(), mcap::fuzz),
+        Target::new("info.json", &[lerobot::SEED], |bytes| lerobot::fuzz(&text(bytes))),
+        Target::new("ROS 2 bag metadata", &[rosbag2::SEED], |bytes| rosbag2::fuzz(&text(bytes))),
         Target::new(
             "labels.csv",
             &["file,time_s,steering_rad\n1.jpg,0.5,-0.1\n", "file;steering_deg\nb/1.jpg;1,5\n"],
@@ -168,5 +203,6 @@ pub(crate) fn targets() -> Vec<crate::fuzz::Target> {
                 let _ = ros_messages::steering_comes_first(&text(bytes));
             },
         ),
-    ]
+    ]);
+    targets
 }

@@ -7,10 +7,10 @@ use crate::{CameraGeometry, SteeringUnit};
 const FULL_LOCK_DEG: f32 = 25.0;
 
 /// A command of 1 in radians.
-pub(super) const FULL_LOCK_RAD: f32 = FULL_LOCK_DEG * std::f32::consts::PI / 180.0;
+pub(crate) const FULL_LOCK_RAD: f32 = FULL_LOCK_DEG * std::f32::consts::PI / 180.0;
 
 /// The unit of such recordings.
-pub(super) const UNIT: SteeringUnit = SteeringUnit::Normalised { full_scale_rad: FULL_LOCK_RAD };
+pub(crate) const UNIT: SteeringUnit = SteeringUnit::Normalised { full_scale_rad: FULL_LOCK_RAD };
 
 /// The camera of a 1:10 model car: there is no steering wheel, so the ratio is 1.
 pub(super) fn model_car_camera(width: usize, height: usize) -> CameraGeometry {
@@ -24,6 +24,6 @@ pub(super) fn model_car_camera(width: usize, height: usize) -> CameraGeometry {
 }
 
 /// The camera of the simulator's car, of ordinary size.
-pub(super) fn simulator_camera(width: usize, height: usize) -> CameraGeometry {
+pub(crate) fn simulator_camera(width: usize, height: usize) -> CameraGeometry {
     CameraGeometry { steering_ratio: 1.0, ..CameraGeometry::assumed(width, height) }
 }

@@ -17,10 +17,13 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::folder::bad_file;
+use crate::selection::{self, Selection};
 use crate::{DataError, Source};
 
 /// What a framing file holds, for error messages.
-const FIELDS: &str = "an object with \"source\" and any of \"fov_deg\", \"horizon_row\", \"centre_column\", \"crop\": [left, top, width, height]";
+const FIELDS: &str = "an object with \"source\" and any of \"fov_deg\", \"horizon_row\", \"centre_column\", \"crop\": [left, top, width, height], \"selection\": {\"camera\", \"steering\", \"unit\", \"sign\", \"episode\"}";
+/// The options of the text form that say how the camera looks.
+const VIEW: [&str; 4] = ["fov", "horizon", "centre", "crop"];
 /// The option that ends the text form: what follows is the source, whatever letters it has.
 const SOURCE: &str = "source=";
 
@@ -39,13 +42,16 @@ pub struct Framing {
     /// The part to use as `[left, top, width, height]` in pixels, instead of the one that follows from the above; it may reach
     /// beyond the frame, whose edge pixels are then repeated.
     pub crop: Option<[i32; 4]>,
+    /// What is read of a recording with several topics, columns or episodes.
+    #[serde(default)]
+    pub selection: Selection,
 }
 
 impl Framing {
     /// The text form, which [`open`](crate::open()) understands: `fov=90,horizon=210,source=camera:0`; the bare source where
     /// nothing is said about its camera.
     pub fn spec(&self) -> String {
-        let mut spec = String::new();
+        let mut spec = self.selection.spec();
         for (name, value) in [("fov", self.fov_deg), ("horizon", self.horizon_row), ("centre", self.centre_column)] {
             if let Some(value) = value {
                 let _ = write!(spec, "{name}={value},");
@@ -62,7 +68,8 @@ impl Framing {
     /// # Errors
     /// [`DataError::BadSpec`] naming the option.
     pub(crate) fn parse(spec: &str) -> Option<Result<Self, DataError>> {
-        let is_one = ["fov=", "horizon=", "centre=", "crop="].iter().any(|option| spec.starts_with(option));
+        let (first, _) = spec.split_once('=')?;
+        let is_one = VIEW.iter().chain(&selection::OPTIONS).any(|option| *option == first);
         let (options, source) = spec.split_once(&format!(",{SOURCE}"))?;
         is_one.then(|| Self::from_options(options, source))
     }
@@ -71,7 +78,7 @@ impl Framing {
         let mut framing = Self { source: source.to_owned(), ..Self::default() };
         for option in options.split(',') {
             let (name, value) = option.split_once('=').ok_or_else(|| {
-                bad("option", option, "fov=DEG, horizon=ROW, centre=COLUMN or crop=LEFT:TOP:WIDTH:HEIGHT")
+                bad("option", option, "NAME=VALUE, such as fov=90 or steering=/vehicle/steering.angle")
             })?;
             let number = || value.parse::<f32>().map_err(|_| bad(name, value, "a number"));
             match name {
@@ -81,7 +88,11 @@ impl Framing {
                 "crop" => {
                     framing.crop = Some(parse_crop(value).ok_or_else(|| bad(name, value, "LEFT:TOP:WIDTH:HEIGHT"))?)
                 }
-                _ => return Err(bad(name, value, "one of the options fov, horizon, centre, crop")),
+                _ if framing.selection.set(name, value)? => {}
+                _ => {
+                    let known = [&VIEW[..], &selection::OPTIONS].concat().join(", ");
+                    return Err(bad(name, value, &format!("one of the options {known}")));
+                }
             }
         }
         Ok(framing)
@@ -100,6 +111,11 @@ impl Framing {
             framing.source = beside.display().to_string();
         }
         Ok(framing)
+    }
+
+    /// True if anything is said about how the camera looks.
+    pub(crate) fn has_view(&self) -> bool {
+        self.fov_deg.or(self.horizon_row).or(self.centre_column).is_some() || self.crop.is_some()
     }
 
     /// `source`, cropped; `name` is what it is called from now on.

@@ -3,6 +3,7 @@
 use ndarray::Array3;
 
 use super::Framing;
+use crate::selection::{Selection, Side, Unit};
 
 /// Pictures of 640 x 480, each a mark of its own, set into larger frames at (`left`, `top`).
 fn wide_frames(folder: &std::path::Path, left: u32, top: u32, size: (u32, u32)) -> Vec<Array3<u8>> {
@@ -101,8 +102,29 @@ fn the_text_form_and_the_fields_say_the_same() {
         horizon_row: Some(211.0),
         centre_column: Some(330.0),
         crop: Some([-4, 5, 600, 450]),
+        selection: Selection {
+            camera: Some("/cam".into()),
+            steering: Some("/car.angle[1]".into()),
+            unit: Some(Unit::Deg),
+            sign: Some(Side::Right),
+            episode: Some(3),
+        },
     };
     assert_eq!(Framing::parse(&framing.spec()).unwrap().unwrap(), framing);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("camera.json");
+    let text =
+        r#"{"source": "x.mcap", "selection": {"steering": "/car.angle", "unit": "deg", "sign": "left", "episode": 2}}"#;
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(Framing::read(&file).unwrap().spec(), "steering=/car.angle,unit=deg,sign=left,episode=2,source=x.mcap");
+    for (option, named) in
+        [("unit=grad", "rad, deg or command"), ("sign=up", "left or right"), ("episode=-1", "from 0")]
+    {
+        let message = crate::open(&format!("{option},source=x.mcap")).err().unwrap().to_string();
+        assert!(message.contains(named), "{message}");
+    }
+    let message = crate::open("episode=1,source=road:1").err().unwrap().to_string();
+    assert!(message.contains("episode=1") && message.contains("road:1"), "{message}");
     let bare = Framing { source: "camera:0".into(), ..Framing::default() };
     assert_eq!(bare.spec(), "camera:0");
     assert!(Framing::parse("camera:0").is_none() && Framing::parse("road:1,seconds=2").is_none());

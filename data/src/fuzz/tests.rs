@@ -253,6 +253,17 @@ fn damaged_containers_never_panic() {
     }
 }
 
+#[test]
+fn damaged_recordings_of_topics_never_panic() {
+    let dir = tempdir().unwrap();
+    for (name, file, path) in crate::formats::recordings_tests::recordings(dir.path()) {
+        let sound = std::fs::read(&file).unwrap();
+        assert_eq!(play(&path).len(), 4, "{name}");
+        damage_file(name, sound.clone(), &file, &path);
+        std::fs::write(&file, sound).unwrap();
+    }
+}
+
 /// Plays `path` again and again while `file` is damaged in ever other ways.
 fn damage_file(name: &str, sound: Vec<u8>, file: &Path, path: &Path) {
     let cases = cases(40);

@@ -146,11 +146,18 @@ impl Facts {
                 (None, None) => "it holds no images".to_owned(),
             }));
         };
+        let missing = std::mem::take(&mut self.missing);
+        Ok(Box::new(Player::new(self.into_info(name, (height, width)), missing, pictures)))
+    }
+
+    /// What is known of a source with pictures of this height and width.
+    pub(crate) fn into_info(mut self, name: &str, (height, width): (usize, usize)) -> SourceInfo {
+        let count = self.raw_times_s.len();
         let line = timeline::timeline(&self.raw_times_s, self.assumed_hz);
         let mut notes: Vec<String> = self.notes.into_iter().chain(line.notes).map(|note| printable(&note)).collect();
         plausible::keep_plausible(&mut self.steering_true_rad, &line.times_s, self.steering_unit, &mut notes);
         let labelled = self.steering_true_rad.iter().any(Option::is_some);
-        let info = SourceInfo {
+        SourceInfo {
             name: name.to_owned(),
             format: self.format,
             live: false,
@@ -164,8 +171,7 @@ impl Facts {
             gaps: line.gaps,
             notes,
             camera: (self.camera)(width, height),
-        };
-        Ok(Box::new(Player::new(info, self.missing, pictures)))
+        }
     }
 }
 

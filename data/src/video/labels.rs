@@ -28,6 +28,21 @@ pub(crate) struct Labels {
     pub notes: Vec<String>,
 }
 
+impl Labels {
+    /// None at all.
+    pub(crate) fn none(format: &'static str) -> Self {
+        Self {
+            format,
+            raw_times_s: Vec::new(),
+            steering_true_rad: Vec::new(),
+            by_time: None,
+            steering_unit: SteeringUnit::Radians,
+            assumed_hz: 25.0,
+            notes: Vec::new(),
+        }
+    }
+}
+
 /// The labels of a video file: those of `NAME.csv` beside `NAME.mp4`, if that exists.
 ///
 /// The CSV has a header with `time_s`, seconds from the first frame, and `steering_rad` or `steering_deg`, the angle of the
@@ -37,15 +52,7 @@ pub(crate) struct Labels {
 /// [`DataError::Io`], or [`DataError::BadFile`] if a column is missing.
 pub(super) fn beside(video: &Path) -> Result<Labels, DataError> {
     let path = video.with_extension("csv");
-    let mut labels = Labels {
-        format: "video file",
-        raw_times_s: Vec::new(),
-        steering_true_rad: Vec::new(),
-        by_time: None,
-        steering_unit: SteeringUnit::Radians,
-        assumed_hz: 25.0,
-        notes: Vec::new(),
-    };
+    let mut labels = Labels::none("video file");
     if path.is_file() {
         labels.by_time = Some(parse(&read_text(&path)?, &path, &mut labels.notes)?);
     } else {
