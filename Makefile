@@ -2,7 +2,7 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench bench-peers fuzz soak lint doc setup backbone figures table check-exports
+.PHONY: demo test bench bench-peers fuzz soak lint doc setup backbone figures table check-exports check-recordings
 
 setup:
 	sh app/scripts/setup.sh
@@ -38,6 +38,10 @@ bench-peers: setup
 # The files that replay writes, judged by other people's tools.
 check-exports: setup
 	CARGO="$(CARGO)" sh app/scripts/check_exports.sh
+
+# Recordings that other people's writers make, replayed and compared.
+check-recordings: setup
+	CARGO="$(CARGO)" sh data/scripts/check_recordings.sh
 
 # Every parser against so many damaged inputs, over 10 million in all, and whole recordings, in 4 GiB of address space.
 # With a nightly compiler, data/fuzz runs the same parsers under cargo-fuzz.
