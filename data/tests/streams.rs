@@ -132,7 +132,7 @@ fn damaged_frames_of_a_stream_are_counted_and_others_are_shown() {
     let begun = Instant::now();
     let mut shown = 0;
     while shown < 30 {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", source.health());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", source.health());
         if let Ok(frame) = source.next_frame() {
             let number = common::number_in(&frame.unwrap().image);
             assert_ne!(number % 5, 4, "a damaged frame was shown");
@@ -164,7 +164,7 @@ fn a_stream_that_is_not_read_any_more_ends_at_once() {
     };
     // Other tests of this file run their own; this one's is gone when no more are left than before it.
     while threads().iter().filter(|name| name.starts_with("live-feed")).count() > 2 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", threads());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", threads());
         std::thread::sleep(Duration::from_millis(50));
     }
 }

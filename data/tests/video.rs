@@ -216,7 +216,7 @@ fn connect(port: u16) -> Box<dyn Source> {
     loop {
         match deltasteer_data::open(&format!("http://127.0.0.1:{port}/")) {
             Ok(source) => return source,
-            Err(error) if begun.elapsed() > Duration::from_secs(20) => panic!("{error}"),
+            Err(error) if begun.elapsed() > Duration::from_secs(60) => panic!("{error}"),
             Err(_) => std::thread::sleep(Duration::from_millis(200)),
         }
     }
@@ -228,7 +228,7 @@ fn next(source: &mut dyn Source) -> deltasteer_data::Frame {
     loop {
         match source.next_frame() {
             Ok(frame) => return frame.expect("a live feed has no end"),
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(10), "{error}"),
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
         }
     }
 }
@@ -276,7 +276,7 @@ fn a_live_stream_is_read_dropped_lost_and_found_again() {
             }
             Err(error) => panic!("{error}"),
         }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", source.health());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", source.health());
     };
     println!("after the server has gone: {lost:?}");
 
@@ -286,7 +286,7 @@ fn a_live_stream_is_read_dropped_lost_and_found_again() {
     let frame = loop {
         match source.next_frame() {
             Ok(frame) => break frame.unwrap(),
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(40), "{error}"),
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
         }
     };
     assert!(frame.index > last);

@@ -40,13 +40,17 @@ fn kill(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Waits for an unfinished output in the folder.
+/// Waits for an unfinished output in the folder that its run holds locked: between its making and its locking, on a busy machine,
+/// another run may still take it for a left-over.
 fn unfinished(folder: &Path, child: &mut Child) -> PathBuf {
     let begun = Instant::now();
+    let held = |path: &Path| {
+        std::fs::File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
+    };
     loop {
-        let found = names(folder).into_iter().find(|name| name.starts_with(".deltasteer-"));
-        if let Some(name) = found {
-            return folder.join(name);
+        let unfinished = names(folder).into_iter().filter(|name| name.starts_with(".deltasteer-"));
+        if let Some(path) = unfinished.map(|name| folder.join(name)).find(|path| held(path)) {
+            return path;
         }
         assert!(child.try_wait().unwrap().is_none() && begun.elapsed() < PATIENCE, "no output was begun");
         std::thread::sleep(Duration::from_millis(5));
