@@ -127,6 +127,7 @@ pub fn run_quietly(
         playing: true,
         ..Settings::default()
     };
+    let view_note = session.model.view_note(&session.info);
     let start = Instant::now();
     let pipeline = Pipeline::start(session.source, session.model, settings)?;
     let mut drive = Drive::default();
@@ -156,6 +157,7 @@ pub fn run_quietly(
             }
             Event::Ended(end) => {
                 drive.end = end;
+                drive.end.notes.extend(view_note);
                 break;
             }
             Event::Failed(failure) => return Err(failure.into()),

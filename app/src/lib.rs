@@ -7,7 +7,7 @@
 //! - [`front_end`]: motion, schedule and CNN frame by frame on one thread
 //! - [`interrupt`]: Ctrl-C and its relatives; [`stdout`]: printing that cannot panic
 //! - [`fingerprint`]: what a result or a cached picture was made from
-//! - [`metrics`]: error figures
+//! - [`view`]: the camera that a model was trained on; [`metrics`]: error figures
 //! - [`terminal`]: a live view in a text terminal
 //! - [`training`]: what the training commands share
 //! - [`figures`]: recorded results and the pictures drawn from them
@@ -31,5 +31,6 @@ pub mod stdout;
 pub mod terminal;
 pub mod text;
 pub mod training;
+pub mod view;
 #[cfg(feature = "window")]
 pub mod window;

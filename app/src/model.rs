@@ -15,6 +15,7 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::view::TrainingView;
 use crate::{output, shipped};
 
 /// File name of the weights inside a model folder.
@@ -31,6 +32,9 @@ pub struct ModelConfig {
     /// Sizes and thresholds of the RNN; absent while only the feature layer is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temporal: Option<RnnConfig>,
+    /// The view of the drives that it was trained on; absent in models of the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<TrainingView>,
     /// How it was made: one entry per training command, in the order in which they ran.
     #[serde(default)]
     pub training: serde_json::Value,
@@ -106,6 +110,11 @@ impl Model {
         let focal_widths = info.camera.focal_px / info.width as f32;
         let config = self.config.perception.motion.as_ref();
         config.map(|config| MotionSensor::new(config, Some(focal_widths))).transpose()
+    }
+
+    /// How the source's camera looks unlike those of the training drives.
+    pub fn view_note(&self, info: &SourceInfo) -> Option<String> {
+        self.config.view.unwrap_or_default().difference(info)
     }
 
     /// What a reader of this model's figures must know.

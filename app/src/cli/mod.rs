@@ -1,14 +1,17 @@
 //! The command line as typed. Nothing is checked here that needs a file; `commands` turns it into checked settings.
 //!
+//! - `train`: training, of an own model and for research
 //! - `drive`: what the commands share: a drive, how to run it, its camera, and the files to write
 
 mod drive;
+mod train;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::drive::{CameraArgs, DriveArgs, ExportArgs, RunArgs};
+pub use self::train::{OwnModelArgs, PurposeArg, ResearchArgs, TrainArgs, TrainCommand, TrainRnnArgs};
 
 /// Predicts steering-wheel angles from a car camera's video with a network that computes only with what has changed.
 #[derive(Debug, Parser)]
@@ -36,9 +39,8 @@ pub enum Command {
     Sweep(SweepArgs),
     /// Draw a sweep's picture again from its CSV
     Figures(FiguresArgs),
-    /// Train a model on drives
-    #[command(subcommand)]
-    Train(TrainCommand),
+    /// Train a model on your own drives
+    Train(TrainArgs),
     /// Measure this machine
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -56,11 +58,14 @@ pub struct ReplayArgs {
 }
 
 /// `eval`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct EvalArgs {
     /// Drives: dataset folders, videos, or road:SEED for the built-in road
-    #[arg(value_name = "SOURCE", required = true)]
+    #[arg(value_name = "SOURCE", required_unless_present = "drives")]
     pub sources: Vec<String>,
+    /// A file that names further drives, one a line, or - for standard input; lines that are empty or begin with # do not count
+    #[arg(long, value_name = "FILE|-")]
+    pub drives: Option<PathBuf>,
     /// How to run each of them.
     #[command(flatten)]
     pub run: RunArgs,
@@ -236,58 +241,6 @@ pub struct FiguresArgs {
     /// Write the picture as PNG
     #[arg(long, value_name = "FILE")]
     pub png: Option<PathBuf>,
-}
-
-/// `train`.
-#[derive(Debug, Subcommand)]
-pub enum TrainCommand {
-    /// A whole CNN from scratch on single frames, for comparison: the front end of the delta network paper
-    Cnn(TrainArgs),
-    /// The (delta) GRU and its steering head, on sequences of the frozen features
-    Rnn(TrainRnnArgs),
-}
-
-/// What all trainings need.
-#[derive(Debug, Clone, Args)]
-pub struct TrainArgs {
-    /// A drive to train on, or its part from FROM to TO seconds; may be given more than once
-    #[arg(long, value_name = "SOURCE[:FROM-TO]", required = true)]
-    pub train: Vec<String>,
-    /// A drive that selects the checkpoint and is never trained on; may be given more than once
-    #[arg(long, value_name = "SOURCE[:FROM-TO]")]
-    pub val: Vec<String>,
-    /// Settings that differ from the defaults, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub recipe: Option<PathBuf>,
-    /// One setting, such as phases.0.rnn.optimiser.learning_rate=0.001; may be given more than once
-    #[arg(long, value_name = "FIELD=VALUE")]
-    pub set: Vec<String>,
-    /// Seed of everything that is random, instead of the recipe's seeds
-    #[arg(long)]
-    pub seed: Option<u64>,
-    /// The model folder to write
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// Keep each phase's checkpoint in DIR/.training; another training with the same phases can start from a copy
-    #[arg(long)]
-    pub keep_checkpoints: bool,
-    /// Folder that caches trunk outputs between runs
-    #[arg(long, value_name = "DIR", default_value = ".cache")]
-    pub cache: PathBuf,
-}
-
-/// `train rnn`.
-#[derive(Debug, Args)]
-pub struct TrainRnnArgs {
-    /// Drives, seed, settings, output.
-    #[command(flatten)]
-    pub common: TrainArgs,
-    /// Model folder whose frozen features are the inputs
-    #[arg(long, value_name = "DIR", conflicts_with = "trunk")]
-    pub features: Option<PathBuf>,
-    /// The converted trunk, or a model folder to take it from: the feature layer is trained together with the RNN
-    #[arg(long, value_name = "FILE|DIR")]
-    pub trunk: Option<PathBuf>,
 }
 
 /// `bench`.

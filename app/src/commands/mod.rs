@@ -32,7 +32,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Sweep(args) => sweep::run(&args),
         Command::Figures(args) => sweep::figures(&args),
-        Command::Train(command) => train::run(&command),
+        Command::Train(args) => train::run(&args),
         #[cfg(feature = "window")]
         Command::View(args) => view::run(&args),
         #[cfg(not(feature = "window"))]

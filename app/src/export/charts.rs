@@ -7,7 +7,7 @@ use crate::figures::style::{GREY, PALE, PALETTE, register_font, text};
 use crate::pipeline::FrameResult;
 
 /// Size in pixels.
-const SIZE: (u32, u32) = (900, 260);
+pub(crate) const SIZE: (u32, u32) = (900, 260);
 /// Most points of a curve. When there are twice as many frames, each point stands for twice as many of them.
 const POINTS: usize = 1800;
 
@@ -139,13 +139,16 @@ impl Curves {
 }
 
 /// A mark of an axis with no more digits than it needs.
-fn round(value: f64) -> f64 {
+pub(crate) fn round(value: f64) -> f64 {
     // Adding zero takes the sign from a zero.
     (100.0 * value).round() / 100.0 + 0.0
 }
 
 /// A white picture with what `draw` draws on it.
-fn svg(
+///
+/// # Errors
+/// What the drawing library says.
+pub(crate) fn svg(
     draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> anyhow::Result<()>,
 ) -> anyhow::Result<String> {
     register_font()?;

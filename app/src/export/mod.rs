@@ -1,13 +1,13 @@
 //! The files that `replay` writes: each kind gets every frame, then the finished drive.
 
-mod charts;
+pub(crate) mod charts;
 mod columns;
 mod kind;
 mod mcap;
 mod messages;
 mod paint;
 mod parquet;
-mod report;
+pub(crate) mod report;
 #[cfg(feature = "opencv")]
 mod video;
 

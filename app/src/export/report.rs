@@ -193,11 +193,11 @@ fn work(drive: &Drive) -> anyhow::Result<String> {
 }
 
 /// Text that may hold any character, for the inside of an element.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text::one_line(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-const STYLE: &str = "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
+pub(crate) const STYLE: &str = "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
     table{border-collapse:collapse}td,th{padding:.25rem .9rem;text-align:right;border-bottom:1px solid #ddd}\
     td:first-child{text-align:left}.headline{font-size:1.4rem}.headline b{color:#b35900;font-size:2.4rem}\
     img{max-width:100%;height:auto}table,.chart{display:block;overflow-x:auto}svg{min-width:40rem;max-width:100%;height:auto}\

@@ -1,8 +1,10 @@
 //! Trunk outputs and motion on disk: one file for each version of each drive, named by a hash of what it was made from.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use deltasteer_perception::augment::DriveAugmentation;
@@ -16,12 +18,14 @@ use sha2::{Digest, Sha256};
 use super::motion::{self, DriveMotion};
 use super::part::Part;
 use super::pooling::{Done, Pooled, pool};
-use crate::output;
+use crate::{output, text};
 
 /// Part of every name; another number makes every file anew. Raise it when augmentation or pre-processing change.
 const FORMAT: &str = "deltasteer pooled 2";
 /// The same of motion files: raise it when the motion sensor changes.
 const MOTION_FORMAT: &str = "deltasteer motion 1";
+/// What the folder may hold. When there is more, the files that were not used for the longest time go.
+const LARGEST_BYTES: u64 = 20_000_000_000;
 /// Versions computed in one reading of a drive: what an interruption can lose.
 const GROUP: usize = 8;
 
@@ -53,10 +57,22 @@ impl Cache {
     ) -> anyhow::Result<Self> {
         let cells = CellExtractor::load(tensors, config, device)?.cell_count();
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        trim(folder, LARGEST_BYTES).with_context(|| folder.display().to_string())?;
         let mut trunk = trunk_hash(tensors, config)?;
         trunk.extend(device.to_string().bytes());
         let (folder, tensors, config) = (folder.to_owned(), tensors.to_owned(), config.clone());
         Ok(Self { folder, tensors, config, device, cells, trunk, seed })
+    }
+
+    /// What a cache folder holds, in words.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn contents(folder: &Path) -> anyhow::Result<String> {
+        let files = files(folder).with_context(|| folder.display().to_string())?;
+        let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        let (bytes, largest) = (text::bytes(bytes as f64), text::bytes(LARGEST_BYTES as f64));
+        Ok(format!("{}: {} files, {bytes} of at most {largest}", folder.display(), files.len()))
     }
 
     /// The alterations of version `version` of a drive.
@@ -162,6 +178,41 @@ impl Cache {
     }
 }
 
+/// A file of the cache.
+struct Cached {
+    path: PathBuf,
+    bytes: u64,
+    used: SystemTime,
+}
+
+/// The cache's own files in a folder.
+fn files(folder: &Path) -> std::io::Result<Vec<Cached>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if ["pooled-", "motion-"].iter().any(|kind| name.starts_with(kind)) && name.ends_with(".safetensors") {
+            let data = entry.metadata()?;
+            files.push(Cached { path: entry.path(), bytes: data.len(), used: data.modified()? });
+        }
+    }
+    Ok(files)
+}
+
+/// Removes the files that were not used for the longest time, until the others hold at most `bytes`.
+fn trim(folder: &Path, bytes: u64) -> std::io::Result<()> {
+    let mut files = files(folder)?;
+    files.sort_by_key(|file| std::cmp::Reverse(file.used));
+    let mut kept = 0;
+    for file in files {
+        kept += file.bytes;
+        if kept > bytes {
+            std::fs::remove_file(&file.path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes the frames' places and one row of values for each.
 fn write(path: &Path, index: &[u32], (name, dtype, values): (&str, Dtype, &[u8])) -> anyhow::Result<()> {
     let rows = index.len();
@@ -176,6 +227,8 @@ fn write(path: &Path, index: &[u32], (name, dtype, values): (&str, Dtype, &[u8])
 /// The frames' places and the bytes of their values.
 fn read(path: &Path, name: &str, dtype: Dtype, columns: usize) -> anyhow::Result<(Vec<u32>, Vec<u8>)> {
     let bytes = std::fs::read(path)?;
+    // Used now; a file system that cannot note it costs a recomputation at worst.
+    let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     let file = SafeTensors::deserialize(&bytes)?;
     let (index, values) = (file.tensor("index")?, file.tensor(name)?);
     let rows = index.shape().first().copied().unwrap_or(0);
@@ -208,6 +261,22 @@ pub fn trunk_hash(tensors: &[u8], config: &PerceptionConfig) -> anyhow::Result<V
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cache_drops_what_was_not_used_for_longest() {
+        let folder = tempfile::tempdir().unwrap();
+        for (age_s, name) in [(30, "pooled-a"), (10, "motion-b"), (20, "pooled-c")] {
+            let file = File::create(folder.path().join(format!("{name}.safetensors"))).unwrap();
+            file.set_len(100).unwrap();
+            file.set_modified(SystemTime::now() - std::time::Duration::from_secs(age_s)).unwrap();
+        }
+        std::fs::write(folder.path().join("notes.txt"), [0; 500]).unwrap();
+        assert!(Cache::contents(folder.path()).unwrap().contains("3 files, 300 B of at most 20.0 GB"));
+        trim(folder.path(), 250).unwrap();
+        let left = || files(folder.path()).unwrap().into_iter().map(|file| file.path).collect::<Vec<_>>();
+        assert!(left().len() == 2 && !left().iter().any(|path| path.ends_with("pooled-a.safetensors")), "{:?}", left());
+        assert!(folder.path().join("notes.txt").exists());
+    }
 
     #[test]
     fn another_cut_or_other_pictures_under_the_same_labels_are_another_entry() {

@@ -177,6 +177,14 @@ impl Parts {
         let versions = self.versions();
         self.training.iter_mut().try_for_each(|part| self.cache.fill(part, versions, stop, done))?;
         self.validation.iter_mut().try_for_each(|part| self.cache.fill(part, 1, stop, done))?;
+        self.fill_motion(stop, done)
+    }
+
+    /// The motion alone, which takes a small part of the time.
+    ///
+    /// # Errors
+    /// As [`Parts::fill`].
+    pub fn fill_motion(&mut self, stop: &AtomicBool, done: Done<'_>) -> anyhow::Result<()> {
         if let Some(config) = &self.motion {
             for (measured, parts) in self.measured.iter_mut().zip([&mut self.training, &mut self.validation]) {
                 let measure = |part: &mut Part| self.cache.motion(part, config, stop, done);
@@ -184,6 +192,12 @@ impl Parts {
             }
         }
         Ok(())
+    }
+
+    /// The training drives, then the validation drives, each with its motion in rad/s once that is filled.
+    pub fn with_measured(&self) -> impl Iterator<Item = (&Part, &DriveMotion)> {
+        let [training, validation] = &self.measured;
+        self.training.iter().zip(training).chain(self.validation.iter().zip(validation))
     }
 
     /// Principal components of the training drives' trunk outputs.
@@ -243,23 +257,36 @@ impl Parts {
         &self,
         extractor: &FeatureExtractor,
     ) -> anyhow::Result<(Vec<FeatureDrive>, Vec<FeatureDrive>)> {
-        let drive = |(set, number, part): (usize, usize, &Part), versions: usize| -> anyhow::Result<FeatureDrive> {
-            let (mut steering_rad, mut features, mut gaps_after) = (Vec::new(), Vec::new(), Vec::new());
-            for version in 0..versions {
-                let pooled = self.cache.read(part, version)?;
-                steering_rad.push(self.angles(part, version, &pooled));
-                let cells = pooled.values.mapv(f16::to_f32);
-                let motion = self.motion_of([set, number, version], &pooled.index, &part.name)?;
-                let mut own = extractor.features_from_cells(cells.view())?;
-                hold(&mut own, &self.looked(motion.view(), version));
-                features.push(concatenate(Axis(1), &[own.view(), motion.view()])?.into_shared());
-                gaps_after = gaps(part, &pooled);
-            }
-            Ok(FeatureDrive { angles: DriveAngles { name: part.name.clone(), gaps_after, steering_rad }, features })
-        };
-        let training = numbered(0, &self.training).map(|part| drive(part, self.versions()));
-        let validation = numbered(1, &self.validation).map(|part| drive(part, 1));
-        Ok((training.collect::<anyhow::Result<_>>()?, validation.collect::<anyhow::Result<_>>()?))
+        let training = numbered(0, &self.training).map(|part| self.features_of(extractor, part, self.versions()));
+        Ok((training.collect::<anyhow::Result<_>>()?, self.validation_features(extractor)?))
+    }
+
+    /// The same of the validation drives alone.
+    ///
+    /// # Errors
+    /// A cache file that is damaged.
+    pub fn validation_features(&self, extractor: &FeatureExtractor) -> anyhow::Result<Vec<FeatureDrive>> {
+        numbered(1, &self.validation).map(|part| self.features_of(extractor, part, 1)).collect()
+    }
+
+    fn features_of(
+        &self,
+        extractor: &FeatureExtractor,
+        (set, number, part): (usize, usize, &Part),
+        versions: usize,
+    ) -> anyhow::Result<FeatureDrive> {
+        let (mut steering_rad, mut features, mut gaps_after) = (Vec::new(), Vec::new(), Vec::new());
+        for version in 0..versions {
+            let pooled = self.cache.read(part, version)?;
+            steering_rad.push(self.angles(part, version, &pooled));
+            let cells = pooled.values.mapv(f16::to_f32);
+            let motion = self.motion_of([set, number, version], &pooled.index, &part.name)?;
+            let mut own = extractor.features_from_cells(cells.view())?;
+            hold(&mut own, &self.looked(motion.view(), version));
+            features.push(concatenate(Axis(1), &[own.view(), motion.view()])?.into_shared());
+            gaps_after = gaps(part, &pooled);
+        }
+        Ok(FeatureDrive { angles: DriveAngles { name: part.name.clone(), gaps_after, steering_rad }, features })
     }
 
     fn versions(&self) -> usize {

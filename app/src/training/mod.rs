@@ -7,6 +7,8 @@
 //! - [`joint`]: the feature layer as an input of the RNN's training
 //! - [`targets`]: angles as targets
 //! - [`data`]: from cached outputs to what the RNN's trainer takes
+//! - [`together`]: feature layer and RNN, phase by phase
+//! - [`own`]: an own model from own drives: split, label checks, purposes, choice of thresholds, report
 //! - [`cnn`]: a CNN from scratch on single frames
 
 pub mod cache;
@@ -14,7 +16,9 @@ pub mod cnn;
 pub mod data;
 pub mod joint;
 pub mod motion;
+pub mod own;
 pub mod part;
 pub mod pooling;
 pub mod recipe;
 pub mod targets;
+pub mod together;

@@ -83,13 +83,21 @@ impl Default for RnnRecipe {
 /// # Errors
 /// Names the file, or the field that does not exist or takes no such value.
 pub fn read<R: Default + Serialize + DeserializeOwned>(file: Option<&Path>, set: &[String]) -> anyhow::Result<R> {
-    let mut recipe = match file {
+    let recipe = match file {
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
             serde_json::from_str(&text).with_context(|| path.display().to_string())?
         }
         None => R::default(),
     };
+    with(recipe, set)
+}
+
+/// The recipe with each `FIELD=VALUE` of `set`.
+///
+/// # Errors
+/// Names the field that does not exist or takes no such value.
+pub fn with<R: Serialize + DeserializeOwned>(mut recipe: R, set: &[String]) -> anyhow::Result<R> {
     for one in set {
         let Some((field, value)) = one.split_once('=') else {
             bail!("--set {one}: expected FIELD=VALUE");

@@ -21,21 +21,40 @@ impl Trained {
     }
 }
 
-/// The stretches of the drive `name` that the commands in the model's config name with `--train` and `--val`.
+/// The stretches of the drive `name` that the model's config names as trained on or validated by.
 pub fn stretches(config: &ModelConfig, name: &str) -> Vec<Trained> {
-    let parts = commands(config).flat_map(in_command);
-    parts.filter(|(source, _)| key(source) == key(name)).map(|(_, part)| part).collect()
+    parts(config).into_iter().filter(|(source, _)| key(source) == key(name)).map(|(_, part)| part).collect()
 }
 
-/// The drives that the model was trained on, by the commands in its config.
+/// The drives that the model was trained on.
 pub fn drives(config: &ModelConfig) -> Vec<String> {
-    let parts = commands(config).flat_map(in_command).filter(|(_, part)| !part.chosen);
-    parts.map(|(source, _)| source.to_owned()).collect()
+    parts(config).into_iter().filter(|(_, part)| !part.chosen).map(|(source, _)| source.to_owned()).collect()
 }
 
-fn commands(config: &ModelConfig) -> impl Iterator<Item = &str> {
+/// All sources that the config's entries name, each with its stretch: by their lists of drives, else by their commands.
+fn parts(config: &ModelConfig) -> Vec<(&str, Trained)> {
     let entries = config.training.as_array().map(Vec::as_slice).unwrap_or_default();
-    entries.iter().filter_map(|entry| entry.get("command")?.as_str())
+    let mut all = Vec::new();
+    for entry in entries {
+        let listed = [listed(entry, "train", false), listed(entry, "val", true)].concat();
+        match entry.get("command").and_then(serde_json::Value::as_str) {
+            Some(command) if listed.is_empty() => all.extend(in_command(command)),
+            _ => all.extend(listed),
+        }
+    }
+    all
+}
+
+/// The drives in a list of an entry.
+fn listed<'a>(entry: &'a serde_json::Value, field: &str, chosen: bool) -> Vec<(&'a str, Trained)> {
+    let names = entry.get(field).and_then(serde_json::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    names.iter().filter_map(|name| Some(part_of(name.as_str()?, chosen))).collect()
+}
+
+fn part_of(text: &str, chosen: bool) -> (&str, Trained) {
+    let (source, seconds) = part::split(text);
+    let (from_s, to_s) = seconds.unwrap_or((0.0, f64::INFINITY));
+    (source, Trained { from_s, to_s, chosen })
 }
 
 /// The stretch that holds a time.
@@ -52,9 +71,7 @@ fn in_command(command: &str) -> Vec<(&str, Trained)> {
             "--val" => true,
             _ => return None,
         };
-        let (source, seconds) = part::split(pair[1]);
-        let (from_s, to_s) = seconds.unwrap_or((0.0, f64::INFINITY));
-        Some((source, Trained { from_s, to_s, chosen }))
+        Some(part_of(pair[1], chosen))
     });
     parts.collect()
 }
@@ -85,10 +102,15 @@ mod tests {
         assert_eq!(stretches(&config, "road:7,seconds=60").len(), 1);
         assert!(stretches(&config, "road:8,seconds=60").is_empty() && stretches(&config, "/data/hmb4").is_empty());
         assert_eq!(drives(&config), ["$DATA/hmb1", "$DATA/hmb3", "road:7,seconds=60"]);
+        // An own model lists its drives beside the command as typed.
+        let entry = serde_json::json!([{ "command": "deltasteer train a.mp4 --out m", "train": ["a.mp4:0-80"], "val": ["a.mp4:85-105"] }]);
+        let own = ModelConfig { training: entry, ..config };
+        assert_eq!(stretches(&own, "/videos/a.mp4"), [part(0.0, 80.0, false), part(85.0, 105.0, true)]);
+        assert_eq!(drives(&own), ["a.mp4"]);
     }
 
     fn config(command: &str) -> ModelConfig {
         let perception = deltasteer_perception::PerceptionConfig::default();
-        ModelConfig { perception, temporal: None, training: serde_json::json!([{ "command": command }]) }
+        ModelConfig { perception, temporal: None, view: None, training: serde_json::json!([{ "command": command }]) }
     }
 }

@@ -33,6 +33,13 @@ fn many_drives_give_what_each_gives_alone_in_the_order_asked_for() {
         assert_eq!(fleet["total"]["rnn"]["macs_dense"], sum("macs_dense"));
         assert_eq!(fleet["total"]["frames"], 40 + 20 + 30);
     }
+    let list = folder.path().join("drives.txt");
+    std::fs::write(&list, format!("# two drives\n{}\n\n  {}\n", DRIVES[1], DRIVES[2])).unwrap();
+    let listed = json_of(&model, &[DRIVES[0], "--drives", &text(&list)]);
+    assert_eq!(listed["total"]["frames"], 40 + 20 + 30);
+    std::fs::write(&list, "# nothing\n").unwrap();
+    let message = error_of(&["eval", "--model", &model, "--drives", &text(&list)]);
+    assert!(message.contains("--drives") && message.contains("one a line"), "{message}");
 }
 
 #[test]

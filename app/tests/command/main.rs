@@ -9,6 +9,7 @@ mod fleet;
 mod live;
 #[cfg(unix)]
 mod outputs;
+mod own_model;
 mod pipeline;
 mod shipped;
 mod sweep;

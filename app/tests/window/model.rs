@@ -52,6 +52,7 @@ pub fn write_scheduled(folder: &Path, seed: u64, command: &str, schedule: CnnSch
         config: ModelConfig {
             perception,
             temporal: Some(temporal.clone()),
+            view: None,
             training: serde_json::json!([{ "command": command }]),
         },
         tensors: to_safetensors(&tensors, Storage::F32).expect("tensors"),

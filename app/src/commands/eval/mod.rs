@@ -14,7 +14,10 @@ mod tests;
 mod time;
 mod total;
 
+use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::{Context, bail};
 
 use crate::cli::EvalArgs;
 
@@ -24,8 +27,25 @@ use crate::cli::EvalArgs;
 /// Options that are wrong, results of another run, a signal. A drive that fails is a line, and an exit status of 3.
 pub fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     args.run.options().check_thresholds()?;
-    match &args.sources[..] {
-        [source] if args.results.is_none() => one::run(args, source),
-        _ => fleet::run(args),
+    let mut args = args.clone();
+    if let Some(list) = args.drives.take() {
+        args.sources.extend(listed(&list)?);
     }
+    match &args.sources[..] {
+        [source] if args.results.is_none() => one::run(&args, source),
+        _ => fleet::run(&args),
+    }
+}
+
+/// The drives that a list names.
+fn listed(list: &Path) -> anyhow::Result<Vec<String>> {
+    let text =
+        if list == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(list) };
+    let text = text.with_context(|| format!("--drives {}", list.display()))?;
+    let named = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let drives: Vec<String> = text.lines().map(str::trim).filter(named).map(str::to_owned).collect();
+    if drives.is_empty() {
+        bail!("--drives {}: names no drive; expected one a line", list.display());
+    }
+    Ok(drives)
 }

@@ -83,6 +83,7 @@ mod tests {
         ModelConfig {
             perception: deltasteer_perception::PerceptionConfig::default(),
             temporal: Some(serde_json::from_value(temporal).unwrap()),
+            view: None,
             training,
         }
     }

@@ -6,7 +6,7 @@ use deltasteer_perception::{CellExtractor, Device, PerceptionConfig, Storage, to
 use serde_json::{Value, json};
 
 use super::shared::{Checkpoints, entry, say, with_entry};
-use crate::cli::TrainArgs;
+use crate::cli::ResearchArgs;
 use crate::drive::{interrupted, progress_bar};
 use crate::model::{ModelConfig, ModelParts};
 use crate::training::cnn::{CnnSettings, CnnTraining, PictureDrive};
@@ -17,7 +17,7 @@ use crate::training::recipe;
 ///
 /// # Errors
 /// Settings that are wrong, drives that cannot be used, or a signal; the checkpoint is kept.
-pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
+pub fn run(args: &ResearchArgs) -> anyhow::Result<()> {
     let mut settings: CnnSettings = recipe::read(args.recipe.as_deref(), &args.set)?;
     settings.seed = args.seed.unwrap_or(settings.seed);
     settings.check()?;
@@ -56,7 +56,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let (tensors, best) = run.finish()?;
     let figures = best.map_or(Value::Null, |best| json!({ "validation_rmse_rad": best.rmse_rad, "step": best.step }));
     let training = with_entry(Value::Null, entry(&settings, figures)?);
-    let config = ModelConfig { perception: config, temporal: None, training };
+    let config = ModelConfig { perception: config, temporal: None, view: None, training };
     ModelParts { config, tensors: to_safetensors(&tensors, Storage::F16Matrices)? }.save(&args.out)?;
     checkpoints.finish(args.keep_checkpoints)?;
     crate::say!("written      {}", args.out.display())?;

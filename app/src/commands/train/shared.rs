@@ -1,22 +1,31 @@
 //! What both trainings do before and after: find the trunk, keep checkpoints, note how a model was made.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use deltasteer_perception::{PerceptionConfig, Storage, from_safetensors, to_safetensors};
+use deltasteer_temporal::train::{
+    Control, Parameters, Progress, SequenceInputs, TrainSettings, Trained, TrainingData, train_rnn,
+};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
+use crate::drive::{interrupted, progress_bar};
 use crate::model::{ModelParts, prefix};
-use crate::output;
+use crate::text::clock;
+use crate::training::data::Parts;
+use crate::training::part::Part;
 use crate::training::recipe::BackboneSettings;
+use crate::training::targets::Targets;
+use crate::{output, shipped};
 
 /// The bytes of `trunk.*` with the settings around it: from a model folder, or a converted trunk with those of the recipe.
 ///
 /// # Errors
 /// A file or folder that holds no trunk.
 pub fn trunk(from: &Path, recipe: &BackboneSettings) -> anyhow::Result<(Vec<u8>, PerceptionConfig)> {
-    let (bytes, config) = if from.is_dir() {
+    let (bytes, config) = if from.is_dir() || shipped::built_in(from).is_some() {
         let parts = ModelParts::load(from)?;
         (parts.tensors, parts.config.perception)
     } else {
@@ -34,6 +43,9 @@ pub fn trunk(from: &Path, recipe: &BackboneSettings) -> anyhow::Result<(Vec<u8>,
     Ok((to_safetensors(&trunk, Storage::F16)?, config))
 }
 
+/// How often a line says how far the work is, where no terminal shows a bar.
+const SPEAK_EVERY: Duration = Duration::from_secs(10);
+
 /// The folder of an unfinished training's checkpoints, inside the model folder that it will write.
 pub struct Checkpoints(PathBuf);
 
@@ -43,10 +55,20 @@ impl Checkpoints {
     /// # Errors
     /// What the operating system says, with the path.
     pub fn open(model: &Path) -> anyhow::Result<Self> {
-        let folder = model.join(".training");
+        let folder = Self::of(model);
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         output::write_whole(&folder.join("command.txt"), command_line().as_bytes())?;
         Ok(Self(folder))
+    }
+
+    /// Where the checkpoints of a model folder lie.
+    pub fn of(model: &Path) -> PathBuf {
+        model.join(".training")
+    }
+
+    /// A file beside the checkpoints.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 
     /// The file of one phase.
@@ -87,6 +109,88 @@ pub fn with_entry(training: Value, entry: Value) -> Value {
             Value::Array(entries)
         }
         _ => Value::Array(vec![entry]),
+    }
+}
+
+/// The drives with their trunk outputs in the cache.
+///
+/// # Errors
+/// As [`Parts::fill`].
+pub fn filled(mut parts: Parts) -> anyhow::Result<Parts> {
+    let bar = progress_bar(Some(parts.frames())).with_message("frames through the trunk");
+    parts.fill(interrupted(), &mut spoken(&bar))?;
+    bar.finish_and_clear();
+    Ok(parts)
+}
+
+/// Measures the motion of all drives.
+///
+/// # Errors
+/// As [`Parts::fill_motion`].
+pub fn measured(parts: &mut Parts) -> anyhow::Result<()> {
+    let frames = parts.training.iter().chain(&parts.validation).map(Part::frames).sum();
+    let bar = progress_bar(Some(frames)).with_message("frames measured");
+    parts.fill_motion(interrupted(), &mut spoken(&bar))?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Moves the bar on; where no terminal shows it, a line every now and then says how far it is.
+fn spoken(bar: &ProgressBar) -> impl FnMut(usize) {
+    let mut last = Instant::now();
+    move |frames| {
+        bar.inc(frames as u64);
+        if bar.is_hidden() && last.elapsed() > SPEAK_EVERY {
+            last = Instant::now();
+            let (done, all, left) = (bar.position(), bar.length().unwrap_or_default(), clock(bar.eta().as_secs_f64()));
+            crate::warn!("{}: {done} of {all}, {left} to go", bar.message());
+        }
+    }
+}
+
+/// One phase, resumable by its own checkpoint; `observe` sees every step.
+///
+/// # Errors
+/// As [`train_rnn`], or a signal.
+pub fn train_phase(
+    number: usize,
+    settings: &TrainSettings,
+    initial: Option<&Parameters>,
+    inputs: &mut dyn SequenceInputs,
+    targets: &Targets,
+    checkpoints: &Checkpoints,
+    observe: &mut dyn FnMut(&Progress<'_>),
+) -> anyhow::Result<Trained> {
+    let bar = progress_bar(Some(settings.steps as usize)).with_message(format!("phase {number}"));
+    let checkpoint = checkpoints.phase(&format!("phase{number}"));
+    let control = Control { checkpoint: Some(&checkpoint), interrupt: Some(interrupted()), ..Control::default() };
+    let Targets { sequences, validation, loss } = targets;
+    let data = TrainingData { training: sequences, validation: *validation, inputs, loss };
+    let trained = train_rnn(data, settings, initial, control, &mut |progress| {
+        observe(progress);
+        report(&bar, number, progress);
+    })?;
+    bar.finish_and_clear();
+    if !trained.finished {
+        bail!("interrupted; the same command goes on from {}", checkpoint.display());
+    }
+    Ok(trained)
+}
+
+fn report(bar: &ProgressBar, phase: usize, progress: &Progress<'_>) {
+    bar.set_position(progress.step);
+    if let Some(validation) = progress.validation {
+        let line = format!(
+            "phase {phase} step {:6}  loss {:.5}  window savings {:6.1}x  validation {:.4} rad {:6.1}x  {:.0} s, {} to go",
+            progress.step,
+            progress.loss,
+            progress.window_savings,
+            validation.error,
+            validation.savings,
+            progress.elapsed_s,
+            clock(progress.elapsed_s / progress.step.max(1) as f64 * (progress.steps - progress.step) as f64),
+        );
+        say(bar, &line);
     }
 }
 

@@ -1,0 +1,269 @@
+//! `train DRIVE... --out DIR`: an own model from own drives, with a report at the end.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use deltasteer_perception::Device;
+use deltasteer_temporal::train::{Parameters, Progress, TrainSettings};
+use serde_json::json;
+
+use super::shared::{Checkpoints, command_line, filled, measured, train_phase, trunk, with_entry};
+use crate::cli::{OwnModelArgs, PurposeArg};
+use crate::metrics::{ErrorFigures, Errors};
+use crate::model::{Model, ModelParts, is_model_folder};
+use crate::session::{RunOptions, Session};
+use crate::training::cache::Cache;
+use crate::training::data::Parts;
+use crate::training::joint::JointInputs;
+use crate::training::own::choose::{self, Point};
+use crate::training::own::findings::Figures;
+use crate::training::own::history::{History, Row};
+use crate::training::own::labels::{self, Fault};
+use crate::training::own::page::Report;
+use crate::training::own::purpose::Purpose;
+use crate::training::own::split::{self, Split};
+use crate::training::part::{self, Part};
+use crate::training::recipe::{self, RnnRecipe};
+use crate::training::together::{Prepared, joint_config};
+use crate::view::TrainingView;
+use crate::{drive, output, say, shipped, text};
+
+/// Runs `train`.
+///
+/// # Errors
+/// Drives that cannot be used, labels that do not belong to the pictures, a finished model in the way, or a signal; the same
+/// command goes on.
+pub fn run(args: &OwnModelArgs) -> anyhow::Result<()> {
+    let out = args.out.as_deref().context("--out DIR: expected the model folder to write")?;
+    let purpose = Purpose::from(args.purpose);
+    let budget = purpose.budget(args.savings)?;
+    if is_model_folder(out) && !Checkpoints::of(out).exists() && !args.force {
+        bail!("{}: holds a finished model; expected another folder, or --force to replace it", out.display());
+    }
+    let split = find_drives(args)?;
+    let (mut parts, recipe, trunk) = open(args, purpose, budget, &split)?;
+    let label_words = check_labels(&mut parts, args.trust_labels)?;
+    let checkpoints = Checkpoints::open(out)?;
+    let mut history = History::open(&checkpoints.file("history.csv"))?;
+    let mut parts = filled(parts)?;
+    let models = train(&mut parts, &recipe, trunk, &checkpoints, &mut history)?;
+
+    let around = recipe.phases.iter().rev().find_map(|phase| phase.rnn.thresholds.first().copied()).unwrap_or_default();
+    let points = choose::points(&models, around, &parts)?;
+    let (kept, _) = choose::choose(&points, budget).context("no validation frame has an angle")?;
+    let mut model = models.into_iter().nth(kept.phase).context("a phase without a model")?;
+    finish_config(&mut model, kept, &recipe, &split, &parts)?;
+    model.save(out)?;
+    let figures = measure(out, &parts, budget)?;
+    let report = Report {
+        model: out.display().to_string(),
+        command: command_line(),
+        drives: [&split.training, &split.validation],
+        labels: &label_words,
+        figures: &figures,
+        points: &points,
+        kept,
+        history: &history,
+        commands: &commands(out, &split),
+    };
+    output::write_whole(&out.join("report.html"), report.html()?.as_bytes())?;
+    output::write_whole(&out.join("CARD.md"), report.card().as_bytes())?;
+    print(out, &report)?;
+    say!("cache        {}", Cache::contents(&args.cache)?)?;
+    checkpoints.finish(false)
+}
+
+/// The drives that were named, with their camera, split by time.
+fn find_drives(args: &OwnModelArgs) -> anyhow::Result<Split> {
+    let spec = |source: &str| args.camera.spec(source);
+    let found = split::expand(&args.drives, spec)?;
+    found.passed_over.iter().try_for_each(|reason| say!("not used     {}", text::one_line(reason)))?;
+    let validation = split::expand(&args.val, spec)?;
+    validation.passed_over.iter().try_for_each(|reason| say!("not used     {}", text::one_line(reason)))?;
+    Split::of(&found.drives, &validation.drives)
+}
+
+/// The parts with the recipe and the trunk's tensors.
+fn open(
+    args: &OwnModelArgs,
+    purpose: Purpose,
+    budget: f64,
+    split: &Split,
+) -> anyhow::Result<(Parts, RnnRecipe, (Vec<u8>, deltasteer_perception::PerceptionConfig))> {
+    let frames = split.training.iter().map(|name| Ok(Part::open(name)?.frames())).sum::<anyhow::Result<usize>>()?;
+    let recipe = recipe::with(purpose.recipe(budget, args.seed, frames)?, &args.set)?;
+    recipe.phases.iter().try_for_each(|phase| phase.rnn.check())?;
+    let (trunk, config) = trunk(&shipped::for_source("")?, &recipe.backbone)?;
+    let config = joint_config(&recipe, config)?;
+    let cache = Cache::open(&args.cache, &trunk, &config, Device::Cpu, recipe.drives.seed)?;
+    let parts = Parts::open(&split.training, &split.validation, cache, &recipe.drives)?;
+    let parts = parts.with_motion(recipe.motion.as_ref())?.with_schedule(recipe.cnn)?;
+    Ok((parts, recipe, (trunk, config)))
+}
+
+/// Measures the motion in the pictures and compares it with the labels. Returns a line for each drive.
+fn check_labels(parts: &mut Parts, trust: bool) -> anyhow::Result<Vec<String>> {
+    let mut faults: Vec<Fault> =
+        parts.training.iter().chain(&parts.validation).filter_map(labels::check_labels).collect();
+    let mut words = Vec::new();
+    if faults.is_empty() {
+        measured(parts)?;
+        for (part, motion) in parts.with_measured() {
+            let agreement = labels::check_motion(part, motion).map_err(|fault| faults.push(fault)).ok().flatten();
+            words.push(labels::words(part, agreement.as_ref()));
+        }
+    }
+    words.iter().try_for_each(|line| say!("labels       {}", text::one_line(line)))?;
+    squeezed(parts)?;
+    for fault in &faults {
+        say!("labels       {}", text::one_line(&fault.to_string()))?;
+        words.push(format!("trusted in spite of this: {fault}"));
+    }
+    match faults.first() {
+        Some(first) if !trust => bail!("{first}; or pass --trust-labels if the labels are right"),
+        _ => Ok(words),
+    }
+}
+
+/// Says which drives have another shape than the network's input.
+fn squeezed(parts: &Parts) -> anyhow::Result<()> {
+    for part in parts.training.iter().chain(&parts.validation) {
+        if let Some(note) = TrainingView::default().difference(&part.info) {
+            say!("note         {}: {note}", text::one_line(&part.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Trains every phase; what each has learned, as a model.
+fn train(
+    parts: &mut Parts,
+    recipe: &RnnRecipe,
+    (trunk, config): (Vec<u8>, deltasteer_perception::PerceptionConfig),
+    checkpoints: &Checkpoints,
+    history: &mut History,
+) -> anyhow::Result<Vec<ModelParts>> {
+    let prepared = Prepared::of(parts, recipe, config)?;
+    let mut train =
+        |number: usize, settings: &TrainSettings, initial: Option<&Parameters>, inputs: &mut JointInputs<'_>| {
+            let mut failed = None;
+            let mut note = |progress: &Progress<'_>| {
+                let validation = progress.validation.map(|validation| (validation.error, validation.savings));
+                let row = Row { loss: progress.loss, validation };
+                failed = history.add(number, progress.step, row).err().or(failed.take());
+            };
+            let trained = train_phase(number, settings, initial, inputs, &prepared.targets, checkpoints, &mut note)?;
+            failed.map_or(Ok(trained), Err)
+        };
+    let mut models = Vec::new();
+    prepared.train(recipe, &mut train, &mut |number, layer, trained| {
+        models.push(prepared.model(&trunk, layer, trained, &recipe.phases[number].rnn)?);
+        Ok(())
+    })?;
+    Ok(models)
+}
+
+/// Thresholds, view and origin of the model.
+fn finish_config(
+    model: &mut ModelParts,
+    kept: Point,
+    recipe: &RnnRecipe,
+    split: &Split,
+    parts: &Parts,
+) -> anyhow::Result<()> {
+    if let Some(temporal) = &mut model.config.temporal {
+        temporal.thresholds = vec![kept.thresholds];
+    }
+    model.config.view = parts.training.first().map(|part| TrainingView::of(&part.info));
+    let entry = json!({
+        "command": command_line(),
+        "train": split.training,
+        "val": split.validation,
+        "recipe": recipe,
+        "reached": {
+            "validation_rmse_rad": kept.rmse_rad, "validation_savings": kept.savings, "phase": kept.phase
+        },
+    });
+    model.config.training = with_entry(model.config.training.take(), entry);
+    Ok(())
+}
+
+/// Runs the saved model over the validation drives as `eval` does.
+fn measure(folder: &Path, parts: &Parts, budget: f64) -> anyhow::Result<Figures> {
+    let model = std::sync::Arc::new(Model::load(folder)?);
+    let [mut delta, mut dense, mut single_frame] = [(); 3].map(|()| Errors::default());
+    let (mut macs, mut macs_dense, mut network, mut network_dense) = (0, 0, 0, 0);
+    for part in &parts.validation {
+        let (source, seconds) = part::split(&part.name);
+        let (from_s, to_s) = seconds.unzip();
+        let options = RunOptions { from_s, to_s, ..RunOptions::default() };
+        let done = drive::run(Session::open_with(source, &options, model.clone())?, |frame| {
+            if let Some(truth) = frame.steering_true_rad {
+                delta.add(frame.steering_rad, truth);
+                single_frame.add(frame.steering_single_frame_rad, truth);
+                frame.steering_dense_rad.into_iter().for_each(|angle| dense.add(angle, truth));
+            }
+            Ok(())
+        })?;
+        (macs, macs_dense) = (macs + done.totals.macs, macs_dense + done.totals.macs_dense);
+        network += done.totals.macs + done.cnn_work.macs;
+        network_dense += done.totals.macs_dense + done.cnn_work.macs_dense;
+    }
+    let labelled = |part: &Part| part.info.steering_true_rad[part.range.first..part.range.end].iter().flatten().count();
+    let angles = parts.training.iter().flat_map(|part| &part.info.steering_true_rad[part.range.first..part.range.end]);
+    let training =
+        ErrorFigures::of(angles.flatten().map(|&truth| (0.0, truth))).context("no training frame has an angle")?;
+    let nothing = "no validation frame has an angle";
+    Ok(Figures {
+        delta: delta.figures().context(nothing)?,
+        dense: dense.figures().context(nothing)?,
+        single_frame: single_frame.figures().context(nothing)?,
+        savings: macs_dense as f64 / macs.max(1) as f64,
+        network_savings: network_dense as f64 / network.max(1) as f64,
+        budget,
+        training_minutes: parts
+            .training
+            .iter()
+            .map(|part| labelled(part) as f64 / part.info.rate_hz.max(1.0))
+            .sum::<f64>()
+            / 60.0,
+        training_bands: training.by_angle.iter().map(|band| band.frames).collect(),
+    })
+}
+
+/// What shows the model at work.
+fn commands(out: &Path, split: &Split) -> Vec<String> {
+    let Some(drive) = split.validation.first() else { return Vec::new() };
+    let (source, seconds) = part::split(drive);
+    let from = seconds.map_or(String::new(), |(from_s, _)| format!(" --from {from_s}"));
+    let quoted =
+        |word: &str| if word.contains([' ', '\'', '&', '(', ';']) { format!("\"{word}\"") } else { word.to_owned() };
+    let (source, out) = (quoted(source), quoted(&out.display().to_string()));
+    vec![
+        format!("deltasteer view {source} --model {out}{from}"),
+        format!("deltasteer eval {source} --model {out}{from}"),
+    ]
+}
+
+/// The report in words.
+fn print(out: &Path, report: &Report<'_>) -> anyhow::Result<()> {
+    let figures = report.figures;
+    say!("result       {}", figures.sentence())?;
+    say!("             {}", figures.verdict())?;
+    say!("             whole network {} fewer multiplications", text::times(figures.network_savings, 1.0))?;
+    say!("             measured on the validation frames, by which state and thresholds were chosen")?;
+    figures.advice().iter().try_for_each(|advice| say!("advice       {advice}"))?;
+    say!("written      {} (model, report.html, CARD.md)", out.display())?;
+    report.commands.iter().try_for_each(|command| say!("look at it   {command}"))?;
+    Ok(())
+}
+
+impl From<PurposeArg> for Purpose {
+    fn from(purpose: PurposeArg) -> Self {
+        match purpose {
+            PurposeArg::Accuracy => Self::Accuracy,
+            PurposeArg::Balance => Self::Balance,
+            PurposeArg::Savings => Self::Savings,
+        }
+    }
+}
