@@ -2,7 +2,7 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench bench-peers fuzz soak lint doc setup backbone figures table check-exports check-recordings
+.PHONY: demo test bench bench-peers fuzz soak lint doc setup backbone figures table check-exports check-recordings check-fleet
 
 setup:
 	sh app/scripts/setup.sh
@@ -42,6 +42,10 @@ check-exports: setup
 # Recordings that other people's writers make, replayed and compared.
 check-recordings: setup
 	CARGO="$(CARGO)" sh data/scripts/check_recordings.sh
+
+# FLEET.md's examples on a Slurm of this machine and on Ray.
+check-fleet:
+	CARGO="$(CARGO)" sh app/scripts/check_fleet.sh
 
 # Every parser against so many damaged inputs, over 10 million in all, and whole recordings, in 4 GiB of address space.
 # With a nightly compiler, data/fuzz runs the same parsers under cargo-fuzz.

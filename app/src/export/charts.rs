@@ -139,7 +139,7 @@ impl Curves {
 }
 
 /// A mark of an axis with no more digits than it needs.
-pub(crate) fn round(value: f64) -> f64 {
+fn round(value: f64) -> f64 {
     // Adding zero takes the sign from a zero.
     (100.0 * value).round() / 100.0 + 0.0
 }

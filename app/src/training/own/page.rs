@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use super::choose::{Point, front};
 use super::findings::Figures;
 use super::history::History;
-use crate::export::charts::{SIZE, round, svg};
+use crate::export::charts::{SIZE, svg};
 use crate::export::report::{STYLE, escaped};
 use crate::figures::style::{GREY, PALE, PALETTE, text};
 use crate::metrics::ErrorFigures;
@@ -160,8 +162,11 @@ impl Report<'_> {
         write!(part, "<div class=\"chart\">{}</div>", scatter(&curves, kept)?)?;
         part += "<table><tr><th></th><th>saved</th><th>RMSE rad</th><th>theta_x</th><th>theta_h</th></tr>";
         let step = front.len().div_ceil(TABLE_ROWS).max(1);
-        for point in front.iter().step_by(step) {
-            let mark = if *point == self.kept { "kept" } else { "" };
+        let mut shown: Vec<Point> = front.iter().copied().step_by(step).filter(|point| *point != self.kept).collect();
+        shown.push(self.kept);
+        shown.sort_by(|a, b| a.savings.total_cmp(&b.savings));
+        for point in shown {
+            let mark = if point == self.kept { "kept" } else { "" };
             let (savings, rmse, theta) = (times(point.savings, 1.0), point.rmse_rad, point.thresholds);
             write!(
                 part,
@@ -212,24 +217,30 @@ fn items(lines: &[String]) -> String {
 }
 
 /// One curve over the steps of training.
-fn curve((name, color, points): Curve, log: bool) -> Result<String> {
-    let (low, high) = limits(points.iter().map(|point| point.1), log);
+fn curve(curve: Curve, log: bool) -> Result<String> {
+    let (low, high) = limits(curve.2.iter().map(|point| point.1), log);
+    svg(
+        |root| {
+            if log { draw_curve(root, &curve, (low..high).log_scale()) } else { draw_curve(root, &curve, low..high) }
+        },
+    )
+}
+
+fn draw_curve<Y>(root: &DrawingArea<SVGBackend<'_>, Shift>, (name, color, points): &Curve, values: Y) -> Result<()>
+where
+    Y: AsRangedCoord<Value = f64>,
+    Y::CoordDescType: ValueFormatter<f64>,
+{
     let last = points.last().map_or(1.0, |point| point.0).max(1.0);
-    let to = |value: f64| if log { value.max(low).log10() } else { value };
-    svg(|root| {
-        let mut chart = ChartBuilder::on(root);
-        chart.margin_top(26).margin_right(14).x_label_area_size(30).y_label_area_size(64);
-        let mut chart = chart.build_cartesian_2d(0.0..last, to(low)..to(high))?;
-        let mut mesh = chart.configure_mesh();
-        mesh.bold_line_style(PALE).light_line_style(TRANSPARENT).axis_style(GREY).x_labels(7).y_labels(5);
-        mesh.label_style(text(13.0, GREY, HPos::Center)).x_label_formatter(&|step| format!("step {step:.0}"));
-        mesh.y_label_formatter(&|value| label(if log { 10f64.powf(*value) } else { *value }))
-            .disable_x_mesh()
-            .draw()?;
-        let line = points.iter().map(|point| (point.0, to(point.1)));
-        chart.draw_series(LineSeries::new(line, PALETTE[color].stroke_width(2)))?;
-        Ok(root.draw(&Text::new(name, (64, 12), text(14.0, PALETTE[color], HPos::Left)))?)
-    })
+    let mut chart = ChartBuilder::on(root);
+    chart.margin_top(26).margin_right(14).x_label_area_size(30).y_label_area_size(64);
+    let mut chart = chart.build_cartesian_2d(0.0..last, values)?;
+    let mut mesh = chart.configure_mesh();
+    mesh.bold_line_style(PALE).light_line_style(TRANSPARENT).axis_style(GREY).x_labels(7).y_labels(5);
+    mesh.label_style(text(13.0, GREY, HPos::Center)).x_label_formatter(&|step| format!("step {step:.0}"));
+    mesh.y_label_formatter(&|value| label(*value)).disable_x_mesh().draw()?;
+    chart.draw_series(LineSeries::new(points.iter().copied(), PALETTE[*color].stroke_width(2)))?;
+    Ok(root.draw(&Text::new(*name, (64, 12), text(14.0, PALETTE[*color], HPos::Left)))?)
 }
 
 /// Error over savings, with a ring around what is kept.
@@ -244,7 +255,7 @@ fn scatter(curves: &[Curve], kept: (f64, f64)) -> Result<String> {
         let mut mesh = chart.configure_mesh();
         mesh.bold_line_style(PALE).light_line_style(TRANSPARENT).axis_style(GREY).y_labels(5);
         mesh.label_style(text(13.0, GREY, HPos::Center)).x_label_formatter(&|savings| format!("{savings:.0}x"));
-        mesh.y_label_formatter(&|error| format!("{} rad", label(*error))).draw()?;
+        mesh.y_label_formatter(&|error| format!("{error:.2} rad")).draw()?;
         for (place, (name, color, points)) in curves.iter().enumerate() {
             let points = points.iter().filter(|point| point.0.is_finite());
             chart.draw_series(points.map(|&point| Circle::new(point, 3, PALETTE[*color].filled())))?;
@@ -266,7 +277,8 @@ fn limits(values: impl Iterator<Item = f64>, log: bool) -> (f64, f64) {
 
 /// A number with the digits that an axis needs.
 fn label(value: f64) -> String {
-    if value.abs() >= 0.095 { round(value).to_string() } else { format!("{value:.4}") }
+    // Adding zero takes the sign from a zero.
+    ((value * 1e4).round() / 1e4 + 0.0).to_string()
 }
 
 #[cfg(test)]

@@ -148,7 +148,10 @@ fn bring_up(start: Start, known: Option<Arc<Model>>) -> anyhow::Result<Opened> {
     let known = known.filter(|model| model.folder() == start.model);
     let model = known.map_or_else(|| Model::load(&start.model).map(Arc::new), Ok)?;
     let source = deltasteer_data::open(&start.source)?;
-    let info = Arc::new(source.info().clone());
+    let mut info = source.info().clone();
+    // Of several notes the window shows the first ones.
+    model.view_note(&info).into_iter().for_each(|note| info.notes.insert(0, note));
+    let info = Arc::new(info);
     let settings = Settings {
         device: deltasteer_perception::Device::Cpu,
         features_only: true,

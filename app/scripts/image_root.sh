@@ -1,0 +1,13 @@
+#!/bin/sh
+# image_root.sh PROGRAM FOLDER: the program with the libraries that it links, as the root of an image that holds nothing else.
+set -eu
+program=$1
+root=$2
+mkdir -p "$root/tmp" "$root/bin"
+chmod 1777 "$root/tmp"
+cp "$program" "$root/bin/deltasteer"
+# Lines are "name => /path (address)" or "/path (address)"; the kernel's own page has no path.
+ldd "$program" | sed -n 's/.*\(\/[^ ]*\) (.*/\1/p' | while read -r library; do
+	mkdir -p "$root$(dirname "$library")"
+	cp -L "$library" "$root$library"
+done
