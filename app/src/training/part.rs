@@ -39,7 +39,8 @@ impl Part {
         let range = range.unwrap_or(FrameRange { first: 0, end: count });
         let labelled = info.steering_true_rad.get(range.first..range.end).unwrap_or_default();
         if labelled.iter().flatten().next().is_none() {
-            anyhow::bail!("{text}: no frame has a true angle to learn from");
+            let notes = info.notes.iter().map(|note| format!("; {note}")).collect::<String>();
+            anyhow::bail!("{text}: no frame has a true angle to learn from{notes}");
         }
         Ok(Self { name: text.to_owned(), source, info, range, files: Fingerprint::of(spec)?.content })
     }

@@ -75,6 +75,7 @@ pub fn config() -> ModelConfig {
     ModelConfig {
         perception: PerceptionConfig { feature_count: SIZE, ..PerceptionConfig::default() },
         temporal: Some(RnnConfig { thresholds: vec![thresholds], ..RnnConfig::new(SIZE, SIZE) }),
+        view: None,
         training: serde_json::Value::Null,
     }
 }

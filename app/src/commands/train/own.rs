@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use deltasteer_perception::Device;
+use deltasteer_perception::{Device, PerceptionConfig};
 use deltasteer_temporal::train::{Parameters, Progress, TrainSettings};
 use serde_json::json;
 
@@ -46,19 +46,23 @@ pub fn run(args: &OwnModelArgs) -> anyhow::Result<()> {
     let checkpoints = Checkpoints::open(out)?;
     let mut history = History::open(&checkpoints.file("history.csv"))?;
     let mut parts = filled(parts)?;
-    let models = train(&mut parts, &recipe, trunk, &checkpoints, &mut history)?;
+    let models = train(&mut parts, &recipe, &trunk, &checkpoints, &mut history)?;
 
     let around = recipe.phases.iter().rev().find_map(|phase| phase.rnn.thresholds.first().copied()).unwrap_or_default();
     let points = choose::points(&models, around, &parts)?;
     let (kept, _) = choose::choose(&points, budget).context("no validation frame has an angle")?;
-    let mut model = models.into_iter().nth(kept.phase).context("a phase without a model")?;
-    finish_config(&mut model, kept, &recipe, &split, &parts)?;
+    let mut measured = models.into_iter().nth(kept.phase).context("a phase without a model")?;
+    finish_config(&mut measured, kept, &recipe, [&split.training, &split.validation], &parts)?;
+    let folder = checkpoints.file("measured");
+    measured.save(&folder)?;
+    let figures = measure(&folder, &parts, budget)?;
+    let model = if args.val.is_empty() { on_all(args, &split, &recipe, kept, &trunk, &checkpoints)? } else { measured };
     model.save(out)?;
-    let figures = measure(out, &parts, budget)?;
     let report = Report {
         model: out.display().to_string(),
         command: command_line(),
         drives: [&split.training, &split.validation],
+        on_all: args.val.is_empty(),
         labels: &label_words,
         figures: &figures,
         points: &points,
@@ -89,16 +93,33 @@ fn open(
     purpose: Purpose,
     budget: f64,
     split: &Split,
-) -> anyhow::Result<(Parts, RnnRecipe, (Vec<u8>, deltasteer_perception::PerceptionConfig))> {
+) -> anyhow::Result<(Parts, RnnRecipe, Trunk)> {
     let frames = split.training.iter().map(|name| Ok(Part::open(name)?.frames())).sum::<anyhow::Result<usize>>()?;
     let recipe = recipe::with(purpose.recipe(budget, args.seed, frames)?, &args.set)?;
     recipe.phases.iter().try_for_each(|phase| phase.rnn.check())?;
     let (trunk, config) = trunk(&shipped::for_source("")?, &recipe.backbone)?;
     let config = joint_config(&recipe, config)?;
-    let cache = Cache::open(&args.cache, &trunk, &config, Device::Cpu, recipe.drives.seed)?;
-    let parts = Parts::open(&split.training, &split.validation, cache, &recipe.drives)?;
-    let parts = parts.with_motion(recipe.motion.as_ref())?.with_schedule(recipe.cnn)?;
-    Ok((parts, recipe, (trunk, config)))
+    let trunk = Trunk { tensors: trunk, config };
+    let parts = parts_of(args, &recipe, &trunk, &split.training, &split.validation)?;
+    Ok((parts, recipe, trunk))
+}
+
+/// The frozen network in front.
+struct Trunk {
+    tensors: Vec<u8>,
+    config: PerceptionConfig,
+}
+
+fn parts_of(
+    args: &OwnModelArgs,
+    recipe: &RnnRecipe,
+    trunk: &Trunk,
+    training: &[String],
+    validation: &[String],
+) -> anyhow::Result<Parts> {
+    let cache = Cache::open(&args.cache, &trunk.tensors, &trunk.config, Device::Cpu, recipe.drives.seed)?;
+    let parts = Parts::open(training, validation, cache, &recipe.drives)?;
+    parts.with_motion(recipe.motion.as_ref())?.with_schedule(recipe.cnn)
 }
 
 /// Measures the motion in the pictures and compares it with the labels. Returns a line for each drive.
@@ -109,20 +130,23 @@ fn check_labels(parts: &mut Parts, trust: bool) -> anyhow::Result<Vec<String>> {
     if faults.is_empty() {
         measured(parts)?;
         for (part, motion) in parts.with_measured() {
-            let agreement = labels::check_motion(part, motion).map_err(|fault| faults.push(fault)).ok().flatten();
-            words.push(labels::words(part, agreement.as_ref()));
+            match labels::check_motion(part, motion) {
+                Ok(agreement) => words.push(labels::words(part, agreement.as_ref())),
+                Err(fault) => faults.push(fault),
+            }
         }
     }
     words.iter().try_for_each(|line| say!("labels       {}", text::one_line(line)))?;
     squeezed(parts)?;
-    for fault in &faults {
-        say!("labels       {}", text::one_line(&fault.to_string()))?;
+    let found: Vec<String> = faults.iter().map(|fault| text::one_line(&fault.to_string())).collect();
+    if !found.is_empty() && !trust {
+        bail!("{}; or pass --trust-labels if the labels are right", found.join("\n"));
+    }
+    for fault in found {
+        say!("labels       {fault}")?;
         words.push(format!("trusted in spite of this: {fault}"));
     }
-    match faults.first() {
-        Some(first) if !trust => bail!("{first}; or pass --trust-labels if the labels are right"),
-        _ => Ok(words),
-    }
+    Ok(words)
 }
 
 /// Says which drives have another shape than the network's input.
@@ -139,11 +163,11 @@ fn squeezed(parts: &Parts) -> anyhow::Result<()> {
 fn train(
     parts: &mut Parts,
     recipe: &RnnRecipe,
-    (trunk, config): (Vec<u8>, deltasteer_perception::PerceptionConfig),
+    trunk: &Trunk,
     checkpoints: &Checkpoints,
     history: &mut History,
 ) -> anyhow::Result<Vec<ModelParts>> {
-    let prepared = Prepared::of(parts, recipe, config)?;
+    let prepared = Prepared::of(parts, recipe, trunk.config.clone())?;
     let mut train =
         |number: usize, settings: &TrainSettings, initial: Option<&Parameters>, inputs: &mut JointInputs<'_>| {
             let mut failed = None;
@@ -157,18 +181,48 @@ fn train(
         };
     let mut models = Vec::new();
     prepared.train(recipe, &mut train, &mut |number, layer, trained| {
-        models.push(prepared.model(&trunk, layer, trained, &recipe.phases[number].rnn)?);
+        models.push(prepared.model(&trunk.tensors, layer, trained, &recipe.phases[number].rnn)?);
         Ok(())
     })?;
     Ok(models)
 }
 
-/// Thresholds, view and origin of the model.
+/// The same training once more, up to the phase that is kept, on the frames that validated as well: they are too good to be lost.
+/// Its error cannot be measured any more; that of the training before stands for it.
+fn on_all(
+    args: &OwnModelArgs,
+    split: &Split,
+    recipe: &RnnRecipe,
+    kept: Point,
+    trunk: &Trunk,
+    checkpoints: &Checkpoints,
+) -> anyhow::Result<ModelParts> {
+    let drives = [&split.training[..], &split.validation[..]].concat();
+    let before = recipe.phases.len();
+    let mut recipe = RnnRecipe { phases: recipe.phases[..=kept.phase].to_vec(), ..recipe.clone() };
+    recipe.phases.iter_mut().for_each(|phase| phase.rnn.validation.keep_last = true);
+    let mut parts = filled(parts_of(args, &recipe, trunk, &drives, &[])?)?;
+    let prepared = Prepared::of(&mut parts, &recipe, trunk.config.clone())?;
+    let mut train =
+        |number: usize, settings: &TrainSettings, initial: Option<&Parameters>, inputs: &mut JointInputs<'_>| {
+            train_phase(before + number, settings, initial, inputs, &prepared.targets, checkpoints, &mut |_| {})
+        };
+    let mut model = None;
+    prepared.train(&recipe, &mut train, &mut |number, layer, trained| {
+        model = Some(prepared.model(&trunk.tensors, layer, trained, &recipe.phases[number].rnn)?);
+        Ok(())
+    })?;
+    let mut model = model.context("no phase was trained")?;
+    finish_config(&mut model, kept, &recipe, [&drives, &[]], &parts)?;
+    Ok(model)
+}
+
+/// Thresholds, view and origin of the model; `drives` are those that it learned from and those that validated.
 fn finish_config(
     model: &mut ModelParts,
     kept: Point,
     recipe: &RnnRecipe,
-    split: &Split,
+    [training, validation]: [&[String]; 2],
     parts: &Parts,
 ) -> anyhow::Result<()> {
     if let Some(temporal) = &mut model.config.temporal {
@@ -177,8 +231,8 @@ fn finish_config(
     model.config.view = parts.training.first().map(|part| TrainingView::of(&part.info));
     let entry = json!({
         "command": command_line(),
-        "train": split.training,
-        "val": split.validation,
+        "train": training,
+        "val": validation,
         "recipe": recipe,
         "reached": {
             "validation_rmse_rad": kept.rmse_rad, "validation_savings": kept.savings, "phase": kept.phase
@@ -251,7 +305,7 @@ fn print(out: &Path, report: &Report<'_>) -> anyhow::Result<()> {
     say!("result       {}", figures.sentence())?;
     say!("             {}", figures.verdict())?;
     say!("             whole network {} fewer multiplications", text::times(figures.network_savings, 1.0))?;
-    say!("             measured on the validation frames, by which state and thresholds were chosen")?;
+    say!("             {}", report.measured_on())?;
     figures.advice().iter().try_for_each(|advice| say!("advice       {advice}"))?;
     say!("written      {} (model, report.html, CARD.md)", out.display())?;
     report.commands.iter().try_for_each(|command| say!("look at it   {command}"))?;
