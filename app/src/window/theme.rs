@@ -181,6 +181,13 @@ pub fn strong(ui: &egui::Ui) -> FontId {
     FontId { size: 1.15 * body(ui).size, ..body(ui) }
 }
 
+/// The first of `lines` that fits into one line of captions; else the last.
+pub fn fitting(ui: &egui::Ui, lines: &[String]) -> String {
+    let width = |line: &String| ui.painter().layout_no_wrap(line.clone(), small(ui), Color32::WHITE).size().x;
+    let fits = lines.iter().find(|line| width(line) <= ui.available_width());
+    fits.or(lines.last()).cloned().unwrap_or_default()
+}
+
 /// The lettering of the figure that people will remember.
 pub fn headline_font(height_points: f32) -> FontId {
     FontId::new(height_points, FontFamily::Proportional)

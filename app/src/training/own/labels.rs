@@ -109,7 +109,8 @@ pub fn check_motion(part: &Part, motion: &DriveMotion) -> Result<Option<Agreemen
         return fault(
             format!("the car turns right where the angle says left ({follows})"),
             "angles are positive to the right in this recording",
-            "multiply the angles by -1: the label file states them positive to the left".to_owned(),
+            "multiply the angles of a label file by -1; of topics or columns, state --steering-positive right"
+                .to_owned(),
         );
     }
     if !USUAL_DELAY_S.contains(&delay_s) && correlation.abs() > usual.abs() + LEAST_GAIN {

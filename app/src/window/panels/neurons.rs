@@ -25,11 +25,8 @@ pub fn show(ui: &mut Ui, panel: &mut Panel) {
             glossary::explain(words, &["RNN", "delta RNN", "column"]);
             ui.label(RichText::new("+ rose").small().color(colours.rise));
             ui.label(RichText::new("– fell").small().color(colours.fall));
-            let blank = RichText::new("blank: not passed on").small().weak();
-            // Where there is no room for it, the card would grow out of the window.
-            if ui.available_width() > 10.0 * theme::small(ui).size {
-                ui.label(blank);
-            }
+            let blank = theme::fitting(ui, &["blank: not passed on".to_owned(), String::new()]);
+            ui.label(RichText::new(blank).small().weak());
         });
         let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Neuron raster"));

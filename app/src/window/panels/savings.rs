@@ -91,24 +91,17 @@ fn headline(ui: &mut Ui, panel: &Panel, lane: &LaneView, colour: Color32, name: 
                     let words = ui.label(RichText::new("fewer RNN operations").small());
                     glossary::explain(words, &["RNN", "MAC"]);
                     let lines = [format!("{frames} · {recent}"), frames];
-                    ui.label(RichText::new(fitting(ui, &lines)).small().weak());
+                    ui.label(RichText::new(theme::fitting(ui, &lines)).small().weak());
                 }
                 None => {
                     let words = ui.label(RichText::new("fewer RNN operations").strong().size(17.0));
                     glossary::explain(words, &["RNN", "MAC"]);
                     let lines = [format!("{frames} · {this}{recent}"), format!("{frames} · {recent}"), frames];
-                    ui.label(RichText::new(fitting(ui, &lines)).small().weak());
+                    ui.label(RichText::new(theme::fitting(ui, &lines)).small().weak());
                 }
             }
         });
     });
-}
-
-/// The first of `lines` that fits into one line of captions; else the last.
-fn fitting(ui: &Ui, lines: &[String]) -> String {
-    let width = |line: &String| ui.painter().layout_no_wrap(line.clone(), theme::small(ui), Color32::WHITE).size().x;
-    let fits = lines.iter().find(|line| width(line) <= ui.available_width());
-    fits.or(lines.last()).cloned().unwrap_or_default()
 }
 
 /// MACs of every frame on a log axis, with the dense RNN's line.

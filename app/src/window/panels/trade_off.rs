@@ -33,11 +33,11 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
     ui.horizontal(|ui| {
         ui.label(RichText::new("Savings against error").strong());
         let frames = text::grouped(curve.frames);
-        let words = format!("{frames} frames seen · drag the dot");
+        let lines = [format!("{frames} frames seen · drag the dot"), format!("{frames} frames seen"), String::new()];
         let hint = format!(
             "Every point is the whole seen drive at other thresholds. Further right: less work. Lower: nearer to {against}."
         );
-        ui.label(RichText::new(words).small().weak()).on_hover_text(hint);
+        ui.label(RichText::new(theme::fitting(ui, &lines)).small().weak()).on_hover_text(hint);
     });
     let places = places(&curve);
     let now = figures(panel.view, Lane::Main, &curve);

@@ -103,6 +103,8 @@ fn steps(ui: &mut Ui, panel: &mut Panel, recorded: bool) {
 fn clock(ui: &mut Ui, panel: &Panel) {
     let time = panel.view.shown.as_ref().map_or(0.0, |frame| frame.time_s);
     let words = match panel.view.frame_count() {
+        // A stamp has one line for all of it.
+        Some(_) if ui.ctx().content_rect().width() < 400.0 => text::clock(time),
         Some(_) => format!("{} / {}", text::clock(time), text::clock(panel.view.duration_s())),
         None if panel.view.stale_s().is_some() => format!("{} STALE", text::clock(time)),
         None => format!("{} live", text::clock(time)),
