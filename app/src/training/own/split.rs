@@ -194,7 +194,7 @@ mod tests {
         }
         std::fs::write(folder.path().join("notes.txt"), "nothing").unwrap();
         let named = folder.path().display().to_string();
-        let found = expand(&[named.clone()], |source| format!("fov=90,source={source}")).unwrap();
+        let found = expand(std::slice::from_ref(&named), |source| format!("fov=90,source={source}")).unwrap();
         assert_eq!(found.drives, [format!("fov=90,source={named}/a"), format!("fov=90,source={named}/b")]);
         assert!(found.passed_over.len() == 1 && found.passed_over[0].contains("notes.txt"), "{:?}", found.passed_over);
         let empty = tempfile::tempdir().unwrap();
