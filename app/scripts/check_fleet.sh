@@ -10,7 +10,15 @@ stop() {
 	[ -z "${SLURM_CONF:-}" ] || scancel --user="$(id -un)" 2>/dev/null || true
 	sleep 1
 	for name in slurmd slurmctld munged; do
-		[ ! -f "$work/$name.pid" ] || kill "$(cat "$work/$name.pid")" 2>/dev/null || true
+		[ -f "$work/$name.pid" ] || continue
+		pid=$(cat "$work/$name.pid")
+		kill "$pid" 2>/dev/null || continue
+		# It still writes its state while it ends.
+		waited=0
+		while kill -0 "$pid" 2>/dev/null && [ "$waited" -lt 100 ]; do
+			sleep 0.1
+			waited=$((waited + 1))
+		done
 	done
 	rm -rf "$work"
 }

@@ -179,18 +179,20 @@ pub fn train_phase(
 
 fn report(bar: &ProgressBar, phase: usize, progress: &Progress<'_>) {
     bar.set_position(progress.step);
-    if let Some(validation) = progress.validation {
-        let line = format!(
-            "phase {phase} step {:6}  loss {:.5}  window savings {:6.1}x  validation {:.4} rad {:6.1}x  {:.0} s, {} to go",
-            progress.step,
-            progress.loss,
-            progress.window_savings,
-            validation.error,
-            validation.savings,
-            progress.elapsed_s,
-            clock(progress.elapsed_s / progress.step.max(1) as f64 * (progress.steps - progress.step) as f64),
+    let Progress { step, steps, loss, window_savings, elapsed_s, .. } = *progress;
+    let validation =
+        progress.validation.map(|found| format!("validation {:.4} rad {:6.1}x  ", found.error, found.savings));
+    // Without validation drives nothing else would be said where no terminal shows the bar.
+    if validation.is_some() || (bar.is_hidden() && step.is_multiple_of(steps.div_ceil(8))) {
+        let left = clock(elapsed_s / step.max(1) as f64 * (steps - step) as f64);
+        let validation = validation.unwrap_or_default();
+        say(
+            bar,
+            &format!(
+                "phase {phase} step {step:6}  loss {loss:.5}  window savings {window_savings:6.1}x  {validation}{elapsed_s:.0} s, \
+                 {left} to go"
+            ),
         );
-        say(bar, &line);
     }
 }
 
