@@ -7,15 +7,9 @@ cd "$(dirname "$0")/../.."
 ours=$(${CARGO:-cargo} bench -p deltasteer --bench peers --no-run --message-format=json |
 	sed -n 's/.*"name":"peers".*"executable":"\([^"]*\)".*/\1/p' | tail -1)
 [ -x "$ours" ] || { echo "bench-peers: our bench was not built" >&2; exit 1; }
-python=${PEERS_PYTHON:-}
-if [ -z "$python" ]; then
-	folder=$(mktemp -d)
-	trap 'rm -rf "$folder"' EXIT INT TERM
-	python3 -m venv "$folder" || { echo "bench-peers: python3 with venv is needed (Debian: python3-venv)" >&2; exit 1; }
-	python=$folder/bin/python
-	"$python" -m pip install --quiet --disable-pip-version-check torch onnx onnxruntime numpy safetensors \
-		opencv-python-headless
-fi
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT INT TERM
+python=${PEERS_PYTHON:-$(sh app/scripts/venv.sh "$folder/venv" torch onnx onnxruntime numpy safetensors opencv-python-headless)}
 "$python" app/scripts/bench_peers_rnn.py --ours "$ours" --out temporal/benches/results "$@"
 "$python" app/scripts/bench_peers_cnn.py
 drive=${DELTASTEER_DATA:+$DELTASTEER_DATA/udacity-ch2-hmb3}

@@ -6,12 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT INT TERM
-python=${PYTHON:-}
-if [ -z "$python" ]; then
-	python3 -m venv "$folder/venv" || { echo "check-exports: python3 with venv is needed (Debian: python3-venv)" >&2; exit 1; }
-	python=$folder/venv/bin/python
-	"$python" -m pip install --quiet --disable-pip-version-check mcap mcap-protobuf-support pyarrow
-fi
+python=${PYTHON:-$(sh app/scripts/venv.sh "$folder/venv" mcap mcap-protobuf-support pyarrow)}
 ${CARGO:-cargo} build --release --features opencv
 "${CARGO_TARGET_DIR:-target}/release/deltasteer" replay "${DRIVE:-road:7,seconds=10}" --csv "$folder/d.csv" --parquet "$folder/d.parquet" \
 	--mcap "$folder/d.mcap" --video "$folder/d.mp4" --report "$folder/d.html" | grep written

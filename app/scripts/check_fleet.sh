@@ -133,12 +133,7 @@ expect slurm.json 3 deltasteer eval --drives drives.txt --model models/ch2 --res
 [ "$(total one.json)" = "$(total slurm.json)" ] || { total one.json; total slurm.json; exit 1; }
 
 echo "Ray"
-python=${FLEET_PYTHON:-}
-if [ -z "$python" ]; then
-	python3 -m venv "$work/venv"
-	"$work/venv/bin/pip" install --quiet ray
-	python=$work/venv/bin/python
-fi
+python=${FLEET_PYTHON:-$(sh "$repo/app/scripts/venv.sh" "$work/venv" ray)}
 # Its workers give way to everything else by default, and on a busy machine that takes hours.
 RAY_worker_niceness=0
 export RAY_worker_niceness

@@ -126,6 +126,16 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// A word as a shell takes it.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +179,12 @@ mod tests {
         assert_eq!(clock(-1.0), "0:00.00");
         assert_eq!(percent(0.0004), "0.04%");
         assert_eq!(percent(0.123), "12%");
+    }
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(shell_word("road:7,seconds=60"), "road:7,seconds=60");
+        assert_eq!(shell_word("my drive/it's"), "'my drive/it'\\''s'");
+        assert_eq!(shell_word(""), "''");
     }
 }

@@ -6,11 +6,6 @@ set -eu
 cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT INT TERM
-python=${PYTHON:-}
-if [ -z "$python" ]; then
-	python3 -m venv "$folder/venv" || { echo "check-recordings: python3 with venv is needed (Debian: python3-venv)" >&2; exit 1; }
-	python=$folder/venv/bin/python
-	"$python" -m pip install --quiet --disable-pip-version-check rosbags mcap mcap-protobuf-support pyarrow numpy pillow
-fi
+python=${PYTHON:-$(sh app/scripts/venv.sh "$folder/venv" rosbags mcap mcap-protobuf-support pyarrow numpy pillow)}
 ${CARGO:-cargo} build --release --features opencv
 "$python" data/scripts/check_recordings.py "${CARGO_TARGET_DIR:-target}/release/deltasteer" "$folder"

@@ -6,6 +6,7 @@ use egui::ColorImage;
 use super::command::{Copied, Lane};
 use super::shell::Window;
 use crate::export::Columns;
+use crate::text;
 
 impl Window {
     /// Puts something of frame `index` on the clipboard and says so.
@@ -53,8 +54,13 @@ impl Window {
         let view = &self.view;
         let source = view.drive.as_ref().map_or(self.current.source.as_str(), |drive| &drive.name);
         let model = self.current.model.display().to_string();
-        let mut words =
-            vec!["deltasteer".to_owned(), "view".to_owned(), quoted(source), "--model".to_owned(), quoted(&model)];
+        let mut words = vec![
+            "deltasteer".to_owned(),
+            "view".to_owned(),
+            text::shell_word(source),
+            "--model".to_owned(),
+            text::shell_word(&model),
+        ];
         let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
         let (thresholds, own) = (view.main.thresholds, view.main.model.as_ref().map(|model| model.thresholds));
         if own != Some(thresholds) {
@@ -68,27 +74,5 @@ impl Window {
             words.push("--paused".to_owned());
         }
         words.join(" ")
-    }
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn words_survive_a_shell() {
-        assert_eq!(quoted("road:7,seconds=60"), "road:7,seconds=60");
-        assert_eq!(quoted("my drive/it's"), "'my drive/it'\\''s'");
-        assert_eq!(quoted(""), "''");
     }
 }

@@ -1,6 +1,8 @@
 //! `train DRIVE... --out DIR`: an own model from own drives, with a report at the end.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use deltasteer_perception::{Device, PerceptionConfig};
@@ -9,7 +11,8 @@ use serde_json::json;
 
 use super::shared::{Checkpoints, command_line, filled, measured, train_phase, trunk, with_entry};
 use crate::cli::{OwnModelArgs, PurposeArg};
-use crate::metrics::{ErrorFigures, Errors};
+use crate::drive::{self, Drive};
+use crate::metrics::ErrorFigures;
 use crate::model::{Model, ModelParts, is_model_folder};
 use crate::session::{RunOptions, Session};
 use crate::training::cache::Cache;
@@ -26,7 +29,7 @@ use crate::training::part::{self, Part};
 use crate::training::recipe::{self, RnnRecipe};
 use crate::training::together::{Prepared, joint_config};
 use crate::view::TrainingView;
-use crate::{drive, output, say, shipped, text};
+use crate::{output, say, shipped, text};
 
 /// Runs `train`.
 ///
@@ -94,8 +97,7 @@ fn open(
     budget: f64,
     split: &Split,
 ) -> anyhow::Result<(Parts, RnnRecipe, Trunk)> {
-    let frames = split.training.iter().map(|name| Ok(Part::open(name)?.frames())).sum::<anyhow::Result<usize>>()?;
-    let recipe = recipe::with(purpose.recipe(budget, args.seed, frames)?, &args.set)?;
+    let recipe = recipe::with(purpose.recipe(budget, args.seed, split.frames)?, &args.set)?;
     recipe.phases.iter().try_for_each(|phase| phase.rnn.check())?;
     let (trunk, config) = trunk(&shipped::for_source("")?, &recipe.backbone)?;
     let config = joint_config(&recipe, config)?;
@@ -149,11 +151,13 @@ fn check_labels(parts: &mut Parts, trust: bool) -> anyhow::Result<Vec<String>> {
     Ok(words)
 }
 
-/// Says which drives have another shape than the network's input.
+/// Says which drives have another shape than the network's input, each drive once.
 fn squeezed(parts: &Parts) -> anyhow::Result<()> {
+    let mut told = BTreeSet::new();
     for part in parts.training.iter().chain(&parts.validation) {
-        if let Some(note) = TrainingView::default().difference(&part.info) {
-            say!("note         {}: {note}", text::one_line(&part.name))?;
+        let drive = part::split(&part.name).0;
+        if let Some(note) = TrainingView::default().difference(&part.info).filter(|_| told.insert(drive)) {
+            say!("note         {}: {note}", text::one_line(drive))?;
         }
     }
     Ok(())
@@ -244,24 +248,18 @@ fn finish_config(
 
 /// Runs the saved model over the validation drives as `eval` does.
 fn measure(folder: &Path, parts: &Parts, budget: f64) -> anyhow::Result<Figures> {
-    let model = std::sync::Arc::new(Model::load(folder)?);
-    let [mut delta, mut dense, mut single_frame] = [(); 3].map(|()| Errors::default());
-    let (mut macs, mut macs_dense, mut network, mut network_dense) = (0, 0, 0, 0);
+    let model = Arc::new(Model::load(folder)?);
+    let (mut all, mut macs, mut macs_dense) = (Drive::default(), 0, 0);
     for part in &parts.validation {
         let (source, seconds) = part::split(&part.name);
         let (from_s, to_s) = seconds.unzip();
         let options = RunOptions { from_s, to_s, ..RunOptions::default() };
-        let done = drive::run(Session::open_with(source, &options, model.clone())?, |frame| {
-            if let Some(truth) = frame.steering_true_rad {
-                delta.add(frame.steering_rad, truth);
-                single_frame.add(frame.steering_single_frame_rad, truth);
-                frame.steering_dense_rad.into_iter().for_each(|angle| dense.add(angle, truth));
-            }
+        let one = drive::run(Session::open_with(source, &options, model.clone())?, |frame| {
+            all.add(frame);
             Ok(())
         })?;
-        (macs, macs_dense) = (macs + done.totals.macs, macs_dense + done.totals.macs_dense);
-        network += done.totals.macs + done.cnn_work.macs;
-        network_dense += done.totals.macs_dense + done.cnn_work.macs_dense;
+        // A frame holds its own drive's totals.
+        (macs, macs_dense) = (macs + one.totals.macs, macs_dense + one.totals.macs_dense);
     }
     let labelled = |part: &Part| part.info.steering_true_rad[part.range.first..part.range.end].iter().flatten().count();
     let angles = parts.training.iter().flat_map(|part| &part.info.steering_true_rad[part.range.first..part.range.end]);
@@ -269,11 +267,11 @@ fn measure(folder: &Path, parts: &Parts, budget: f64) -> anyhow::Result<Figures>
         ErrorFigures::of(angles.flatten().map(|&truth| (0.0, truth))).context("no training frame has an angle")?;
     let nothing = "no validation frame has an angle";
     Ok(Figures {
-        delta: delta.figures().context(nothing)?,
-        dense: dense.figures().context(nothing)?,
-        single_frame: single_frame.figures().context(nothing)?,
+        delta: all.delta.figures().context(nothing)?,
+        dense: all.dense.figures().context(nothing)?,
+        single_frame: all.single_frame.figures().context(nothing)?,
         savings: macs_dense as f64 / macs.max(1) as f64,
-        network_savings: network_dense as f64 / network.max(1) as f64,
+        network_savings: (macs_dense + all.cnn_work.macs_dense) as f64 / (macs + all.cnn_work.macs).max(1) as f64,
         budget,
         training_minutes: parts
             .training
@@ -290,9 +288,7 @@ fn commands(out: &Path, split: &Split) -> Vec<String> {
     let Some(drive) = split.validation.first() else { return Vec::new() };
     let (source, seconds) = part::split(drive);
     let from = seconds.map_or(String::new(), |(from_s, _)| format!(" --from {from_s}"));
-    let quoted =
-        |word: &str| if word.contains([' ', '\'', '&', '(', ';']) { format!("\"{word}\"") } else { word.to_owned() };
-    let (source, out) = (quoted(source), quoted(&out.display().to_string()));
+    let (source, out) = (text::shell_word(source), text::shell_word(&out.display().to_string()));
     vec![
         format!("deltasteer view {source} --model {out}{from}"),
         format!("deltasteer eval {source} --model {out}{from}"),

@@ -166,15 +166,12 @@ fn agreement(part: &Part, motion: &DriveMotion) -> Option<Agreement> {
     let mut best: Option<Agreement> = None;
     for window in motion.values.columns() {
         let rates: Vec<f64> = window.iter().map(|&rate| f64::from(rate)).collect();
-        let at = |delay: isize| fit(&angles, &rates, delay);
-        let usual = (-longest..=longest)
-            .filter(|&delay| USUAL_DELAY_S.contains(&(delay as f64 / rate_hz)))
-            .filter_map(at)
-            .map(|(correlation, _)| correlation)
-            .max_by(|a, b| a.abs().total_cmp(&b.abs()));
-        for delay in -longest..=longest {
-            let Some((correlation, scale)) = at(delay) else { continue };
-            let delay_s = delay as f64 / rate_hz;
+        let fits: Vec<_> = (-longest..=longest)
+            .filter_map(|delay| Some((delay as f64 / rate_hz, fit(&angles, &rates, delay)?)))
+            .collect();
+        let in_time = fits.iter().filter(|(delay_s, _)| USUAL_DELAY_S.contains(delay_s));
+        let usual = in_time.map(|(_, (correlation, _))| *correlation).max_by(|a, b| a.abs().total_cmp(&b.abs()));
+        for (delay_s, (correlation, scale)) in fits {
             if best.as_ref().is_none_or(|best| correlation.abs() > best.correlation.abs()) {
                 best = Some(Agreement { correlation, delay_s, scale, usual: usual.unwrap_or(0.0) });
             }

@@ -23,6 +23,8 @@ pub struct Split {
     pub training: Vec<String>,
     /// To choose and to measure by.
     pub validation: Vec<String>,
+    /// Frames to learn from.
+    pub frames: usize,
 }
 
 impl Split {
@@ -33,44 +35,44 @@ impl Split {
     /// A drive that cannot be opened, has no labels or is too short; a drive on both sides.
     pub fn of(drives: &[String], validation: &[String]) -> anyhow::Result<Self> {
         if !validation.is_empty() {
-            let split = Self { training: drives.to_vec(), validation: validation.to_vec() };
-            split.check_overlap()?;
-            return Ok(split);
+            let open = |names: &[String]| names.iter().map(|name| Part::open(name)).collect::<anyhow::Result<Vec<_>>>();
+            let parts = open(drives)?;
+            check_overlap(&parts, &open(validation)?)?;
+            let frames = parts.iter().map(Part::frames).sum();
+            return Ok(Self { training: drives.to_vec(), validation: validation.to_vec(), frames });
         }
         let mut split = Self::default();
         for drive in drives {
-            let (training, validation) = halves(drive)?;
+            let (training, validation, frames) = halves(drive)?;
             split.training.push(training);
             split.validation.push(validation);
+            split.frames += frames;
         }
         Ok(split)
     }
-
-    /// Refuses frames that are learned from and validate too: their error would mean nothing.
-    fn check_overlap(&self) -> anyhow::Result<()> {
-        let open = |names: &[String]| names.iter().map(|name| Part::open(name)).collect::<anyhow::Result<Vec<_>>>();
-        let (training, validation) = (open(&self.training)?, open(&self.validation)?);
-        for one in &training {
-            for other in &validation {
-                let overlaps = one.range.first < other.range.end && other.range.first < one.range.end;
-                if one.files == other.files && overlaps {
-                    bail!(
-                        "{} is trained on and --val {} validates: they share frames, and an error on learned frames says \
-                         nothing; expected other drives, or parts of time such as {}:0-60 and {}:65-80",
-                        one.name,
-                        other.name,
-                        part::split(&one.name).0,
-                        part::split(&one.name).0,
-                    );
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
-/// The part of a drive to learn from, and the one that validates.
-fn halves(drive: &str) -> anyhow::Result<(String, String)> {
+/// Refuses frames that are learned from and validate too: their error would mean nothing.
+fn check_overlap(training: &[Part], validation: &[Part]) -> anyhow::Result<()> {
+    for one in training {
+        for other in validation {
+            let overlaps = one.range.first < other.range.end && other.range.first < one.range.end;
+            if one.files == other.files && overlaps {
+                let source = part::split(&one.name).0;
+                bail!(
+                    "{} is trained on and --val {} validates: they share frames, and an error on learned frames says \
+                     nothing; expected other drives, or parts of time such as {source}:0-60 and {source}:65-80",
+                    one.name,
+                    other.name,
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The part of a drive to learn from, the one that validates, and the frames of the first.
+fn halves(drive: &str) -> anyhow::Result<(String, String, usize)> {
     let part = Part::open(drive)?;
     let times_s = &part.info.times_s[part.range.first..part.range.end];
     let (from_s, to_s) = (times_s.first().copied().unwrap_or(0.0), times_s.last().copied().unwrap_or(0.0));
@@ -86,7 +88,8 @@ fn halves(drive: &str) -> anyhow::Result<(String, String)> {
     let spec = part::split(drive).0;
     // The end is exclusive: a moment later, so that the last frame is in.
     let (training, validation) = (held_s - gap_s, to_s + 0.01);
-    Ok((format!("{spec}:{from_s:.2}-{training:.2}"), format!("{spec}:{held_s:.2}-{validation:.2}")))
+    let frames = times_s.partition_point(|&time_s| time_s < training);
+    Ok((format!("{spec}:{from_s:.2}-{training:.2}"), format!("{spec}:{held_s:.2}-{validation:.2}"), frames))
 }
 
 /// What the user has named, drive by drive.
