@@ -110,7 +110,7 @@ pub fn expand(named: &[String], spec: impl Fn(&str) -> String) -> anyhow::Result
     let mut all = Expanded::default();
     for name in named {
         let (source, seconds) = part::split(name);
-        match deltasteer_data::open(source) {
+        match deltasteer_data::open(&spec(source)) {
             Err(error) if Path::new(source).is_dir() && seconds.is_none() => {
                 let before = all.drives.len();
                 inside(Path::new(source), &spec, &mut all).with_context(|| source.to_owned())?;
@@ -137,8 +137,9 @@ fn inside(folder: &Path, spec: &impl Fn(&str) -> String, all: &mut Expanded) -> 
             continue;
         }
         let name = path.display().to_string();
-        match deltasteer_data::open(&name) {
-            Ok(source) if has_labels(source.info()) => all.drives.push(spec(&name)),
+        let drive = spec(&name);
+        match deltasteer_data::open(&drive) {
+            Ok(source) if has_labels(source.info()) => all.drives.push(drive),
             Ok(_) => all.passed_over.push(format!("{name}: it has no angles to learn from")),
             Err(error) => all.passed_over.push(error.to_string()),
         }
@@ -191,7 +192,7 @@ mod tests {
             let drive = folder.path().join(name);
             std::fs::create_dir(&drive).unwrap();
             for index in 0..3 {
-                image::RgbImage::new(64, 48).save(drive.join(format!("{index}.png"))).unwrap();
+                image::RgbImage::new(160, 120).save(drive.join(format!("{index}.png"))).unwrap();
             }
             std::fs::write(drive.join("labels.csv"), "file,steering_rad\n0.png,0.1\n1.png,0.2\n2.png,0.1\n").unwrap();
         }
