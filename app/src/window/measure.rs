@@ -43,16 +43,19 @@ const PHASES: [&str; 3] = ["playing", "slider dragged", "paused"];
 /// Opens the window on a drive, plays it, drags theta_x all the time, pauses; `seconds` each.
 ///
 /// # Errors
-/// As [`super::run_view`].
+/// As [`super::run_view`]; a source or model that does not open, in the window's words.
 pub fn measure(start: Start, seconds: f64) -> anyhow::Result<Vec<Phase>> {
-    let phases = Arc::new(Mutex::new(Vec::new()));
-    let done = phases.clone();
+    let outcome = Arc::new(Mutex::new(Outcome::default()));
+    let done = outcome.clone();
     open_window(start, Presentation::default(), move |window, ctx| {
         mouse(ctx.clone());
         let length = Duration::from_secs_f64(seconds);
         Box::new(Measured { window, length, done, phase: 0, begun: None, counts: Counts::default(), moves: 0 })
     })?;
-    let phases = phases.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let Outcome { phases, refused } = std::mem::take(&mut *outcome.lock().unwrap_or_else(PoisonError::into_inner));
+    if let Some(words) = refused {
+        anyhow::bail!("{words}");
+    }
     anyhow::ensure!(phases.len() == PHASES.len(), "the window was closed before it was measured");
     Ok(phases)
 }
@@ -70,6 +73,13 @@ fn mouse(ctx: egui::Context) {
     let _ = std::thread::Builder::new().name("mouse".to_owned()).spawn(moving);
 }
 
+/// What was measured, or why nothing was.
+#[derive(Default)]
+struct Outcome {
+    phases: Vec<Phase>,
+    refused: Option<String>,
+}
+
 #[derive(Default)]
 struct Counts {
     answered_before: usize,
@@ -81,7 +91,7 @@ struct Counts {
 struct Measured {
     window: Window,
     length: Duration,
-    done: Arc<Mutex<Vec<Phase>>>,
+    done: Arc<Mutex<Outcome>>,
     phase: usize,
     /// When the counting of this phase begins.
     begun: Option<Instant>,
@@ -98,6 +108,11 @@ impl eframe::App for Measured {
         eframe::App::ui(&mut self.window, ui, frame);
         let view = self.window.view();
         if view.shown.is_none() {
+            if let Some(fault) = view.notices.iter().find(|notice| notice.bad) {
+                let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+                done.refused.get_or_insert_with(|| fault.text.clone());
+                ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+            }
             return;
         }
         let begun = *self.begun.get_or_insert_with(|| Instant::now() + SETTLE);
@@ -143,7 +158,7 @@ impl Measured {
             redraws: self.counts.redraws,
             cores: cpu_s().zip(self.counts.cpu_s).map(|(now, before)| (now - before) / seconds),
         };
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).push(phase);
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).phases.push(phase);
         self.phase += 1;
         self.begun = None;
         let name = PHASES.get(self.phase).copied();

@@ -51,7 +51,9 @@ pub(super) fn open_window(
         .with_inner_size(size)
         .with_min_inner_size([300.0, 200.0])
         .with_icon(icon());
-    let options = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Glow, ..Default::default() };
+    // Dithering smooths gradients, of which there are none here; where Mesa paints on the processor it costs per pixel.
+    let options =
+        eframe::NativeOptions { viewport, renderer: eframe::Renderer::Glow, dithering: false, ..Default::default() };
     let result = eframe::run_native(
         "deltasteer",
         options,

@@ -49,6 +49,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let own = places.iter().find(|place| Some(place.thresholds) == own).copied();
     let shown = Plot::new("trade-off")
         .height(height)
+        .show_background(false)
         .grid_color(colours.edge)
         .y_axis_min_width(34.0)
         .x_grid_spacer(savings_marks)
