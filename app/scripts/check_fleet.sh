@@ -127,10 +127,12 @@ while [ -n "$(squeue --noheader)" ]; do
 	waited=$((waited + 1))
 	[ "$waited" -lt 600 ] || { squeue >&2; exit 1; }
 done
-echo "  job $job: $(ls results | wc -l) results"
-[ "$(ls results | wc -l)" = 11 ] || { tail -n 3 task-*.log >&2; exit 1; }
+echo "  job $job: $(ls results/*.json | wc -l) results"
+[ "$(ls results/*.json | wc -l)" = 11 ] || { tail -n 3 task-*.log >&2; exit 1; }
 expect slurm.json 3 deltasteer eval --drives drives.txt --model models/ch2 --results results --json
 [ "$(total one.json)" = "$(total slurm.json)" ] || { total one.json; total slurm.json; exit 1; }
+expect failed.txt 3 deltasteer eval --drives drives.txt --results results --failed
+grep -q "^$work/broken: " failed.txt && grep -q "^1 failed, 0 not evaluated yet" failed.txt || { cat failed.txt >&2; exit 1; }
 
 echo "Ray"
 python=${FLEET_PYTHON:-$(sh "$repo/app/scripts/venv.sh" "$work/venv" ray)}
@@ -138,7 +140,7 @@ python=${FLEET_PYTHON:-$(sh "$repo/app/scripts/venv.sh" "$work/venv" ray)}
 RAY_worker_niceness=0
 export RAY_worker_niceness
 "$python" "$repo/app/scripts/fleet_ray.py" drives.txt models/ch2 results-ray
-[ "$(ls results-ray | wc -l)" = 11 ]
+[ "$(ls results-ray/*.json | wc -l)" = 11 ]
 expect ray.json 3 deltasteer eval --drives drives.txt --model models/ch2 --results results-ray --json
 [ "$(total one.json)" = "$(total ray.json)" ] || { total one.json; total ray.json; exit 1; }
 echo "check-fleet: one process, Slurm and Ray have the same totals: $(total one.json)"

@@ -9,6 +9,11 @@ use anyhow::Context;
 use deltasteer_data::Inputs;
 use sha2::{Digest, Sha256};
 
+/// Names of files that hold pictures; every other small file may hold labels.
+const PICTURES: [&str; 12] = ["jpg", "jpeg", "png", "mp4", "mkv", "mov", "avi", "webm", "ts", "hevc", "bag", "mcap"];
+/// Files of labels up to this size count byte by byte, larger ones by size and time.
+const LABEL_BYTES: u64 = 16 << 20;
+
 /// A drive as it lies on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint {
@@ -16,9 +21,10 @@ pub struct Fingerprint {
     pub name: String,
     /// Hash of the source's options and of its absolute paths: the same drive, however its path is written.
     pub place: String,
-    /// Hash of the source's options and of the names, sizes and modification times of all its files.
+    /// Hash of the source's options, of the names and sizes of all its files, and of their modification times or, where they may hold
+    /// labels, of their bytes.
     pub content: String,
-    /// The same without the times: it stays when a drive is copied to another machine.
+    /// Names and sizes alone: it stays when a drive is copied to another machine.
     pub sizes: String,
 }
 
@@ -46,6 +52,15 @@ impl Fingerprint {
         let name = names.into_iter().next().unwrap_or(options);
         Ok(Self { name, place: short(place), content: short(content), sizes: short(sizes) })
     }
+
+    /// Of a drive whose files may be missing: by the absolute path of `source`, which `spec` names with its options.
+    pub fn of_text(spec: &str, source: &str) -> Self {
+        let whole = std::path::absolute(source).unwrap_or_else(|_| PathBuf::from(source));
+        let name = whole.file_name().map_or(source.to_owned(), |name| name.to_string_lossy().into_owned());
+        let mut place = Sha256::new();
+        place.update(spec.replace(source, &whole.to_string_lossy()));
+        Self { name, place: short(place), content: String::new(), sizes: String::new() }
+    }
 }
 
 /// Adds a file, or everything in a folder, under the name `inside` that it has there. Links are followed, but into each of the
@@ -63,7 +78,13 @@ fn add(
             hash.update([0]);
             hash.update(data.len().to_le_bytes());
         }
-        content.update(modified_ns(&data).to_le_bytes());
+        let is_picture =
+            path.extension().is_some_and(|suffix| PICTURES.iter().any(|one| suffix.eq_ignore_ascii_case(one)));
+        if is_picture || data.len() > LABEL_BYTES {
+            content.update(modified_ns(&data).to_le_bytes());
+        } else {
+            content.update(std::fs::read(path)?);
+        }
         return Ok(());
     }
     if !seen.insert(path.canonicalize()?) {
@@ -103,13 +124,26 @@ mod tests {
         let drive = folder.path().join("drive");
         std::fs::create_dir_all(drive.join("center")).unwrap();
         std::fs::write(drive.join("center/1.jpg"), b"one").unwrap();
-        let text = drive.display().to_string();
+        let text_of = |path: &Path| path.display().to_string();
+        let text = text_of(&drive);
         let of = |spec: &str| Fingerprint::of(spec).unwrap();
         let before = of(&text);
         std::fs::write(drive.join(".hidden"), b"").unwrap();
         assert_eq!(of(&format!("{text}/../drive/")), before);
         let cut = of(&format!("crop=0:0:9:9,source={text}"));
         assert!(cut.place != before.place && cut.content != before.content);
+        // Labels count by their bytes, not by their time.
+        let (labels, old) = (drive.join("labels.csv"), std::time::UNIX_EPOCH);
+        let label = |text: &str| {
+            std::fs::write(&labels, text).unwrap();
+            std::fs::File::options().write(true).open(&labels).unwrap().set_modified(old).unwrap();
+            of(&text_of(&drive)).content
+        };
+        let one = label("0.1");
+        assert_ne!(label("0.2"), one);
+        std::fs::write(&labels, "0.1").unwrap();
+        assert_eq!(of(&text_of(&drive)).content, one);
+        std::fs::remove_file(&labels).unwrap();
         // Another picture of the same size under the same name.
         let time = std::fs::metadata(drive.join("center/1.jpg")).unwrap().modified().unwrap();
         std::fs::write(drive.join("center/1.jpg"), b"two").unwrap();

@@ -13,6 +13,9 @@
 //! - [`figures`]: recorded results and the pictures drawn from them
 //! - [`export`]: a drive's results as files; [`output`]: files that are never half-written; [`text`]: figures in words
 
+/// Of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 pub mod cli;
 pub mod commands;
 pub mod drive;

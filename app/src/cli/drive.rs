@@ -96,6 +96,21 @@ pub struct CameraArgs {
 }
 
 impl CameraArgs {
+    /// These options, and those of `other` where these are not given.
+    pub fn or(self, other: &Self) -> Self {
+        let other = other.clone();
+        Self {
+            fov: self.fov.or(other.fov),
+            horizon: self.horizon.or(other.horizon),
+            crop: self.crop.or(other.crop),
+            camera_topic: self.camera_topic.or(other.camera_topic),
+            steering: self.steering.or(other.steering),
+            steering_unit: self.steering_unit.or(other.steering_unit),
+            steering_positive: self.steering_positive.or(other.steering_positive),
+            episode: self.episode.or(other.episode),
+        }
+    }
+
     /// The source as `deltasteer_data::open` names it with this camera.
     pub fn spec(&self, source: &str) -> String {
         let (fov_deg, horizon_row, crop) = (self.fov, self.horizon, self.crop);

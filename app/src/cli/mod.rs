@@ -61,9 +61,10 @@ pub struct ReplayArgs {
 #[derive(Debug, Clone, Args)]
 pub struct EvalArgs {
     /// Drives: dataset folders, videos, or road:SEED for the built-in road
-    #[arg(value_name = "SOURCE", required_unless_present = "drives")]
+    #[arg(value_name = "SOURCE", required_unless_present_any = ["drives", "failed"])]
     pub sources: Vec<String>,
-    /// A file that names further drives, one a line, or - for standard input; lines that are empty or begin with # do not count
+    /// A file that names further drives, or - for standard input: one a line (lines that are empty or begin with # do not count), or a
+    /// CSV or Parquet table with a column path or url, and columns that are called like this command's options, such as fov, from and to
     #[arg(long, value_name = "FILE|-")]
     pub drives: Option<PathBuf>,
     /// How to run each of them.
@@ -75,6 +76,12 @@ pub struct EvalArgs {
     /// Keep each finished drive's result in this folder and reuse the results that are there; several processes may share it
     #[arg(long, value_name = "FOLDER")]
     pub results: Option<PathBuf>,
+    /// List the drives that failed in the runs that share the results folder, and why, and those not evaluated yet; evaluate none
+    #[arg(long, requires = "results", conflicts_with = "parquet")]
+    pub failed: bool,
+    /// Write every frame's figures into this folder, one Parquet file a drive
+    #[arg(long, value_name = "FOLDER")]
+    pub parquet: Option<PathBuf>,
     /// Drives to run in parallel; the default is the number of cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,

@@ -158,3 +158,54 @@ fn a_foreign_camera_is_cut_and_its_results_are_its_own() {
     let message = error_of(&["eval", DRIVES[1], "--model", &model, "--fov", "5"]);
     assert!(message.contains("fov") && message.contains("10 to 170"), "{message}");
 }
+
+#[test]
+fn a_manifest_gives_each_drive_its_stretch_and_frames_are_written_in_the_same_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let manifest = folder.path().join("drives.csv");
+    std::fs::write(&manifest, "id,path,from,to\n7,road:1,\"\",1\n8,\"road:1,seconds=2\",1,\n").unwrap();
+    let (results, frames) = (folder.path().join("results"), folder.path().join("new/frames"));
+    let (list, kept) = (text(&manifest), text(&results));
+    let wanted = ["--drives", &list, "--results", &kept, "--parquet", &text(&frames)].map(ToString::to_string);
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let all = json_of(&model, &wanted);
+    assert_eq!((all["drives"][0]["frames"].as_u64(), all["drives"][1]["frames"].as_u64()), (Some(20), Some(20)));
+    assert_eq!(all["drives"][1]["from_s"], 1.0);
+    let files = || std::fs::read_dir(&frames).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
+    assert_eq!(files().len(), 2, "{:?}", files());
+    assert!(files().iter().all(|file| std::fs::read(file).unwrap().starts_with(b"PAR1")));
+    // A drive is finished when its frames are there as well.
+    std::fs::remove_file(&files()[0]).unwrap();
+    assert_eq!(json_of(&model, &wanted)["total"]["frames"], 40);
+    assert_eq!(files().len(), 2);
+    // One drive by itself writes them, too.
+    let alone = text(&folder.path().join("alone"));
+    json_of(&model, &[DRIVES[1], "--parquet", &alone]);
+    assert_eq!(std::fs::read_dir(&alone).unwrap().count(), 1);
+}
+
+#[test]
+fn what_failed_is_listed_until_it_succeeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model_in(folder.path());
+    let (missing, results) = (text(&folder.path().join("late")), text(&folder.path().join("results")));
+    let run = |more: &[&str]| {
+        let output = deltasteer(&[&["eval", "--model", &model, "--results", &results], more].concat());
+        let (out, err) = texts(&output);
+        (output.status.code(), out, err)
+    };
+    assert_eq!(run(&["--failed"]).0, Some(1), "no such folder yet");
+    assert_eq!(run(&[DRIVES[1], &missing]).0, Some(3));
+    let (code, out, _) = run(&["--failed"]);
+    assert_eq!(code, Some(3));
+    assert!(out.contains("late: ") && out.contains("no such file") && out.contains("1 failed, 0 not"), "{out}");
+    let (_, out, _) = run(&["--failed", "--json", DRIVES[1], DRIVES[2], &missing]);
+    let open: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&open["failed"][0]["source"], &open["missing"][0]), (&missing.as_str().into(), &DRIVES[2].into()));
+    write_drive(&folder.path().join("late"), &ANGLES[..6]);
+    let (code, _, err) = run(&[&missing]);
+    assert_eq!(code, Some(0), "{err}");
+    let (code, out, _) = run(&["--failed", DRIVES[1], &missing]);
+    assert_eq!((code, out.as_str()), (Some(0), "0 failed, 0 not evaluated yet\n"));
+}

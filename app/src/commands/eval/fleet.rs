@@ -10,9 +10,11 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Sender, bounded, unbounded};
 use indicatif::ProgressBar;
 
+use super::drives::Asked;
+use super::frames::{self, FramesFolder};
 use super::outcome::{Outcome, print_json, status};
 use super::report::{Report, Run};
-use super::results::Results;
+use super::results::{Results, stem};
 use super::total::Total;
 use crate::cli::EvalArgs;
 use crate::drive::{self, interrupted, progress_bar};
@@ -30,16 +32,14 @@ const NAME_COLUMNS: usize = 48;
 struct Fleet<'a> {
     args: &'a EvalArgs,
     model: Arc<Model>,
-    run: Run,
     results: Option<Results>,
+    frames: Option<FramesFolder>,
 }
 
-/// One drive's names and files.
+/// One drive with its files.
 struct Named<'a> {
-    /// As the user named it.
-    source: &'a str,
-    /// With its camera.
-    spec: String,
+    asked: &'a Asked,
+    run: Run,
     /// `None` where its files cannot be looked at: opening it will say why.
     fingerprint: Option<Fingerprint>,
 }
@@ -48,23 +48,27 @@ struct Named<'a> {
 ///
 /// # Errors
 /// Options that are wrong, results of another run, a signal. A drive that fails is a line, and an exit status of 3.
-pub fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
-    let drives: Vec<Named<'_>> = args.sources.iter().map(|source| Named::of(source, args)).collect();
+pub fn run(args: &EvalArgs, asked: &[Asked]) -> anyhow::Result<ExitCode> {
+    let prints: Vec<Option<Fingerprint>> = asked.iter().map(|drive| Fingerprint::of(&drive.spec).ok()).collect();
     let mut places = HashSet::new();
-    for drive in &drives {
-        let place = drive.fingerprint.as_ref().map_or(drive.source, |fingerprint| &fingerprint.place);
+    for (drive, print) in asked.iter().zip(&prints) {
+        let range = [drive.run.from_s, drive.run.to_s];
+        let place = print.as_ref().map_or_else(|| drive.spec.clone(), |print| stem(print, range));
         if !places.insert(place) {
             bail!("{}: named twice; expected each drive once", drive.source);
         }
     }
-    let model = Arc::new(Model::load(&model_of_all(args)?)?);
-    let run = Run::of(&args.run.options(), &model)?;
+    let model = Arc::new(Model::load(&model_of_all(args, asked)?)?);
+    let all = Run::of(&args.run.options(), &model)?;
+    let named = |(asked, fingerprint): (_, Option<Fingerprint>)| Named { asked, run: all.of_drive(asked), fingerprint };
+    let drives: Vec<Named<'_>> = asked.iter().zip(prints).map(named).collect();
     let results = args.results.as_deref().map(Results::open).transpose()?;
-    let outcomes = Fleet { args, model, run, results }.all(&drives)?;
+    let frames = args.parquet.as_deref().map(FramesFolder::open).transpose()?;
+    let outcomes = Fleet { args, model, results, frames }.all(&drives)?;
     let reports: Vec<&Report> = outcomes.iter().flatten().collect();
     let total = Total::of(&reports, outcomes.len() - reports.len());
     if args.json {
-        print_json(args, &outcomes, &total)?;
+        print_json(asked, &outcomes, &total)?;
     } else {
         print_total(&total)?;
     }
@@ -72,12 +76,12 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// A total over different models would mean nothing.
-fn model_of_all(args: &EvalArgs) -> anyhow::Result<PathBuf> {
+fn model_of_all(args: &EvalArgs, drives: &[Asked]) -> anyhow::Result<PathBuf> {
     if let Some(folder) = &args.run.model {
         return Ok(folder.clone());
     }
     let mut folder: Option<(&String, PathBuf)> = None;
-    for source in &args.sources {
+    for Asked { source, .. } in drives {
         let fits = shipped::for_source(source)?;
         match &folder {
             Some((other, first)) if *first != fits => bail!(
@@ -92,10 +96,9 @@ fn model_of_all(args: &EvalArgs) -> anyhow::Result<PathBuf> {
     folder.map(|(_, folder)| folder).context("expected a drive")
 }
 
-impl<'a> Named<'a> {
-    fn of(source: &'a str, args: &EvalArgs) -> Self {
-        let spec = args.run.camera.spec(source);
-        Self { source, fingerprint: Fingerprint::of(&spec).ok(), spec }
+impl Named<'_> {
+    fn stem(&self) -> Option<String> {
+        self.fingerprint.as_ref().map(|fingerprint| stem(fingerprint, self.run.range()))
     }
 }
 
@@ -105,7 +108,9 @@ impl Fleet<'_> {
         let mut outcomes: Vec<Option<Outcome>> = Vec::new();
         for drive in drives {
             let kept = match (&self.results, &drive.fingerprint) {
-                (Some(results), Some(fingerprint)) => results.find(drive.source, fingerprint, &self.run)?,
+                (Some(results), Some(fingerprint)) if self.has_frames(drive) => {
+                    results.find(&drive.asked.source, fingerprint, &drive.run)?
+                }
                 _ => None,
             };
             outcomes.push(kept.map(Ok));
@@ -131,6 +136,12 @@ impl Fleet<'_> {
             bail!("interrupted before all {} drives were done{kept}", drives.len());
         }
         Ok(done)
+    }
+
+    /// Whether the file of the drive's frames is there, where one is asked for.
+    fn has_frames(&self, drive: &Named<'_>) -> bool {
+        let written = |folder: &FramesFolder| drive.stem().is_some_and(|stem| folder.path(&stem).exists());
+        self.frames.as_ref().is_none_or(written)
     }
 
     /// Evaluates the `missing` drives on `--jobs` threads; `each` gets every one as it is finished.
@@ -175,21 +186,43 @@ impl Fleet<'_> {
 
     /// One drive from its first frame to its kept report. The outer error concerns all drives: results cannot be kept.
     fn evaluate(&self, drive: &Named<'_>) -> anyhow::Result<Outcome> {
-        let report = || -> anyhow::Result<Report> {
-            let session = Session::open_with(&drive.spec, &self.args.run.options(), self.model.clone())?;
-            session.refuse_live()?;
-            let info = session.info.clone();
-            let done = drive::run_quietly(session, |_| Ok(()))?;
-            let files = drive.fingerprint.as_ref().map_or(String::new(), |fingerprint| fingerprint.content.clone());
-            Report::of(&info, files, self.run.clone(), &self.model, &done)
+        let (outcome, written) = match self.report(drive) {
+            Ok((report, written)) => (Ok(report), written),
+            Err(error) => (Err(format!("{error:#}")), Ok(())),
         };
-        match (report(), &self.results, &drive.fingerprint) {
-            (Ok(report), Some(results), Some(fingerprint)) => {
-                results.keep(fingerprint, &report)?;
-                Ok(Ok(report))
+        written?;
+        // What a signal broke off has not failed.
+        if let (Some(results), false) = (&self.results, interrupted().load(Ordering::Relaxed)) {
+            if let (Ok(report), Some(fingerprint)) = (&outcome, &drive.fingerprint) {
+                results.keep(fingerprint, report)?;
             }
-            (outcome, ..) => Ok(outcome.map_err(|error| format!("{error:#}"))),
+            results.note(drive.asked, outcome.as_ref().err().map(String::as_str))?;
         }
+        Ok(outcome)
+    }
+
+    /// The report, and whether the file of its frames was written.
+    fn report(&self, drive: &Named<'_>) -> anyhow::Result<(Report, anyhow::Result<()>)> {
+        let session = Session::open_with(&drive.asked.spec, &drive.asked.run, self.model.clone())?;
+        session.refuse_live()?;
+        let info = session.info.clone();
+        let (mut exports, mut written) = (None, Ok(()));
+        if let (Some(folder), Some(stem)) = (&self.frames, drive.stem()) {
+            match folder.create(&stem, &info, &self.model) {
+                Ok(file) => exports = Some(file),
+                Err(error) => written = Err(error),
+            }
+        }
+        let done = drive::run_quietly(session, |frame| {
+            exports.iter_mut().for_each(|exports| exports.frame(frame));
+            Ok(())
+        })?;
+        let files = drive.fingerprint.as_ref().map_or(String::new(), |fingerprint| fingerprint.content.clone());
+        let report = Report::of(&info, files, drive.run.clone(), &self.model, &done)?;
+        if let Some(exports) = exports {
+            written = frames::finish(exports, &done);
+        }
+        Ok((report, written))
     }
 }
 
@@ -204,7 +237,7 @@ struct Printer<'a> {
 impl Printer<'_> {
     fn print_ready(&mut self, outcomes: &[Option<Outcome>]) -> Result<(), StdoutError> {
         while let Some(Some(outcome)) = outcomes.get(self.next) {
-            let source = self.drives[self.next].source;
+            let source = &self.drives[self.next].asked.source;
             if !self.json {
                 self.bar.suspend(|| print_line(source, outcome))?;
             }

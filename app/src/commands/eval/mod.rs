@@ -1,10 +1,15 @@
 //! `eval`: error and savings of a model on drives with known angles.
 //!
+//! - `drives`: those that the command line, a list or a manifest names
 //! - `one`: a single drive, with more detail; `time`: the time of the RNN stage
-//! - `fleet`: many drives at once; `results`: the folder that keeps those that are finished
+//! - `fleet`: many drives at once; `results`: the folder that keeps those that are finished; `failures`: those that failed
+//! - `frames`: every frame's figures as Parquet
 //! - `report`: what is known of one evaluated drive; `total`: sums over drives; `outcome`: both as JSON, and the exit status
 
+mod drives;
+mod failures;
 mod fleet;
+mod frames;
 mod one;
 mod outcome;
 mod report;
@@ -14,11 +19,11 @@ mod tests;
 mod time;
 mod total;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+use self::results::Results;
 use crate::cli::EvalArgs;
 
 /// Runs `eval`.
@@ -27,25 +32,16 @@ use crate::cli::EvalArgs;
 /// Options that are wrong, results of another run, a signal. A drive that fails is a line, and an exit status of 3.
 pub fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     args.run.options().check_thresholds()?;
-    let mut args = args.clone();
-    if let Some(list) = args.drives.take() {
-        args.sources.extend(listed(&list)?);
+    let drives = drives::all(args)?;
+    if args.failed {
+        let folder = args.results.as_deref().context("--failed: expected --results FOLDER")?;
+        if !folder.is_dir() {
+            bail!("--results {}: no such folder; expected one that eval --results wrote", folder.display());
+        }
+        return failures::run(args, &Results::open(folder)?, &drives);
     }
-    match &args.sources[..] {
-        [source] if args.results.is_none() => one::run(&args, source),
-        _ => fleet::run(&args),
+    match &drives[..] {
+        [drive] if args.results.is_none() => one::run(args, drive),
+        _ => fleet::run(args, &drives),
     }
-}
-
-/// The drives that a list names.
-fn listed(list: &Path) -> anyhow::Result<Vec<String>> {
-    let text =
-        if list == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(list) };
-    let text = text.with_context(|| format!("--drives {}", list.display()))?;
-    let named = |line: &&str| !line.is_empty() && !line.starts_with('#');
-    let drives: Vec<String> = text.lines().map(str::trim).filter(named).map(str::to_owned).collect();
-    if drives.is_empty() {
-        bail!("--drives {}: names no drive; expected one a line", list.display());
-    }
-    Ok(drives)
 }

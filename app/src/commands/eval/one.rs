@@ -7,8 +7,11 @@ use std::time::Duration;
 use anyhow::bail;
 use ndarray::ArrayView2;
 
+use super::drives::Asked;
+use super::frames::{self, FramesFolder};
 use super::outcome::{print_json, status};
 use super::report::{Report, Run};
+use super::results::stem;
 use super::time::time_drive;
 use super::total::Total;
 use crate::cli::EvalArgs;
@@ -25,12 +28,13 @@ const TIMING: Duration = Duration::from_millis(500);
 /// Most numbers that are kept for it: 64 MB.
 const TIMED_FEATURES: usize = 16_000_000;
 
-/// Evaluates `source`; the RNN stage is timed by itself, too.
+/// Evaluates `drive`; the RNN stage is timed by itself, too.
 ///
 /// # Errors
 /// A signal, or standard output that cannot be written. A drive that fails is an exit status of 3.
-pub fn run(args: &EvalArgs, source: &str) -> anyhow::Result<ExitCode> {
-    let outcome = report(args, source);
+pub fn run(args: &EvalArgs, drive: &Asked) -> anyhow::Result<ExitCode> {
+    let folder = args.parquet.as_deref().map(FramesFolder::open).transpose()?;
+    let outcome = report(args, drive, folder.as_ref());
     if interrupted().load(Ordering::Relaxed) {
         bail!("interrupted before the drive was done");
     }
@@ -39,29 +43,33 @@ pub fn run(args: &EvalArgs, source: &str) -> anyhow::Result<ExitCode> {
         outcome => outcome.map_err(|error| format!("{error:#}")),
     };
     if let Err(error) = &outcome {
-        warn!("deltasteer: {} failed: {error}", one_line(source));
+        warn!("deltasteer: {} failed: {error}", one_line(&drive.source));
     }
     let total = Total::of(&outcome.iter().collect::<Vec<_>>(), usize::from(outcome.is_err()));
     if args.json {
-        print_json(args, &[outcome], &total)?;
+        print_json(std::slice::from_ref(drive), &[outcome], &total)?;
     }
     Ok(status(&total))
 }
 
-fn report(args: &EvalArgs, source: &str) -> anyhow::Result<Report> {
-    let (spec, options) = (args.run.camera.spec(source), args.run.options());
-    let session = Session::open(&spec, &options)?;
+fn report(args: &EvalArgs, asked: &Asked, folder: Option<&FramesFolder>) -> anyhow::Result<Report> {
+    let session = Session::open(&asked.spec, &asked.run)?;
     session.refuse_live()?;
     let (info, model, thresholds) = (session.info.clone(), session.model.clone(), session.thresholds);
-    let files = Fingerprint::of(&spec)?.content;
+    let files = Fingerprint::of(&asked.spec)?;
+    let run = Run::of(&asked.run, &model)?;
+    let open = |folder: &FramesFolder| folder.create(&stem(&files, run.range()), &info, &model);
+    let mut exports = folder.map(open).transpose()?;
     let mut features: Vec<f32> = Vec::new();
     let drive = drive::run(session, |frame| {
+        exports.iter_mut().for_each(|exports| exports.frame(frame));
         if features.len() < TIMED_FEATURES {
             features.extend_from_slice(&frame.features);
         }
         Ok(())
     })?;
-    let report = Report::of(&info, files, Run::of(&options, &model)?, &model, &drive)?;
+    let report = Report::of(&info, files.content, run, &model, &drive)?;
+    exports.map_or(Ok(()), |exports| frames::finish(exports, &drive))?;
     let inputs = model.rnn().config.input_size;
     let features = ArrayView2::from_shape((features.len() / inputs, inputs), &features)?;
     let times = time_drive(&model.rnn(), thresholds, features, TIMING)?;

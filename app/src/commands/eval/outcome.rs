@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::drives::Asked;
 use super::report::Report;
 use super::total::Total;
-use crate::cli::EvalArgs;
 use crate::say;
 
 /// The exit status when some drive could not be evaluated; the others were.
-const SOME_FAILED: u8 = 3;
+pub const SOME_FAILED: u8 = 3;
 
 /// A drive's report, or why there is none.
 pub type Outcome = Result<Report, String>;
@@ -27,12 +27,13 @@ enum Line<'a> {
 ///
 /// # Errors
 /// Standard output that cannot be written.
-pub fn print_json<'a>(args: &'a EvalArgs, outcomes: &'a [Outcome], total: &Total) -> anyhow::Result<()> {
+pub fn print_json<'a>(drives: &'a [Asked], outcomes: &'a [Outcome], total: &Total) -> anyhow::Result<()> {
     let line = |(source, outcome): (_, &'a Outcome)| match outcome {
         Ok(report) => Line::Done(report),
         Err(error) => Line::Failed { source, error },
     };
-    let drives: Vec<Line<'_>> = args.sources.iter().map(String::as_str).zip(outcomes).map(line).collect();
+    let sources = drives.iter().map(|drive| drive.source.as_str());
+    let drives: Vec<Line<'_>> = sources.zip(outcomes).map(line).collect();
     Ok(say!("{}", serde_json::to_string(&serde_json::json!({ "drives": drives, "total": total }))?)?)
 }
 

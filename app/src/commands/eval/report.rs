@@ -6,6 +6,7 @@ use deltasteer_perception::{CnnSchedule, Device};
 use deltasteer_temporal::Totals;
 use serde::{Deserialize, Serialize};
 
+use super::drives::Asked;
 use super::time::DriveTimes;
 use crate::drive::Drive;
 use crate::metrics::BandError;
@@ -42,6 +43,9 @@ pub struct Report {
     /// [`Fingerprint::content`](crate::fingerprint::Fingerprint) of the drive's files.
     #[serde(default)]
     pub files: String,
+    /// Of the program that evaluated it.
+    #[serde(default)]
+    pub version: String,
     /// Frames with a true angle among those that went through the network.
     pub labelled_frames: usize,
     /// Frames that could not be read.
@@ -150,6 +154,16 @@ impl Run {
         })
     }
 
+    /// The same for a drive of which only a stretch is asked for.
+    pub fn of_drive(&self, drive: &Asked) -> Self {
+        Self { from_s: drive.run.from_s, to_s: drive.run.to_s, ..self.clone() }
+    }
+
+    /// First and last second; `None`: the drive's own.
+    pub fn range(&self) -> [Option<f64>; 2] {
+        [self.from_s, self.to_s]
+    }
+
     /// The first field in which two runs differ, with both values.
     pub fn difference(&self, other: &Self) -> Option<String> {
         let fields = |run: &Self| {
@@ -203,6 +217,7 @@ impl Report {
             figures,
             run,
             files,
+            version: crate::VERSION.to_owned(),
             labelled_frames: delta.frames,
             skipped_frames: drive.end.skipped.count,
             refused_frames: drive.end.refused.count,

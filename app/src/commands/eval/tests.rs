@@ -17,6 +17,7 @@ fn report(source: &str, labelled_frames: usize, rmse_rad: f64) -> Report {
             schedule: deltasteer_perception::CnnSchedule::default(),
         },
         files: "one".into(),
+        version: crate::VERSION.into(),
         labelled_frames,
         skipped_frames: 1,
         refused_frames: 0,
@@ -100,4 +101,41 @@ fn a_kept_drive_is_found_again_and_another_run_of_it_is_refused() {
     let other = Run { thresholds: [0.5, 0.1], ..kept.run.clone() };
     let message = results.find("drives/one", &first, &other).unwrap_err().to_string();
     assert!(message.contains("thresholds") && message.contains("0.3") && message.contains("0.5"), "{message}");
+}
+
+#[test]
+fn a_record_that_is_cut_or_of_another_version_is_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = Results::open(folder.path()).unwrap();
+    let print = Fingerprint { name: "one".into(), place: "a".into(), content: "one".into(), sizes: String::new() };
+    let find = |report: &Report| results.find("one", &print, &report.run).unwrap();
+    let mut kept = report("one", 4, 0.1);
+    kept.version = "0.0.1".into();
+    results.keep(&print, &kept).unwrap();
+    assert_eq!(find(&kept), None);
+    kept.version = crate::VERSION.into();
+    results.keep(&print, &kept).unwrap();
+    assert_eq!(find(&kept), Some(kept.clone()));
+    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&file).unwrap();
+    for cut in [0, 1, text.len() / 2, text.len() - 1] {
+        std::fs::write(&file, &text[..cut]).unwrap();
+        assert_eq!(find(&kept), None, "{cut} bytes");
+    }
+    std::fs::write(&file, "[1, 2]").unwrap();
+    assert!(results.find("one", &print, &kept.run).is_err(), "a file of someone else");
+}
+
+#[test]
+fn two_stretches_of_one_drive_have_two_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = Results::open(folder.path()).unwrap();
+    let print = Fingerprint { name: "one".into(), place: "a".into(), content: "one".into(), sizes: String::new() };
+    let (first, mut second) = (report("one", 4, 0.1), report("one", 4, 0.2));
+    second.run.from_s = Some(2.5);
+    second.run.to_s = None;
+    results.keep(&print, &first).unwrap();
+    results.keep(&print, &second).unwrap();
+    assert_eq!(results.find("one", &print, &first.run).unwrap(), Some(first));
+    assert_eq!(results.find("one", &print, &second.run).unwrap(), Some(second));
 }
