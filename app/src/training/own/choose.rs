@@ -7,10 +7,10 @@ use crate::metrics::Errors;
 use crate::model::ModelParts;
 use crate::training::data::Parts;
 
-/// What the thresholds of training are multiplied by.
-const FACTORS: [f32; 12] = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0];
-/// The hidden state's threshold beside those of the features.
-const FACTORS_H: [f32; 3] = [0.75, 1.0, 1.5];
+/// What the threshold of the features is multiplied by.
+const FACTORS_X: [f32; 9] = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0];
+/// What that of the hidden state is multiplied by. A higher one holds the angle while little happens, which costs little error.
+const FACTORS_H: [f32; 8] = [0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0];
 
 /// What one phase has learned, at one pair of thresholds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +25,7 @@ pub struct Point {
     pub savings: f64,
 }
 
-/// Runs each phase's model at a ladder of thresholds around `thresholds` over the validation drives.
+/// Runs each phase's model at a grid of thresholds around `thresholds` over the validation drives.
 ///
 /// # Errors
 /// A model that cannot be loaded, or a cache file that is damaged.
@@ -36,7 +36,7 @@ pub fn points(models: &[ModelParts], thresholds: Thresholds, parts: &Parts) -> a
         let extractor = FeatureExtractor::load(&model.tensors, &model.config.perception, Device::Cpu)?;
         let validation = parts.validation_features(&extractor)?;
         let weights = RnnWeights::load(&model.tensors, config)?;
-        for thresholds in ladder(thresholds) {
+        for thresholds in grid(thresholds) {
             let mut rnn = DeltaRnn::new(weights.clone(), &[thresholds])?;
             let mut errors = Errors::default();
             for drive in &validation {
@@ -51,18 +51,10 @@ pub fn points(models: &[ModelParts], thresholds: Thresholds, parts: &Parts) -> a
     Ok(points)
 }
 
-/// Pairs around those of training, without repeats.
-fn ladder(around: Thresholds) -> Vec<Thresholds> {
-    let mut pairs = Vec::new();
-    for x in FACTORS {
-        for h in FACTORS_H {
-            let pair = Thresholds { theta_x: round(x * around.theta_x), theta_h: round(x * h * around.theta_h) };
-            if !pairs.contains(&pair) {
-                pairs.push(pair);
-            }
-        }
-    }
-    pairs
+/// Pairs around those of training.
+fn grid(around: Thresholds) -> Vec<Thresholds> {
+    let pair = |x: f32, h: f32| Thresholds { theta_x: round(x * around.theta_x), theta_h: round(h * around.theta_h) };
+    FACTORS_X.iter().flat_map(|&x| FACTORS_H.map(|h| pair(x, h))).collect()
 }
 
 /// To three decimals, as a user types it.
@@ -119,6 +111,7 @@ mod tests {
     fn the_front_holds_what_nothing_beats() {
         let points = [point(0, 0.05, 10.0), point(0, 0.07, 9.0), point(0, 0.06, 50.0), point(1, 0.055, 50.0)];
         assert_eq!(front(&points), [points[0], points[3]]);
-        assert_eq!(ladder(Thresholds { theta_x: 0.4, theta_h: 0.2 }).len(), 34);
+        let grid = grid(Thresholds { theta_x: 0.4, theta_h: 0.2 });
+        assert!(grid.contains(&Thresholds::ZERO) && grid.contains(&Thresholds { theta_x: 0.1, theta_h: 0.3 }));
     }
 }

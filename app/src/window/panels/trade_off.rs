@@ -29,7 +29,10 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
         ui.label(RichText::new("Savings against error: after the first frames").small().weak());
         return;
     };
-    let against = if curve.against_driver { "the driver" } else { "the dense RNN" };
+    let (against, axis) = match curve.against_driver {
+        true => ("the driver", "error (RMS)"),
+        false => ("the dense RNN", "off the dense RNN (RMS)"),
+    };
     ui.horizontal(|ui| {
         ui.label(RichText::new("Savings against error").strong());
         let frames = text::grouped(curve.frames);
@@ -112,7 +115,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
     let response = shown.response;
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Canvas, true, "Trade-off curve"));
     for (words, at, anchor) in [
-        ("error (RMS)", response.rect.left_top() + vec2(6.0, 2.0), Align2::LEFT_TOP),
+        (axis, response.rect.left_top() + vec2(6.0, 2.0), Align2::LEFT_TOP),
         ("fewer RNN operations", response.rect.right_bottom() - vec2(6.0, 2.0), Align2::RIGHT_BOTTOM),
     ] {
         ui.painter().text(at, anchor, words, theme::small(ui), colours.weak);
