@@ -1,6 +1,6 @@
-//! Reading a dataset's folder: listings in natural order, text of bounded size, and paths that cannot leave the folder.
+//! Reading a dataset's folder: listings in natural order and text of bounded size. What is read of it: `drive_folder`.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use crate::DataError;
 
@@ -110,63 +110,6 @@ fn is_image(path: &Path) -> bool {
     known && !name_of(path).starts_with('.')
 }
 
-/// Finds files that label files name, inside one folder and nowhere else.
-pub(crate) struct Inside {
-    folder: PathBuf,
-    /// With symbolic links followed; equal to `folder` where that fails.
-    real: PathBuf,
-}
-
-/// Why a named file cannot be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unreachable {
-    /// The name leads out of the folder.
-    Outside,
-    /// No such file.
-    Missing,
-}
-
-impl Unreachable {
-    /// In plain words.
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Self::Outside => "leads out of the dataset's folder and was not read",
-            Self::Missing => "no such file",
-        }
-    }
-}
-
-impl Inside {
-    /// Names are taken relative to `folder`.
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), real: folder.canonicalize().unwrap_or_else(|_| folder.to_owned()) }
-    }
-
-    /// The existing file that `name` names. Absolute names, `..` and symbolic links that lead out are refused; `\` counts
-    /// as `/`, since some recorders ran on Windows.
-    ///
-    /// # Errors
-    /// [`Unreachable`].
-    pub(crate) fn find(&self, name: &str) -> Result<PathBuf, Unreachable> {
-        let name = name.replace('\\', "/");
-        let relative = Path::new(&name);
-        let drive_letter = name.as_bytes().get(1) == Some(&b':');
-        let plain = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if name.contains('\0') || name.is_empty() {
-            return Err(Unreachable::Missing);
-        }
-        if !plain || drive_letter {
-            return Err(Unreachable::Outside);
-        }
-        let path = self.folder.join(relative);
-        let real = path.canonicalize().map_err(|_| Unreachable::Missing)?;
-        if !real.starts_with(&self.real) {
-            return Err(Unreachable::Outside);
-        }
-        if real.is_file() { Ok(path) } else { Err(Unreachable::Missing) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,28 +148,6 @@ mod tests {
     }
 
     #[test]
-    fn names_that_lead_out_are_refused() {
-        let outer = tempfile::tempdir().unwrap();
-        let folder = outer.path().join("drive");
-        std::fs::create_dir_all(folder.join("center")).unwrap();
-        std::fs::write(folder.join("center/1.jpg"), b"x").unwrap();
-        std::fs::write(outer.path().join("secret.jpg"), b"x").unwrap();
-        let secret = outer.path().join("secret.jpg");
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(&secret, folder.join("center/link.jpg")).unwrap();
-        let inside = Inside::new(&folder);
-        assert_eq!(inside.find("center/1.jpg"), Ok(folder.join("center/1.jpg")));
-        assert_eq!(inside.find("center\\1.jpg"), Ok(folder.join("center/1.jpg")));
-        assert_eq!(inside.find("center/2.jpg"), Err(Unreachable::Missing));
-        assert_eq!(inside.find("center"), Err(Unreachable::Missing));
-        assert_eq!(inside.find(""), Err(Unreachable::Missing));
-        let link = if cfg!(unix) { "center/link.jpg" } else { "../secret.jpg" };
-        for name in ["../secret.jpg", "center/../../secret.jpg", secret.to_str().unwrap(), link, "C:\\1.jpg"] {
-            assert_eq!(inside.find(name), Err(Unreachable::Outside), "{name}");
-        }
-    }
-
-    #[test]
     fn listings_hold_images_only() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["10.jpg", "9.JPG", "8.png", "notes.txt", "._9.jpg"] {
@@ -241,12 +162,6 @@ mod tests {
         #[test]
         fn any_bytes_become_text(bytes in proptest::collection::vec(prop_oneof![Just(0), Just(13), any::<u8>()], 0..80)) {
             prop_assert!(!decode_text(&bytes).contains('\r'));
-        }
-
-        #[test]
-        fn no_name_finds_a_file_outside(name in "[./\\\\a-z:~]{0,24}") {
-            let folder = tempfile::tempdir().unwrap();
-            prop_assert!(Inside::new(folder.path()).find(&name).is_err());
         }
     }
 }

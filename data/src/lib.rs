@@ -8,12 +8,14 @@
 //! - `formats`: one module a format of recorded drives (the table of formats and units is in `data/FORMATS.md`)
 //! - `topics`: recordings of named topics, whatever file holds them
 //! - [`selection`]: which topics, columns and episodes of a recording are read
+//! - `drive_folder`: which names and symbolic links of a drive's folder are read
 //! - [`framing`]: [`Framing`], another car's camera, cut so that its picture meets a model half-way
 //! - `recorded`: what every format becomes: frames by index, decoded ahead, in order
 //! - `video`: video files and streams through FFmpeg, cameras through OpenCV
 //! - [`open()`]: finds out what a source is and opens it; [`Inputs`]: the files behind its text
 
 pub mod camera;
+mod drive_folder;
 pub mod error;
 mod folder;
 mod formats;

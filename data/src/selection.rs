@@ -64,6 +64,18 @@ impl std::str::FromStr for Unit {
     }
 }
 
+impl std::str::FromStr for Links {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "inside" => Ok(Self::Inside),
+            "follow" => Ok(Self::Follow),
+            _ => Err("expected inside or follow (links that lead out of the drive's folder as well)".to_owned()),
+        }
+    }
+}
+
 impl std::str::FromStr for Side {
     type Err = String;
 
@@ -74,6 +86,17 @@ impl std::str::FromStr for Side {
             _ => Err("expected left or right, the side to which positive values steer".to_owned()),
         }
     }
+}
+
+/// Which symbolic links in a drive's folder are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Links {
+    /// Those that lead to a file in the drive's folder.
+    #[default]
+    Inside,
+    /// All of them.
+    Follow,
 }
 
 /// What to read of a recording that holds more than one drive needs; what is not given is chosen by name.
@@ -90,15 +113,17 @@ pub struct Selection {
     pub sign: Option<Side>,
     /// The episode of a LeRobot data set.
     pub episode: Option<u32>,
+    /// Which symbolic links in the drive's folder are read.
+    pub links: Option<Links>,
 }
 
 /// The names of the options in a source's text.
-pub(crate) const OPTIONS: [&str; 5] = ["camera", "steering", "unit", "sign", "episode"];
+pub(crate) const OPTIONS: [&str; 6] = ["camera", "steering", "unit", "sign", "episode", "links"];
 
 impl Selection {
-    /// True if nothing is chosen.
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// Which links are read.
+    pub(crate) fn links(&self) -> Links {
+        self.links.unwrap_or_default()
     }
 
     /// What `self` chooses, and what `other` does where `self` leaves it open.
@@ -109,6 +134,7 @@ impl Selection {
             unit: self.unit.or(other.unit),
             sign: self.sign.or(other.sign),
             episode: self.episode.or(other.episode),
+            links: self.links.or(other.links),
         }
     }
 
@@ -118,7 +144,8 @@ impl Selection {
         let unit = self.unit.map(|unit| format!("{unit:?}").to_lowercase());
         let sign = self.sign.map(|side| format!("{side:?}").to_lowercase());
         let episode = self.episode.map(|episode| episode.to_string());
-        let values = [&self.camera, &self.steering, &unit, &sign, &episode];
+        let links = self.links.map(|links| format!("{links:?}").to_lowercase());
+        let values = [&self.camera, &self.steering, &unit, &sign, &episode, &links];
         for (name, value) in OPTIONS.iter().zip(values) {
             if let Some(value) = value {
                 let _ = write!(spec, "{name}={value},");
@@ -141,21 +168,23 @@ impl Selection {
             "episode" => {
                 self.episode = Some(value.parse().map_err(|_| wrong("the number of an episode, from 0".to_owned()))?);
             }
+            "links" => self.links = Some(value.parse().map_err(wrong)?),
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    /// An error if anything is chosen of a source that offers no choice.
+    /// An error if anything is chosen of a source that offers no choice. To follow links is no choice: it may be said of all drives.
     ///
     /// # Errors
     /// [`DataError::BadSpec`].
     pub(crate) fn refuse(&self, source: &str) -> Result<(), DataError> {
-        if self.is_empty() {
+        let chosen = Self { links: None, ..self.clone() };
+        if chosen == Self::default() {
             return Ok(());
         }
         let expected = format!("no such option: {source} has no topics, columns or episodes to choose from");
-        Err(bad("option", self.spec().trim_end_matches(','), expected))
+        Err(bad("option", chosen.spec().trim_end_matches(','), expected))
     }
 
     /// Refuses an episode, for recordings that have none.

@@ -197,3 +197,38 @@ fn a_damaged_data_set_is_an_error_or_plays() {
     let message = deltasteer_data::open(&spec).err().unwrap().to_string();
     assert!(message.contains("file-000.mp4") && message.contains("no such file"), "{message}");
 }
+
+#[cfg(unix)]
+#[test]
+fn links_out_of_a_data_set_are_read_when_asked_for() {
+    use std::os::unix::fs::symlink;
+    if !ffmpeg_is_there() {
+        return;
+    }
+    let outer = tempdir().unwrap();
+    let folder = outer.path().join("set");
+    write_v2(&folder);
+    let names = [
+        format!("videos/chunk-000/{CAMERA}/episode_000001.mp4"),
+        "data/chunk-000/episode_000001.parquet".to_owned(),
+        "meta/episodes.jsonl".to_owned(),
+        "meta/info.json".to_owned(),
+    ];
+    for (i, name) in names.iter().enumerate() {
+        let (path, inside, outside) =
+            (folder.join(name), folder.join(format!("blob-{i}")), outer.path().join(i.to_string()));
+        std::fs::rename(&path, &inside).unwrap();
+        symlink(&inside, &path).unwrap();
+        let spec = format!("episode=1,source={}", folder.display());
+        assert_eq!(deltasteer_data::open(&spec).unwrap().info().frame_count, Some(EPISODES[1]), "{name}");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::rename(&inside, &outside).unwrap();
+        symlink(&outside, &path).unwrap();
+        let message = deltasteer_data::open(&spec).err().unwrap().to_string();
+        assert!(message.contains(name) && message.contains("--follow-links"), "{message}");
+        let source = deltasteer_data::open(&format!("links=follow,{spec}")).unwrap();
+        assert_eq!(source.info().frame_count, Some(EPISODES[1]), "{name}");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::rename(&outside, &path).unwrap();
+    }
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use deltasteer_data::Framing;
-use deltasteer_data::selection::{Selection, Side, Unit};
+use deltasteer_data::selection::{Links, Selection, Side, Unit};
 use deltasteer_perception::{CnnSchedule, Device};
 
 use crate::export::Outputs;
@@ -93,6 +93,9 @@ pub struct CameraArgs {
     /// The episode of a LeRobot data set
     #[arg(long, value_name = "N")]
     pub episode: Option<u32>,
+    /// Read symbolic links that lead out of the drive's folder as well
+    #[arg(long)]
+    pub follow_links: bool,
 }
 
 impl CameraArgs {
@@ -120,6 +123,7 @@ impl CameraArgs {
             unit: self.steering_unit,
             sign: self.steering_positive,
             episode: self.episode,
+            links: self.follow_links.then_some(Links::Follow),
         };
         Framing { source: source.to_owned(), fov_deg, horizon_row, centre_column: None, crop, selection }.spec()
     }

@@ -14,10 +14,12 @@ use hdf5_pure::{Dataset, File};
 use ndarray::Array3;
 
 use super::Opened;
+use crate::drive_folder::DriveFolder;
 use crate::folder::{bad_file, files_in, name_of};
 use crate::recorded::decode::MAX_SIDE;
 use crate::recorded::pictures::Pictures;
 use crate::recorded::recording::Facts;
+use crate::selection::Links;
 use crate::{CameraGeometry, DataError, SkipReport, SteeringUnit};
 
 /// What [`recognise`] looks for, for error messages.
@@ -41,13 +43,20 @@ pub(super) fn recognise(folder: &Path) -> bool {
 ///
 /// # Errors
 /// [`DataError::BadFile`] for a folder with several drives, and those of [`open_drive`].
-pub(super) fn open(name: &str, folder: &Path) -> Opened {
-    let drives = drives_in(&folder.join("camera"));
+pub(super) fn open(name: &str, drive: &DriveFolder) -> Opened {
+    let drives = drives_in(&drive.join("camera"));
     match &drives[..] {
-        [drive] => open_drive(name, drive),
+        [camera] => {
+            drive.allow(camera)?;
+            open_camera(name, camera, Some(drive))
+        }
         several => {
             let names: Vec<_> = several.iter().take(12).map(|path| format!("camera/{}", name_of(path))).collect();
-            Err(bad_file(folder, format!("{} drives", several.len()), format!("one of them: {}", names.join(", "))))
+            Err(bad_file(
+                drive.path(),
+                format!("{} drives", several.len()),
+                format!("one of them: {}", names.join(", ")),
+            ))
         }
     }
 }
@@ -56,11 +65,20 @@ pub(super) fn open(name: &str, folder: &Path) -> Opened {
 ///
 /// # Errors
 /// [`DataError::BadFile`] for a file that is no HDF5, or without the arrays named above.
-pub(super) fn open_drive(name: &str, camera: &Path) -> Opened {
+pub(super) fn open_drive(name: &str, camera: &Path, links: Links) -> Opened {
+    let folder = camera.parent().and_then(Path::parent);
+    open_camera(name, camera, folder.map(|folder| DriveFolder::new(folder, links)).as_ref())
+}
+
+/// Opens a camera file, with the log that lies in its drive's folder.
+fn open_camera(name: &str, camera: &Path, drive: Option<&DriveFolder>) -> Opened {
     let pictures = H5Pictures::open(camera)?;
-    let log = camera.parent().and_then(Path::parent).map(|folder| folder.join("log").join(name_of(camera)));
-    let facts = match log.filter(|log| log.is_file()) {
-        Some(log) => Log::read(&log)?.facts(pictures.count),
+    let log = drive.map(|drive| (drive, drive.join("log").join(name_of(camera))));
+    let facts = match log.filter(|(_, log)| log.is_file()) {
+        Some((drive, log)) => {
+            drive.allow(&log)?;
+            Log::read(&log)?.facts(pictures.count)
+        }
         None => {
             let mut facts = no_log(pictures.count);
             facts.notes.push(format!("no log/{}: replay without true angles", name_of(camera)));

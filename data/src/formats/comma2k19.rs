@@ -7,9 +7,10 @@
 //! The angle is interpolated linearly at the frame times. Folder names such as `b0c9...|2018-08-02--08-34-47` hold a `|`,
 //! which is a character like any other here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Opened, npy};
+use crate::drive_folder::DriveFolder;
 use crate::folder::bad_file;
 use crate::signal::Signal;
 use crate::video::{self, Labels};
@@ -35,23 +36,25 @@ pub(super) fn recognise(folder: &Path) -> bool {
 /// # Errors
 /// [`DataError::BadFile`] for a log that is no array or a segment without its video, [`DataError::Io`],
 /// [`DataError::Unsupported`](crate::DataError::Unsupported) in a build without the feature `opencv`.
-pub(super) fn open(name: &str, folder: &Path) -> Opened {
-    let labels = read_logs(folder)?;
-    let path = folder.join(VIDEO);
+pub(super) fn open(name: &str, drive: &DriveFolder) -> Opened {
+    let labels = read_logs(drive)?;
+    let path = drive.join(VIDEO);
     if !path.is_file() {
         let known = labels.steering_true_rad.iter().flatten().count();
         let problem =
             format!("no such file (the logs hold {} frames, {known} with an angle)", labels.raw_times_s.len());
         return Err(bad_file(&path, problem, "the video of the segment, which is published beside the logs"));
     }
+    drive.allow(&path)?;
     video::open_file(name, &path, labels)
 }
 
 /// The logs of a segment: the time and angle of each frame.
-fn read_logs(folder: &Path) -> Result<Labels, DataError> {
-    let times_s = npy::read(&folder.join(FRAME_TIMES))?;
-    let t = npy::read(&folder.join(STEERING).join("t"))?;
-    let value = npy::read(&folder.join(STEERING).join("value"))?;
+fn read_logs(drive: &DriveFolder) -> Result<Labels, DataError> {
+    let read = |path: PathBuf| drive.allow(&path).and_then(|()| npy::read(&path));
+    let times_s = read(drive.join(FRAME_TIMES))?;
+    let t = read(drive.join(STEERING).join("t"))?;
+    let value = read(drive.join(STEERING).join("value"))?;
     let mut notes = Vec::new();
     if t.len() != value.len() {
         notes.push(format!("{STEERING}: {} times and {} values; the shorter counts", t.len(), value.len()));
@@ -78,6 +81,7 @@ fn read_logs(folder: &Path) -> Result<Labels, DataError> {
 mod tests {
     use super::npy::npy_of;
     use super::*;
+    use crate::selection::Links;
 
     fn write(folder: &Path, file: &str, values: &[f64]) {
         let path = folder.join(file);
@@ -93,7 +97,8 @@ mod tests {
         write(&folder, "processed_log/CAN/steering_angle/t", &[100.01, 100.06, 100.16]);
         write(&folder, "processed_log/CAN/steering_angle/value", &[18.0, 28.0, 8.0]);
         assert!(recognise(&folder));
-        let labels = read_logs(&folder).unwrap();
+        let drive = DriveFolder::new(&folder, Links::Inside);
+        let labels = read_logs(&drive).unwrap();
         // Before the first sample it holds; then 18 + 10 * 4/5, 28 - 20 * 4/10, 28 - 20 * 9/10; nothing near 103 s.
         let expected_deg = [Some(18.0), Some(26.0), Some(20.0), Some(10.0), None];
         for (angle, expected) in labels.steering_true_rad.iter().zip(expected_deg) {
@@ -104,8 +109,28 @@ mod tests {
             );
         }
         assert!(labels.notes.iter().any(|note| note.starts_with("1 frames have no angle")));
-        let message = open("segment", &folder).err().unwrap().to_string();
+        let message = open("segment", &drive).err().unwrap().to_string();
         assert!(message.contains("video.hevc") && message.contains("5 frames, 4 with an angle"), "{message}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn logs_and_videos_that_are_links_out_of_the_segment_are_refused() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("segment");
+        write(&folder, FRAME_TIMES, &[1.0, 1.05]);
+        write(&folder, "processed_log/CAN/steering_angle/t", &[1.0]);
+        write(&folder, "processed_log/CAN/steering_angle/value", &[18.0]);
+        std::fs::write(outer.path().join(VIDEO), b"no video").unwrap();
+        std::os::unix::fs::symlink(outer.path().join(VIDEO), folder.join(VIDEO)).unwrap();
+        let refused = |links| open("segment", &DriveFolder::new(&folder, links)).err().unwrap().to_string();
+        assert!(refused(Links::Inside).contains("video.hevc: a symbolic link"), "{}", refused(Links::Inside));
+        assert!(!refused(Links::Follow).contains("link"), "{}", refused(Links::Follow));
+        let log = folder.join(FRAME_TIMES);
+        std::fs::rename(&log, outer.path().join("times")).unwrap();
+        std::os::unix::fs::symlink(outer.path().join("times"), &log).unwrap();
+        assert!(refused(Links::Inside).contains("frame_times: a symbolic link"), "{}", refused(Links::Inside));
+        assert_eq!(read_logs(&DriveFolder::new(&folder, Links::Follow)).unwrap().raw_times_s.len(), 2);
     }
 
     #[test]
@@ -114,7 +139,7 @@ mod tests {
         write(folder.path(), FRAME_TIMES, &[1.0]);
         std::fs::create_dir_all(folder.path().join(STEERING)).unwrap();
         std::fs::write(folder.path().join("processed_log/CAN/steering_angle/t"), b"").unwrap();
-        let message = open("segment", folder.path()).err().unwrap().to_string();
+        let message = open("segment", &DriveFolder::new(folder.path(), Links::Inside)).err().unwrap().to_string();
         assert!(message.contains("steering_angle/t") && message.contains("signature"), "{message}");
     }
 
@@ -126,7 +151,8 @@ mod tests {
             println!("SKIPPED: DELTASTEER_DATA is not set");
             return;
         };
-        let labels = read_logs(&folder).unwrap();
+        let drive = DriveFolder::new(&folder, Links::Inside);
+        let labels = read_logs(&drive).unwrap();
         assert_eq!(labels.raw_times_s.len(), 1200);
         let golden = include_str!("../../tests/goldens/comma2k19.csv");
         let mut compared = 0;

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::{Opened, model_car};
 use crate::DataError;
-use crate::folder::{Inside, bad_file, files_in, images_in, name_of, read_text, sort_naturally};
+use crate::drive_folder::{DriveFolder, LINKED_OUT, Unreachable, linked_out, locate};
+use crate::folder::{bad_file, files_in, images_in, name_of, sort_naturally};
 use crate::recorded::{RecordedFrame, Recording, Tally};
 use crate::table;
 
@@ -33,21 +34,22 @@ pub(super) fn recognise(folder: &Path) -> bool {
 ///
 /// # Errors
 /// [`DataError::BadFile`] for a tub without a readable record or image.
-pub(super) fn open(name: &str, folder: &Path) -> Opened {
-    let catalogs = catalogs_in(folder);
-    let tub = if catalogs.is_empty() { older_tub(folder)? } else { version_4_tub(folder, catalogs)? };
-    tub.finish()?.into_source(name, folder)
+pub(super) fn open(name: &str, drive: &DriveFolder) -> Opened {
+    let catalogs = catalogs_in(drive.path());
+    let tub = if catalogs.is_empty() { older_tub(drive)? } else { version_4_tub(drive, catalogs)? };
+    tub.finish()?.into_source(name, drive)
 }
 
 /// What the records of a tub amount to so far.
 struct Tub {
     folder: PathBuf,
-    images: Inside,
-    images_folder: PathBuf,
+    images: PathBuf,
     recording: Recording,
     used: HashSet<PathBuf>,
     records: usize,
     unreadable: Tally,
+    /// Records that are links out of the drive's folder.
+    linked: Tally,
     nameless: Tally,
     bad_angles: Tally,
     piloted: Tally,
@@ -62,12 +64,12 @@ impl Tub {
         recording.camera = model_car::model_car_camera;
         Self {
             folder: folder.to_owned(),
-            images: Inside::new(&images),
-            images_folder: images,
+            images,
             recording,
             used: HashSet::new(),
             records: 0,
             unreadable: Tally::default(),
+            linked: Tally::default(),
             nameless: Tally::default(),
             bad_angles: Tally::default(),
             piloted: Tally::default(),
@@ -93,7 +95,7 @@ impl Tub {
         } else if record.angle.is_none() {
             self.bad_angles.add(&place);
         }
-        match self.images.find(&image) {
+        match locate(&self.images, &image) {
             Ok(image) => {
                 self.used.insert(image.clone());
                 let angle = record.angle.filter(|_| !record.piloted);
@@ -111,7 +113,9 @@ impl Tub {
     fn finish(self) -> Result<Recording, DataError> {
         let mut recording = self.recording;
         if self.records == 0 {
-            return Err(bad_file(&self.folder, "no record of this tub can be read", "a donkeycar tub with records"));
+            let why = if self.linked.count > 0 { format!(": each is {LINKED_OUT}") } else { String::new() };
+            let problem = format!("no record of this tub can be read{why}");
+            return Err(bad_file(&self.folder, problem, "a donkeycar tub with records"));
         }
         if self.nameless.count == self.records {
             let problem = "no record names an image as cam/image_array";
@@ -122,6 +126,7 @@ impl Tub {
         if recording.missing.count > 0 {
             notes.push(format!("{} images named in the records are missing", recording.missing.count));
         }
+        self.linked.note(&linked_out("records"), notes);
         self.unreadable.note("records cannot be read and are left out", notes);
         self.nameless.note("records name no image as cam/image_array and are left out", notes);
         self.bad_angles.note("records have no usable user/angle", notes);
@@ -129,7 +134,7 @@ impl Tub {
         if self.deleted > 0 {
             notes.push(format!("{} records are marked as deleted and left out", self.deleted));
         }
-        let unused = images_in(&self.images_folder)?.into_iter().filter(|path| !self.used.contains(path)).count();
+        let unused = images_in(&self.images)?.into_iter().filter(|path| !self.used.contains(path)).count();
         if unused > self.deleted {
             notes.push(format!("{unused} images are named by no record and left out"));
         }
@@ -141,16 +146,17 @@ impl Tub {
 }
 
 /// Version 4: the catalogs that the manifest names, or all of them if it cannot be read.
-fn version_4_tub(folder: &Path, catalogs: Vec<PathBuf>) -> Result<Tub, DataError> {
-    let mut tub = Tub::new(folder, folder.join("images"), "donkeycar tub (version 4)");
-    let manifest = match read_text(&folder.join("manifest.json")) {
+fn version_4_tub(drive: &DriveFolder, catalogs: Vec<PathBuf>) -> Result<Tub, DataError> {
+    let mut tub = Tub::new(drive.path(), drive.join("images"), "donkeycar tub (version 4)");
+    let path = drive.join("manifest.json");
+    drive.allow(&path)?;
+    let manifest = match drive.read_text(&path) {
         Ok(text) => parse_manifest(&text),
         Err(_) => Manifest::default(),
     };
-    let inside = Inside::new(folder);
     let mut named = Vec::new();
     for name in manifest.catalogs.iter().flatten() {
-        match inside.find(name) {
+        match drive.find(name) {
             Ok(path) => named.push(path),
             Err(why) => {
                 let name = table::shorten(name, 80);
@@ -167,7 +173,7 @@ fn version_4_tub(folder: &Path, catalogs: Vec<PathBuf>) -> Result<Tub, DataError
     }
     for path in named {
         let catalog = name_of(&path);
-        let text = match read_text(&path) {
+        let text = match drive.read_text(&path) {
             Ok(text) => text,
             Err(error) => {
                 tub.recording.notes.push(format!("catalog {catalog} is left out: {error}"));
@@ -190,13 +196,17 @@ fn version_4_tub(folder: &Path, catalogs: Vec<PathBuf>) -> Result<Tub, DataError
 }
 
 /// The older form: one JSON file a record.
-fn older_tub(folder: &Path) -> Result<Tub, DataError> {
-    let mut tub = Tub::new(folder, folder.to_owned(), "donkeycar tub (JSON records)");
-    let mut records = files_in(folder)?;
+fn older_tub(drive: &DriveFolder) -> Result<Tub, DataError> {
+    let mut tub = Tub::new(drive.path(), drive.path().to_owned(), "donkeycar tub (JSON records)");
+    let mut records = files_in(drive.path())?;
     records.retain(|path| is_record(&name_of(path)));
     sort_naturally(&mut records);
     for path in records {
-        let json = read_text(&path).unwrap_or_default();
+        if drive.check(&path) == Err(Unreachable::LinkedOut) {
+            tub.linked.add(|| name_of(&path));
+            continue;
+        }
+        let json = drive.read_text(&path).unwrap_or_default();
         tub.add(&json, || name_of(&path), &HashSet::new());
     }
     Ok(tub)

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use super::Opened;
 use crate::DataError;
-use crate::folder::{images_in, name_of, read_text};
+use crate::drive_folder::DriveFolder;
+use crate::folder::{images_in, name_of};
 use crate::recorded::{RecordedFrame, Recording, Tally};
 use crate::table::{self, Table};
 
@@ -26,16 +27,16 @@ pub(super) fn recognise(folder: &Path) -> bool {
 ///
 /// # Errors
 /// [`DataError::BadFile`] for a `labels.csv` without the needed columns or no readable image, [`DataError::Io`].
-pub(super) fn open(name: &str, folder: &Path) -> Opened {
-    read(folder)?.into_source(name, folder)
+pub(super) fn open(name: &str, drive: &DriveFolder) -> Opened {
+    read(drive)?.into_source(name, drive)
 }
 
-fn read(folder: &Path) -> Result<Recording, DataError> {
+fn read(drive: &DriveFolder) -> Result<Recording, DataError> {
     let mut recording = Recording::new("folder of images");
-    let path = folder.join(LABELS);
-    let mut labels = if path.is_file() { Some(parse_labels(&read_text(&path)?, &path)?) } else { None };
+    let path = drive.join(LABELS);
+    let mut labels = if path.is_file() { Some(parse_labels(&drive.read_text(&path)?, &path)?) } else { None };
     let mut unlabelled = Tally::default();
-    for image in images_in(folder)? {
+    for image in images_in(drive.path())? {
         let label = labels.as_mut().and_then(|labels| labels.by_file.remove(&name_of(&image)));
         if label.is_none() {
             unlabelled.add(|| name_of(&image));

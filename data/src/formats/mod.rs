@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::drive_folder::DriveFolder;
 use crate::folder::bad_file;
 use crate::selection::Selection;
 use crate::{DataError, Source};
@@ -36,19 +37,19 @@ struct Layout {
     /// True if the folder looks like it.
     recognise: fn(&Path) -> bool,
     /// Opens it under the name that the user gave.
-    open: Open,
+    open: Open<DriveFolder>,
 }
 
-/// How a recording is opened.
-enum Open {
+/// How a recording is opened: a folder or a file.
+enum Open<P: ?Sized> {
     /// There is one drive in it.
-    Plain(fn(&str, &Path) -> Opened),
+    Plain(fn(&str, &P) -> Opened),
     /// There is something to choose.
-    Chosen(fn(&str, &Path, &Selection) -> Opened),
+    Chosen(fn(&str, &P, &Selection) -> Opened),
 }
 
-impl Open {
-    fn run(&self, name: &str, path: &Path, selection: &Selection) -> Opened {
+impl<P: ?Sized> Open<P> {
+    fn run(&self, name: &str, path: &P, selection: &Selection) -> Opened {
         match self {
             Self::Plain(open) => selection.refuse(name).and_then(|()| open(name, path)),
             Self::Chosen(open) => open(name, path, selection),
@@ -82,7 +83,7 @@ const HINT_FOLDERS: usize = 200;
 pub(crate) fn open_folder(name: &str, folder: &Path, selection: &Selection) -> Opened {
     std::fs::read_dir(folder).map_err(|source| DataError::Io { path: folder.to_owned(), source })?;
     match LAYOUTS.iter().find(|layout| (layout.recognise)(folder)) {
-        Some(layout) => layout.open.run(name, folder, selection),
+        Some(layout) => layout.open.run(name, &DriveFolder::new(folder, selection.links()), selection),
         None => Err(unknown_layout(folder)),
     }
 }
@@ -91,7 +92,10 @@ pub(crate) fn open_folder(name: &str, folder: &Path, selection: &Selection) -> O
 pub(crate) fn open_container(name: &str, path: &Path, selection: &Selection) -> Option<Opened> {
     let open = match path.extension()?.to_ascii_lowercase().to_str()? {
         "bag" => Open::Plain(bag::open),
-        "h5" | "hdf5" => Open::Plain(comma2016::open_drive),
+        "h5" | "hdf5" => {
+            let allowed = selection.refuse(name);
+            return Some(allowed.and_then(|()| comma2016::open_drive(name, path, selection.links())));
+        }
         "mcap" => Open::Chosen(mcap::open),
         "db3" => Open::Chosen(rosbag2::open_database),
         _ => return None,

@@ -223,6 +223,24 @@ fn a_ros2_bag_gives_every_frame_of_all_its_files() {
     assert_eq!(rest.info().frame_count, Some(half as usize));
 }
 
+#[cfg(unix)]
+#[test]
+fn files_of_a_bag_that_are_links_out_of_it_are_refused_and_told() {
+    let (outer, folder) = bag_of(|folder| {
+        write_db3(&folder.join("bag_0.db3"), 0..FRAMES / 2, true, |data| data);
+        write_db3(&folder.join("bag_1.db3"), FRAMES / 2..FRAMES, true, |data| data);
+        metadata(folder, &["bag_0.db3", "bag_1.db3"], "''");
+    });
+    let (file, elsewhere) = (folder.join("bag_1.db3"), outer.path().join("elsewhere.db3"));
+    std::fs::rename(&file, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    let half = open(&text(&folder)).unwrap();
+    assert_eq!(half.info().frame_count, Some(FRAMES as usize / 2));
+    assert!(half.info().notes.iter().any(|note| note.contains("--follow-links")), "{:?}", half.info().notes);
+    let whole = open(&format!("links=follow,source={}", text(&folder))).unwrap();
+    assert_eq!(whole.info().frame_count, Some(FRAMES as usize));
+}
+
 #[test]
 fn bags_without_definitions_and_packed_files_are_told() {
     let (_outer, folder) = bag_of(|folder| {

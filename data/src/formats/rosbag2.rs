@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags, limits::Limit};
 
 use super::{Opened, mcap};
 use crate::DataError;
-use crate::folder::{Inside, bad_file, files_in, name_of, read_text, sort_naturally};
+use crate::drive_folder::DriveFolder;
+use crate::folder::{bad_file, files_in, name_of, sort_naturally};
 use crate::recorded::Tally;
 use crate::selection::Selection;
 use crate::topics::schema::Schema;
@@ -35,20 +36,19 @@ fn is_packed(files: &[PathBuf]) -> bool {
 ///
 /// # Errors
 /// [`DataError::BadFile`] for a bag without a file that can be read, [`DataError::Io`], and those of [`topics::open`].
-pub(super) fn open(name: &str, folder: &Path, selection: &Selection) -> Opened {
-    let path = folder.join(METADATA);
-    let metadata = Metadata::parse(&read_text(&path)?);
+pub(super) fn open(name: &str, drive: &DriveFolder, selection: &Selection) -> Opened {
+    let path = drive.join(METADATA);
+    let metadata = Metadata::parse(&drive.read_text(&path)?);
     if metadata.packed_files {
         let expected = "files that are not compressed as a whole: unpack them (zstd -d) and run ros2 bag reindex";
         return Err(bad_file(&path, "the bag's files are compressed as a whole", expected));
     }
-    let paths = if metadata.files.is_empty() { listed(folder)? } else { metadata.files };
-    let inside = Inside::new(folder);
+    let paths = if metadata.files.is_empty() { listed(drive.path())? } else { metadata.files };
     let (mut files, mut missing): (Vec<Box<dyn Container>>, _) = (Vec::new(), Tally::default());
     for listed in &paths {
         // Bags from before 2020 name their files with the folder before them.
         let last = listed.rsplit('/').next().unwrap_or(listed);
-        let found = inside.find(listed).or_else(|_| inside.find(last)).map_err(|reason| reason.reason().to_owned());
+        let found = drive.find(listed).or_else(|_| drive.find(last)).map_err(|reason| reason.reason().to_owned());
         match found.and_then(|path| open_file(&path)) {
             Ok(file) => files.push(file),
             Err(reason) => missing.add(|| format!("{listed}: {reason}")),
@@ -64,7 +64,7 @@ pub(super) fn open(name: &str, folder: &Path, selection: &Selection) -> Opened {
         ));
     }
     let files = Bag { files: Files::new(files), packed: metadata.packed_messages, notes };
-    topics::open(name, folder, "ROS 2 bag", Box::new(files), selection)
+    topics::open(name, drive.path(), "ROS 2 bag", Box::new(files), selection)
 }
 
 /// Opens a `.db3` file by itself.

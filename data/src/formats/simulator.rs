@@ -11,7 +11,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::{Opened, clock, model_car};
-use crate::folder::{Inside, bad_file, images_in, name_of, read_text};
+use crate::drive_folder::{DriveFolder, locate};
+use crate::folder::{bad_file, images_in, name_of};
 use crate::recorded::{RecordedFrame, Recording, Tally};
 use crate::{DataError, table};
 
@@ -32,25 +33,24 @@ pub(super) fn recognise(folder: &Path) -> bool {
 ///
 /// # Errors
 /// [`DataError::BadFile`] for a log without usable lines or no readable image, [`DataError::Io`].
-pub(super) fn open(name: &str, folder: &Path) -> Opened {
-    read(folder)?.into_source(name, folder)
+pub(super) fn open(name: &str, drive: &DriveFolder) -> Opened {
+    read(drive)?.into_source(name, drive)
 }
 
-fn read(folder: &Path) -> Result<Recording, DataError> {
-    let path = folder.join(LOG);
-    let log = parse_log(&read_text(&path)?);
+fn read(drive: &DriveFolder) -> Result<Recording, DataError> {
+    let path = drive.join(LOG);
+    let log = parse_log(&drive.read_text(&path)?);
     if log.lines.is_empty() {
         return Err(bad_file(&path, "no line names an image", "lines center,left,right,steering,throttle,brake,speed"));
     }
-    let image_folder = images_of(folder);
-    let images = Inside::new(&image_folder);
+    let image_folder = images_of(drive.path());
     let mut used = HashSet::new();
     let mut recording = Recording::new("Udacity simulator");
     recording.assumed_hz = ASSUMED_HZ;
     recording.steering_unit = model_car::UNIT;
     recording.camera = model_car::simulator_camera;
     for line in log.lines {
-        match images.find(&line.image) {
+        match locate(&image_folder, &line.image) {
             Ok(image) => {
                 let LogLine { image: name, time_s, steering_true_rad, .. } = line;
                 used.insert(name);

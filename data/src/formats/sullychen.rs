@@ -10,7 +10,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::{Opened, clock};
-use crate::folder::{Inside, Unreachable, images_in, read_text};
+use crate::drive_folder::{DriveFolder, Unreachable, locate};
+use crate::folder::images_in;
 use crate::recorded::{RecordedFrame, Recording, Tally};
 use crate::{DataError, table};
 
@@ -29,15 +30,14 @@ pub(super) fn recognise(folder: &Path) -> bool {
 ///
 /// # Errors
 /// [`DataError::BadFile`] for an empty `data.txt` or no readable image, [`DataError::Io`].
-pub(super) fn open(name: &str, folder: &Path) -> Opened {
-    read(folder)?.into_source(name, folder)
+pub(super) fn open(name: &str, drive: &DriveFolder) -> Opened {
+    read(drive)?.into_source(name, drive)
 }
 
-fn read(folder: &Path) -> Result<Recording, DataError> {
-    let text = read_text(&folder.join("data.txt"))?;
-    let in_data = folder.join("data").is_dir();
-    let image_folder = if in_data { folder.join("data") } else { folder.to_owned() };
-    let images = Inside::new(&image_folder);
+fn read(drive: &DriveFolder) -> Result<Recording, DataError> {
+    let text = drive.read_text(&drive.join("data.txt"))?;
+    let in_data = drive.join("data").is_dir();
+    let image_folder = if in_data { drive.join("data") } else { drive.path().to_owned() };
     let mut recording = Recording::new("SullyChen (2016)");
     recording.assumed_hz = ASSUMED_HZ;
     let (mut unusable, mut bad_angles) = (Tally::default(), Tally::default());
@@ -45,7 +45,7 @@ fn read(folder: &Path) -> Result<Recording, DataError> {
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let entry = parse_line(line, i + 1, &mut bad_angles);
         let name = entry.image.strip_prefix("data/").filter(|_| in_data).unwrap_or(entry.image);
-        match images.find(name) {
+        match locate(&image_folder, name) {
             Ok(image) => {
                 used.insert(image.clone());
                 let Entry { time_s, steering_true_rad, .. } = entry;

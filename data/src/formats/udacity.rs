@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use super::Opened;
 use crate::DataError;
-use crate::folder::{Inside, images_in, name_of, read_text, stem_of};
+use crate::drive_folder::{DriveFolder, locate};
+use crate::folder::{images_in, name_of, stem_of};
 use crate::recorded::{RecordedFrame, Recording, Tally};
 use crate::table::{self, Table};
 
@@ -39,15 +40,15 @@ fn test_set_labels(folder: &Path) -> Option<PathBuf> {
 ///
 /// # Errors
 /// [`DataError::BadFile`] for a label file without the needed columns or no readable image, [`DataError::Io`].
-pub(super) fn open(name: &str, folder: &Path) -> Opened {
-    let recording = if folder.join(TRAINING_LABELS).is_file() {
-        training_set(folder)?
-    } else if let Some(labels) = test_set_labels(folder) {
-        test_set(folder, &labels)?
+pub(super) fn open(name: &str, drive: &DriveFolder) -> Opened {
+    let recording = if drive.join(TRAINING_LABELS).is_file() {
+        training_set(drive)?
+    } else if let Some(labels) = test_set_labels(drive.path()) {
+        test_set(drive, &labels)?
     } else {
-        unlabelled(folder)?
+        unlabelled(drive)?
     };
-    recording.into_source(name, folder)
+    recording.into_source(name, drive)
 }
 
 /// Frames by their time stamp in nanoseconds: the picture, if there is one, and the angle, if there is one.
@@ -59,8 +60,8 @@ struct Frames {
 
 impl Frames {
     /// Adds the pictures of `center/` by the time stamps in their names.
-    fn add_pictures(&mut self, folder: &Path) -> Result<(), DataError> {
-        let center = folder.join("center");
+    fn add_pictures(&mut self, drive: &DriveFolder) -> Result<(), DataError> {
+        let center = drive.join("center");
         let pictures = if center.is_dir() { images_in(&center)? } else { Vec::new() };
         for path in pictures {
             match stem_of(&path).parse::<u64>() {
@@ -102,33 +103,33 @@ impl Frames {
 }
 
 /// `CH2_final_evaluation.csv`: the frame's number is its picture's name.
-fn test_set(folder: &Path, path: &Path) -> Result<Recording, DataError> {
-    let labels = parse_labels(&read_text(path)?, path, "frame_id", "steering_angle")?;
+fn test_set(drive: &DriveFolder, path: &Path) -> Result<Recording, DataError> {
+    let labels = parse_labels(&drive.read_text(path)?, path, "frame_id", "steering_angle")?;
     let mut frames = Frames::default();
     for (time_ns, angle) in &labels.angles {
         frames.by_time_ns.insert(*time_ns, (None, *angle));
     }
-    frames.add_pictures(folder)?;
+    frames.add_pictures(drive)?;
     let mut recording = frames.into_recording("Udacity Challenge 2 (test-set layout)", true);
     labels.troubles.into_notes(&mut recording.notes);
     Ok(recording)
 }
 
 /// `interpolated.csv`: each row names its picture.
-fn training_set(folder: &Path) -> Result<Recording, DataError> {
-    let path = folder.join(TRAINING_LABELS);
-    let labels = parse_labels(&read_text(&path)?, &path, "timestamp", "angle")?;
-    let inside = Inside::new(folder);
+fn training_set(drive: &DriveFolder) -> Result<Recording, DataError> {
+    let path = drive.join(TRAINING_LABELS);
+    let labels = parse_labels(&drive.read_text(&path)?, &path, "timestamp", "angle")?;
     let mut frames = Frames::default();
-    frames.add_pictures(folder)?;
+    frames.add_pictures(drive)?;
     let mut unreachable = Tally::default();
     for (time_ns, angle) in &labels.angles {
         let entry = frames.by_time_ns.entry(*time_ns).or_default();
         entry.1 = *angle;
         // Most rows name the picture that the listing has already found under the same time stamp.
         let Some(name) = labels.files.get(time_ns) else { continue };
-        match inside.find(name) {
+        match locate(drive.path(), name) {
             Ok(found) => entry.0 = Some(found),
+            Err(_) if entry.0.is_some() => {}
             Err(trouble) => unreachable.add(|| format!("{}: {}", table::shorten(name, 80), trouble.reason())),
         }
     }
@@ -139,9 +140,9 @@ fn training_set(folder: &Path) -> Result<Recording, DataError> {
 }
 
 /// Pictures only.
-fn unlabelled(folder: &Path) -> Result<Recording, DataError> {
+fn unlabelled(drive: &DriveFolder) -> Result<Recording, DataError> {
     let mut frames = Frames::default();
-    frames.add_pictures(folder)?;
+    frames.add_pictures(drive)?;
     Ok(frames.into_recording("Udacity Challenge 2 (images without labels)", false))
 }
 

@@ -21,7 +21,7 @@ use crate::selection::{self, Selection};
 use crate::{DataError, Source};
 
 /// What a framing file holds, for error messages.
-const FIELDS: &str = "an object with \"source\" and any of \"fov_deg\", \"horizon_row\", \"centre_column\", \"crop\": [left, top, width, height], \"selection\": {\"camera\", \"steering\", \"unit\", \"sign\", \"episode\"}";
+const FIELDS: &str = "an object with \"source\" and any of \"fov_deg\", \"horizon_row\", \"centre_column\", \"crop\": [left, top, width, height], \"selection\": {\"camera\", \"steering\", \"unit\", \"sign\", \"episode\", \"links\"}";
 /// The options of the text form that say how the camera looks.
 const VIEW: [&str; 4] = ["fov", "horizon", "centre", "crop"];
 /// The option that ends the text form: what follows is the source, whatever letters it has.

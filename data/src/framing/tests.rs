@@ -3,7 +3,7 @@
 use ndarray::Array3;
 
 use super::Framing;
-use crate::selection::{Selection, Side, Unit};
+use crate::selection::{Links, Selection, Side, Unit};
 
 /// Pictures of 640 x 480, each a mark of its own, set into larger frames at (`left`, `top`).
 fn wide_frames(folder: &std::path::Path, left: u32, top: u32, size: (u32, u32)) -> Vec<Array3<u8>> {
@@ -108,6 +108,7 @@ fn the_text_form_and_the_fields_say_the_same() {
             unit: Some(Unit::Deg),
             sign: Some(Side::Right),
             episode: Some(3),
+            links: Some(Links::Follow),
         },
     };
     assert_eq!(Framing::parse(&framing.spec()).unwrap().unwrap(), framing);
@@ -117,9 +118,12 @@ fn the_text_form_and_the_fields_say_the_same() {
         r#"{"source": "x.mcap", "selection": {"steering": "/car.angle", "unit": "deg", "sign": "left", "episode": 2}}"#;
     std::fs::write(&file, text).unwrap();
     assert_eq!(Framing::read(&file).unwrap().spec(), "steering=/car.angle,unit=deg,sign=left,episode=2,source=x.mcap");
-    for (option, named) in
-        [("unit=grad", "rad, deg or command"), ("sign=up", "left or right"), ("episode=-1", "from 0")]
-    {
+    for (option, named) in [
+        ("unit=grad", "rad, deg or command"),
+        ("sign=up", "left or right"),
+        ("episode=-1", "from 0"),
+        ("links=all", "inside or follow"),
+    ] {
         let message = crate::open(&format!("{option},source=x.mcap")).err().unwrap().to_string();
         assert!(message.contains(named), "{message}");
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::pictures::{ImageFiles, Pictures};
 use super::player::Player;
 use super::{plausible, timeline};
+use crate::drive_folder::{DriveFolder, LINKED_OUT, linked_out};
 use crate::folder::printable;
 use crate::{CameraGeometry, DataError, SkipReport, Source, SourceInfo, SteeringUnit};
 
@@ -52,13 +53,14 @@ impl Recording {
         }
     }
 
-    /// Makes a source of the image files. Those that are empty or not there count as missing from the start; damage inside
-    /// a file shows only when it is decoded.
+    /// Makes a source of the image files. Those that are empty, not there or refused links count as missing from the start; damage
+    /// inside a file shows only when it is decoded.
     ///
     /// # Errors
     /// [`DataError::BadFile`] if there is no frame, or none that can be decoded.
-    pub(crate) fn into_source(mut self, name: &str, folder: &Path) -> Result<Box<dyn Source>, DataError> {
-        self.set_aside_empty_files(folder);
+    pub(crate) fn into_source(mut self, name: &str, drive: &DriveFolder) -> Result<Box<dyn Source>, DataError> {
+        self.set_aside_unreadable(drive);
+        let folder = drive.path();
         let (times_s, angles): (Vec<_>, Vec<_>) = self.frames.iter().map(|f| (f.time_s, f.steering_true_rad)).unzip();
         let files = self.frames.into_iter().map(|f| f.image).collect();
         let pictures = Arc::new(ImageFiles { folder: folder.to_owned(), files });
@@ -75,12 +77,17 @@ impl Recording {
         facts.into_source(name, folder, pictures)
     }
 
-    /// Moves frames whose file is empty or not there to `missing`.
-    fn set_aside_empty_files(&mut self, folder: &Path) {
-        let mut empty = Tally::default();
+    /// Moves frames whose file is empty, not there, or a link that is not read to `missing`.
+    fn set_aside_unreadable(&mut self, drive: &DriveFolder) {
+        let (mut empty, mut linked, mut rule) = (Tally::default(), Tally::default(), drive.images());
         let (missing, frames) = (&mut self.missing, &mut self.frames);
         frames.retain(|frame| {
-            let name = || frame.image.strip_prefix(folder).unwrap_or(&frame.image).display().to_string();
+            let name = || frame.image.strip_prefix(drive.path()).unwrap_or(&frame.image).display().to_string();
+            if rule.refuses(&frame.image) {
+                linked.add(name);
+                missing.add(format!("{}: {LINKED_OUT}", name()));
+                return false;
+            }
             let reason = match std::fs::metadata(&frame.image) {
                 Ok(file) if file.len() > 0 => return true,
                 Ok(_) => "the file is empty".to_owned(),
@@ -90,6 +97,7 @@ impl Recording {
             missing.add(format!("{}: {reason}", name()));
             false
         });
+        linked.note(&linked_out("images"), &mut self.notes);
         empty.note("image files are empty or cannot be read", &mut self.notes);
     }
 }

@@ -16,7 +16,8 @@ use serde::Deserialize;
 
 use self::features::{Features, Steering};
 use super::{Opened, camera_of_road_wheels};
-use crate::folder::{Inside, bad_file, files_in, printable, read_text, sort_naturally};
+use crate::drive_folder::DriveFolder;
+use crate::folder::{bad_file, files_in, printable, sort_naturally};
 use crate::recorded::part::Part;
 use crate::recorded::recording::Facts;
 use crate::selection::{Selection, bad};
@@ -65,14 +66,14 @@ struct Episode {
 /// # Errors
 /// [`DataError::BadSpec`] for an episode, camera or column that is not there, with those that are; [`DataError::BadFile`] and
 /// [`DataError::Io`] for files that cannot be read, [`DataError::Unsupported`] in a build without the feature `opencv`.
-pub(super) fn open(name: &str, folder: &Path, selection: &Selection) -> Opened {
-    let path = folder.join(INFO);
-    let info = parse(&read_text(&path)?).map_err(|problem| bad_file(&path, problem, EXPECTED))?;
+pub(super) fn open(name: &str, drive: &DriveFolder, selection: &Selection) -> Opened {
+    let path = drive.join(INFO);
+    let info = parse(&drive.read_text(&path)?).map_err(|problem| bad_file(&path, problem, EXPECTED))?;
     let mut notes = Vec::new();
     let camera = info.features.camera(selection, &mut notes)?;
     let steering = info.features.steering(selection, &mut notes)?;
-    let episode = chosen(episodes(folder, &info, &camera)?, folder, selection)?;
-    let table = info.file(folder, &info.data_path, "", episode.data, episode.index)?;
+    let episode = chosen(episodes(drive, &info, &camera)?, drive.path(), selection)?;
+    let table = info.file(drive, &info.data_path, "", episode.data, episode.index)?;
     let rows = rows(&table, &episode, steering.as_ref()).map_err(|problem| bad_file(&table, problem, EXPECTED))?;
     if rows.times_s.is_empty() {
         return Err(bad_file(&table, format!("no row of episode {}", episode.index), EXPECTED));
@@ -80,7 +81,7 @@ pub(super) fn open(name: &str, folder: &Path, selection: &Selection) -> Opened {
     let pattern = info.video_path.as_deref();
     let pattern =
         pattern.ok_or_else(|| bad_file(&path, "no \"video_path\"", "a data set whose pictures are videos"))?;
-    let file = info.file(folder, pattern, &camera, episode.video, episode.index)?;
+    let file = info.file(drive, pattern, &camera, episode.video, episode.index)?;
     let whole = video::open_file(name, &file, video::Labels::none("LeRobot data set"))?;
     // Half a frame off is still this frame.
     let first = whole.info().times_s.partition_point(|time_s| *time_s < episode.from_s - 0.5 / info.fps);
@@ -108,7 +109,7 @@ impl Info {
     /// The file that a pattern such as `data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet` names.
     fn file(
         &self,
-        folder: &Path,
+        drive: &DriveFolder,
         pattern: &str,
         camera: &str,
         [chunk, file]: [u64; 2],
@@ -138,28 +139,27 @@ impl Info {
             rest = after;
         }
         path.push_str(rest);
-        let found = Inside::new(folder).find(&path);
-        found.map_err(|reason| {
-            bad_file(&folder.join(&path), reason.reason(), "a file that the data set's info.json names")
+        drive.find(&path).map_err(|reason| {
+            bad_file(&drive.join(&path), reason.reason(), "a file that the data set's info.json names")
         })
     }
 }
 
 /// All episodes, in order.
-fn episodes(folder: &Path, info: &Info, camera: &str) -> Result<Vec<Episode>, DataError> {
-    let mut episodes = if info.is_v3() { episodes_v3(folder, camera)? } else { episodes_v2(folder)? };
+fn episodes(drive: &DriveFolder, info: &Info, camera: &str) -> Result<Vec<Episode>, DataError> {
+    let mut episodes = if info.is_v3() { episodes_v3(drive, camera)? } else { episodes_v2(drive)? };
     episodes.sort_by_key(|episode| episode.index);
     Ok(episodes)
 }
 
-fn episodes_v2(folder: &Path) -> Result<Vec<Episode>, DataError> {
+fn episodes_v2(drive: &DriveFolder) -> Result<Vec<Episode>, DataError> {
     #[derive(Deserialize)]
     struct Line {
         episode_index: u64,
         length: u64,
     }
-    let path = folder.join("meta/episodes.jsonl");
-    let text = read_text(&path)?;
+    let path = drive.join("meta/episodes.jsonl");
+    let text = drive.read_text(&path)?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let parse = |(number, line): (usize, &str)| {
         let line: Line = serde_json::from_str(line)
@@ -169,7 +169,7 @@ fn episodes_v2(folder: &Path) -> Result<Vec<Episode>, DataError> {
     lines.map(parse).collect()
 }
 
-fn episodes_v3(folder: &Path, camera: &str) -> Result<Vec<Episode>, DataError> {
+fn episodes_v3(drive: &DriveFolder, camera: &str) -> Result<Vec<Episode>, DataError> {
     let of_video = |what: &str| format!("videos/{camera}/{what}");
     let (chunk, file, from) = (of_video("chunk_index"), of_video("file_index"), of_video("from_timestamp"));
     let columns = [
@@ -181,7 +181,7 @@ fn episodes_v3(folder: &Path, camera: &str) -> Result<Vec<Episode>, DataError> {
         file.as_str(),
         from.as_str(),
     ];
-    let folder = folder.join("meta/episodes");
+    let folder = drive.join("meta/episodes");
     let mut files = Vec::new();
     let io = |source| DataError::Io { path: folder.clone(), source };
     for entry in std::fs::read_dir(&folder).map_err(io)? {
@@ -194,6 +194,7 @@ fn episodes_v3(folder: &Path, camera: &str) -> Result<Vec<Episode>, DataError> {
     sort_naturally(&mut files);
     let mut episodes = Vec::new();
     for path in files {
+        drive.allow(&path)?;
         let mut visit = |row: &[Vec<f64>]| {
             let number = |at: usize| row[at].first().copied().unwrap_or(0.0);
             let whole = |at: usize| number(at) as u64;
@@ -269,10 +270,11 @@ fn facts(rows: Rows, info: &Info, steering: Option<&Steering>, notes: Vec<String
 /// Reads what a data set says of itself, for fuzzing.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn fuzz(text: &str) {
+    use crate::selection::Links;
     if let Ok(info) = parse(text) {
         let _ = info.features.camera(&Selection::default(), &mut Vec::new());
         let _ = info.features.steering(&Selection::default(), &mut Vec::new());
-        let _ = info.file(Path::new("/nowhere"), &info.data_path, "c", [1, 2], 3);
+        let _ = info.file(&DriveFolder::new(Path::new("/nowhere"), Links::Inside), &info.data_path, "c", [1, 2], 3);
     }
 }
 
@@ -292,6 +294,7 @@ pub(super) const SEED: &str = r#"{"codebase_version": "v2.1", "fps": 10, "chunks
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::selection::Links;
 
     fn selection(name: &str, value: &str) -> Selection {
         let mut selection = Selection::default();
@@ -322,13 +325,14 @@ mod tests {
     #[test]
     fn files_are_named_by_patterns_and_stay_inside() {
         let folder = tempfile::tempdir().unwrap();
+        let drive = DriveFolder::new(folder.path(), Links::Inside);
         let info = parse(SEED).unwrap();
         let path = folder.path().join("data/chunk-001/episode_001003.parquet");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, b"PAR1").unwrap();
-        assert_eq!(info.file(folder.path(), &info.data_path, "", [0, 0], 1003).unwrap(), path);
+        assert_eq!(info.file(&drive, &info.data_path, "", [0, 0], 1003).unwrap(), path);
         for pattern in ["../{video_key}", "data/{chunk_index:9999d}/x", "{", "/etc/passwd"] {
-            assert!(info.file(folder.path(), pattern, "c", [u64::MAX, 0], 0).is_err(), "{pattern}");
+            assert!(info.file(&drive, pattern, "c", [u64::MAX, 0], 0).is_err(), "{pattern}");
         }
         let message = tables::each_row(&path, &["a"], &mut |_| {}).unwrap_err();
         assert!(!message.is_empty());
