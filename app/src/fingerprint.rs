@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
-use deltasteer_data::Inputs;
+use deltasteer_data::{Inputs, remote_state};
 use sha2::{Digest, Sha256};
 
 /// Names of files that hold pictures; every other small file may hold labels.
@@ -22,7 +22,7 @@ pub struct Fingerprint {
     /// Hash of the source's options and of its absolute paths: the same drive, however its path is written.
     pub place: String,
     /// Hash of the source's options, of the names and sizes of all its files, and of their modification times or, where they may hold
-    /// labels, of their bytes.
+    /// labels, of their bytes; of a file on a server, its address, length, and ETag or time.
     pub content: String,
     /// Names and sizes alone: it stays when a drive is copied to another machine.
     pub sizes: String,
@@ -34,7 +34,7 @@ impl Fingerprint {
     /// # Errors
     /// A file or folder that cannot be looked at, by name.
     pub fn of(spec: &str) -> anyhow::Result<Self> {
-        let Inputs { options, paths } = Inputs::of(spec);
+        let Inputs { options, paths, urls } = Inputs::of(spec);
         let (mut place, mut content, mut sizes) = (Sha256::new(), Sha256::new(), Sha256::new());
         let mut names = Vec::new();
         for hash in [&mut place, &mut content, &mut sizes] {
@@ -48,6 +48,13 @@ impl Fingerprint {
             place.update([0]);
             names.extend(whole.file_name().map(|name| name.to_string_lossy().into_owned()));
             add([&mut content, &mut sizes], &whole, Path::new(""), &mut BTreeSet::new()).with_context(name)?;
+        }
+        for url in urls {
+            place.update(url.as_bytes());
+            place.update([0]);
+            let name = url.split(['?', '#']).next().and_then(|path| path.rsplit('/').next()).unwrap_or(&url);
+            names.push(name.to_owned());
+            add_remote([&mut content, &mut sizes], &url, name)?;
         }
         let name = names.into_iter().next().unwrap_or(options);
         Ok(Self { name, place: short(place), content: short(content), sizes: short(sizes) })
@@ -103,6 +110,20 @@ fn add(
             added => added?,
         }
     }
+    Ok(())
+}
+
+/// Adds a file on a server, if it is there.
+fn add_remote([content, sizes]: [&mut Sha256; 2], url: &str, name: &str) -> anyhow::Result<()> {
+    let Some(state) = remote_state(url)? else { return Ok(()) };
+    content.update(url.as_bytes());
+    sizes.update(name.as_bytes());
+    for hash in [&mut *content, sizes] {
+        hash.update([0]);
+        hash.update(state.length.to_le_bytes());
+    }
+    content.update(state.version.as_bytes());
+    content.update([0]);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::DataError;
 
 /// Largest label file that is read. A drive of ten hours at 20 Hz with long lines stays below a tenth of it.
-const MAX_TEXT_BYTES: u64 = 512 << 20;
+pub(crate) const MAX_TEXT_BYTES: u64 = 512 << 20;
 
 /// Reads a label file as text, whichever way its letters and its ends of lines are written; each line ends with `\n`.
 ///

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::formats;
 use crate::framing::Framing;
+use crate::{formats, remote};
 
 /// What a source's text names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,6 +12,8 @@ pub struct Inputs {
     pub options: String,
     /// The files and folders that the source is read from; what is in the folders belongs to them.
     pub paths: Vec<PathBuf>,
+    /// The addresses of recorded files on servers: that of the drive, and that of its labels, which may not be there.
+    pub urls: Vec<String>,
 }
 
 impl Inputs {
@@ -24,16 +26,18 @@ impl Inputs {
         }
         let path = Path::new(spec);
         if spec.starts_with("road:") || !path.exists() {
-            return Self { options: spec.to_owned(), paths: Vec::new() };
+            let urls = remote::urls_of(spec);
+            let options = if urls.is_empty() { spec.to_owned() } else { String::new() };
+            return Self { options, urls, ..Self::default() };
         }
         if path.is_dir() {
-            return Self { options: String::new(), paths: vec![path.to_owned()] };
+            return Self { paths: vec![path.to_owned()], ..Self::default() };
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if formats::is_label_file(path) || formats::is_segment_video(folder, path) {
-            return Self { options: String::new(), paths: vec![folder.to_owned()] };
+            return Self { paths: vec![folder.to_owned()], ..Self::default() };
         }
-        let mut inputs = Self { options: String::new(), paths: same_stem(folder, path) };
+        let mut inputs = Self { paths: same_stem(folder, path), ..Self::default() };
         // A log may lie in a folder beside the pictures' folder.
         if let Some(above) = folder.parent() {
             inputs.paths.extend(same_stem(&above.join("log"), path));
@@ -41,7 +45,9 @@ impl Inputs {
         if let Ok(framing) = Framing::read(path)
             && Path::new(&framing.source).extension().is_none_or(|suffix| suffix != "json")
         {
-            inputs.paths.extend(Self::of(&framing.source).paths);
+            let inner = Self::of(&framing.source);
+            inputs.paths.extend(inner.paths);
+            inputs.urls.extend(inner.urls);
         }
         inputs
     }
@@ -68,7 +74,8 @@ mod tests {
             std::fs::write(at(name), "{\"source\": \"../v.mp4\"}").unwrap();
         }
         let of = |spec: String| {
-            let Inputs { options, paths } = Inputs::of(&spec);
+            let Inputs { options, paths, urls } = Inputs::of(&spec);
+            assert!(urls.is_empty());
             let names: Vec<_> = paths
                 .iter()
                 .map(|path| {
@@ -85,6 +92,10 @@ mod tests {
         assert_eq!(of(text("v.mp4")), ("".into(), "v.csv v.mp4".into()));
         assert_eq!(of(format!("fov=90,source={}", text("w.mp4"))), ("fov=90,source=".into(), "w.mp4".into()));
         assert_eq!(of(text("drive/camera.json")), ("".into(), "drive/camera.json v.csv v.mp4".into()));
+        let remote = Inputs::of("fov=90,source=http://host/a/v.mp4");
+        assert_eq!((remote.options.as_str(), remote.paths.len()), ("fov=90,source=", 0));
+        assert_eq!(remote.urls, ["http://host/a/v.mp4", "http://host/a/v.csv"]);
+        assert_eq!(of("http://host/stream".into()).0, "http://host/stream");
         assert_eq!(of("crop=0:0:9:9,source=road:1".into()).0, "crop=0:0:9:9,source=road:1");
     }
 }

@@ -11,6 +11,7 @@
 //! - `drive_folder`: which names and symbolic links of a drive's folder are read
 //! - [`framing`]: [`Framing`], another car's camera, cut so that its picture meets a model half-way
 //! - `recorded`: what every format becomes: frames by index, decoded ahead, in order
+//! - `remote`: recorded files behind http(s)
 //! - `video`: video files and streams through FFmpeg, cameras through OpenCV
 //! - [`open()`]: finds out what a source is and opens it; [`Inputs`]: the files behind its text
 
@@ -26,6 +27,7 @@ pub mod image;
 mod inputs;
 mod open;
 mod recorded;
+mod remote;
 pub mod road;
 pub mod selection;
 mod signal;
@@ -41,6 +43,7 @@ pub use framing::Framing;
 pub use image::rgb_bytes;
 pub use inputs::Inputs;
 pub use open::open;
+pub use remote::{RemoteState, remote_state};
 pub use selection::Selection;
 pub use source::{Frame, Gap, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};
 #[cfg(feature = "opencv")]

@@ -7,12 +7,14 @@ use crate::Selection;
 use crate::folder::bad_file;
 use crate::formats;
 use crate::framing::Framing;
+use crate::remote;
 use crate::road::{RoadSettings, RoadSource};
 use crate::video;
 use crate::{DataError, Source};
 
 /// What `open` accepts, for error messages.
-const KNOWN: &str = "the folder of a recorded drive, a video file, an MCAP file, a ROS or ROS 2 bag, camera:0, the URL of a stream (http, rtsp), or a \
+const KNOWN: &str = "the folder of a recorded drive, a video file, an MCAP file, a ROS or ROS 2 bag, camera:0, the URL (http, https) of a video or MCAP file, \
+                     the URL of a stream (http, rtsp), or a \
                      built-in road such as road:7 or road:7,seconds=30,size=640x480,rate=20";
 
 /// Opens a source by the text that names it.
@@ -43,6 +45,9 @@ fn open_as(name: &str, spec: &str, selection: &Selection) -> Result<Box<dyn Sour
             Err(DataError::Io { path: path.to_owned(), source })
         }
         Err(_) => {
+            if let Some(opened) = remote::open(name, spec, selection) {
+                return opened;
+            }
             let unknown = DataError::NoSuchSource { spec: spec.to_owned(), expected: KNOWN.to_owned() };
             selection.refuse(spec).and_then(|()| video::open_live(spec).unwrap_or(Err(unknown)))
         }

@@ -13,7 +13,7 @@ use crate::session::RunOptions;
 /// One drive and how to run it.
 #[derive(Debug, Clone, Args)]
 pub struct DriveArgs {
-    /// A dataset folder, a video, a stream, or road:SEED for the built-in road
+    /// A dataset folder, a video, the URL of a video or MCAP file, a stream, or road:SEED for the built-in road
     pub source: String,
     /// How to run it.
     #[command(flatten)]

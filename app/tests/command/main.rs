@@ -11,6 +11,7 @@ mod live;
 mod outputs;
 mod own_model;
 mod pipeline;
+mod remote;
 mod shipped;
 mod sweep;
 mod training;

@@ -1,9 +1,11 @@
 //! One module a format of recorded drives; the table of formats, units and signs is in `data/FORMATS.md`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::drive_folder::DriveFolder;
 use crate::folder::bad_file;
+use crate::remote::RemoteFile;
 use crate::selection::Selection;
 use crate::{DataError, Source};
 
@@ -19,6 +21,8 @@ mod model_car;
 mod npy;
 #[cfg(test)]
 pub(crate) mod recordings_tests;
+#[cfg(test)]
+mod remote_tests;
 mod ros_messages;
 mod rosbag2;
 mod simulator;
@@ -101,6 +105,11 @@ pub(crate) fn open_container(name: &str, path: &Path, selection: &Selection) -> 
         _ => return None,
     };
     Some(open.run(name, path, selection))
+}
+
+/// Opens an MCAP file on a server.
+pub(crate) fn open_remote_mcap(name: &str, file: &Arc<RemoteFile>, selection: &Selection) -> Opened {
+    mcap::open_remote(name, file, selection)
 }
 
 /// True for a label file that stands for its whole folder.

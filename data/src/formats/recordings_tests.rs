@@ -12,7 +12,7 @@ use crate::topics::tests::{Cdr, STATE, compressed, state};
 use crate::{Source, open};
 
 /// Frames of a recording, at 20 Hz from 100 s on.
-const FRAMES: u64 = 40;
+pub(super) const FRAMES: u64 = 40;
 
 fn at_ns(frame: u64) -> u64 {
     100_000_000_000 + frame * 50_000_000
@@ -49,14 +49,20 @@ fn messages(frame: u64) -> [(&'static str, &'static str, &'static str, Vec<u8>);
     ]
 }
 
-const STEERING: &str = "steering=/car.position[1],unit=deg,sign=right,source=";
+pub(super) const STEERING: &str = "steering=/car.position[1],unit=deg,sign=right,source=";
 
-fn write_mcap(path: &Path, options: WriteOptions, frames: std::ops::Range<u64>) {
+pub(super) fn write_mcap(path: &Path, options: WriteOptions, frames: std::ops::Range<u64>) {
+    write_mcap_filled(path, options, frames, 0);
+}
+
+/// The same with that many bytes of another topic between the frames.
+pub(super) fn write_mcap_filled(path: &Path, options: WriteOptions, frames: std::ops::Range<u64>, filling: usize) {
     let file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
     let mut writer = options.chunk_size(Some(4096)).create(file).unwrap();
     let mut channels = BTreeMap::new();
     for frame in frames {
-        for (topic, kind, text, data) in messages(frame) {
+        let filling = (filling > 0).then(|| ("/filling", "test_msgs/msg/Filling", "uint8[] data\n", vec![1; filling]));
+        for (topic, kind, text, data) in messages(frame).into_iter().chain(filling) {
             let channel_id = *channels.entry(topic).or_insert_with(|| {
                 let schema = writer.add_schema(kind, "ros2msg", text.as_bytes()).unwrap();
                 writer.add_channel(schema, topic, "cdr", &BTreeMap::new()).unwrap()
@@ -102,7 +108,7 @@ fn metadata(folder: &Path, files: &[&str], mode: &str) {
 }
 
 /// Every frame, its time, its angle and its picture.
-fn check_all(source: &mut dyn Source) {
+pub(super) fn check_all(source: &mut dyn Source) {
     for frame in 0..FRAMES {
         let found = source.next_frame().unwrap().unwrap();
         let expected = angle_rad(frame) as f32;

@@ -10,6 +10,11 @@ use super::decode;
 pub(crate) trait Pictures: Send + Sync + 'static {
     /// Decodes picture `index`; the error is a plain fragment that names the picture and what is wrong.
     fn picture(&self, index: usize) -> Result<Array3<u8>, String>;
+
+    /// Why no more pictures can be had, where a failed network and no damage is the reason.
+    fn failure(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Image files, one a frame.

@@ -1,6 +1,7 @@
 //! The source over a recording: frames by index, in order, damaged ones skipped and counted.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::Array3;
@@ -8,6 +9,7 @@ use ndarray::Array3;
 use super::pictures::Pictures;
 use super::read_ahead::ReadAhead;
 use super::timeline;
+use crate::folder::bad_file;
 use crate::{DataError, Frame, SkipReport, Source, SourceInfo};
 
 /// Plays a recording. Reading on decodes ahead on several threads; the first frame after a seek is decoded at once by the
@@ -84,6 +86,15 @@ impl Source for Player {
                     let steering_true_rad = self.info.steering_true_rad.get(index).copied().flatten();
                     return Ok(Some(Frame { index, time_s, image, steering_true_rad }));
                 }
+                // Not damage: the frames are there, and a run without them would be another drive.
+                Err(_) if let Some(failure) = self.pictures.failure() => {
+                    self.seek(index)?;
+                    return Err(bad_file(
+                        Path::new(&self.info.name),
+                        failure,
+                        "a recording that can be read to its end",
+                    ));
+                }
                 Err(reason) if self.counted.insert(index) => self.skipped.add(format!("frame {index}: {reason}")),
                 Err(_) => {}
             }
@@ -117,7 +128,6 @@ mod tests {
     use super::*;
     use crate::recorded::recording::Facts;
     use crate::{CameraGeometry, SteeringUnit};
-    use std::path::Path;
 
     /// Pictures that carry their number in their pixels; every 7th is damaged, and some take long.
     struct Numbered {

@@ -83,6 +83,11 @@ pub(crate) trait Container: Send + Sync + 'static {
     /// # Errors
     /// A fragment.
     fn message(&self, at: At) -> Result<Vec<u8>, String>;
+
+    /// Why nothing more can be read, where a failed network and no damage is the reason.
+    fn failure(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Makes a drive of a recording; `format` in plain words.
@@ -122,6 +127,10 @@ impl Pictures for TopicPictures {
         let bytes = self.container.message(self.images[index])?;
         let schema = self.container.topics()[self.camera].schema.as_ref().map_err(Clone::clone)?;
         picture::picture(&schema.read(&bytes)?)
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.container.failure()
     }
 }
 

@@ -10,11 +10,12 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use ffmpeg_next::codec::packet::Ref as _;
-use ffmpeg_next::format::context::Input;
+use ffmpeg_next::format::context::{Input, StreamIo};
 use ffmpeg_next::software::scaling;
 use ffmpeg_next::util::interrupt;
-use ffmpeg_next::{Dictionary, Error, Packet, Rational, Stream, codec, error, ffi, log, media, packet};
+use ffmpeg_next::{Dictionary, Error, Packet, Rational, Stream, codec, error, ffi, format, log, media, packet};
 
+use crate::remote::{self, RemoteFile};
 use crate::upright::Upright;
 
 /// The most bytes that are read between two packets of a stream: an endless one must not fill the memory.
@@ -88,6 +89,8 @@ pub(super) struct Demuxer {
     patience: Option<Duration>,
     /// What `Counter` has seen when the last packet came.
     counted: Arc<AtomicU64>,
+    /// The file, where it is on a server.
+    remote: Option<Arc<RemoteFile>>,
 }
 
 /// The context under construction, for the interrupt.
@@ -110,8 +113,7 @@ impl Demuxer {
     /// # Errors
     /// A plain fragment.
     pub(super) fn open(url: &str, patience: Option<Duration>, watch: &Arc<Watch>) -> Result<Self, String> {
-        static QUIET: Once = Once::new();
-        QUIET.call_once(|| log::set_level(log::Level::Quiet));
+        be_quiet();
         let options: Dictionary<'_> = [("rtsp_transport", "tcp")].iter().collect();
         watch.allow(patience);
         let counted = Arc::new(AtomicU64::new(0));
@@ -120,9 +122,23 @@ impl Demuxer {
             Error::Other { errno: error::EIO } if watch.answered.load(Ordering::Relaxed) => plain(Error::InvalidData),
             error => watch.explain(error),
         })?;
-        let stream = input.streams().best(media::Type::Video).map(|stream| stream.index());
-        let stream = stream.ok_or("FFmpeg finds no video in it")?;
-        Ok(Self { input, stream, watch: Arc::clone(watch), patience, counted })
+        Ok(Self { stream: video_in(&input)?, input, watch: Arc::clone(watch), patience, counted, remote: None })
+    }
+
+    /// Opens a file on a server.
+    ///
+    /// # Errors
+    /// A plain fragment.
+    pub(super) fn open_remote(file: &Arc<RemoteFile>) -> Result<Self, String> {
+        be_quiet();
+        // What the file names, such as the parts of a playlist, is not fetched.
+        let options: Dictionary<'_> = [("protocol_whitelist", "none")].iter().collect();
+        let name = remote::file_name(file.url());
+        let opened = StreamIo::from_read_seek(file.reader())
+            .and_then(|stream| format::input_from_stream(stream, name, Some(options)));
+        let input = opened.map_err(|error| file.failure().unwrap_or_else(|| plain(error)))?;
+        let (watch, counted, remote) = (Watch::new(Arc::default()), Arc::default(), Some(Arc::clone(file)));
+        Ok(Self { stream: video_in(&input)?, input, watch, patience: None, counted, remote })
     }
 
     /// The next packet of the video stream; `None` at the end.
@@ -130,6 +146,15 @@ impl Demuxer {
     /// # Errors
     /// A plain fragment; nothing more can be read then.
     pub(super) fn next(&mut self) -> Result<Option<VideoPacket>, String> {
+        let packet = self.read();
+        // A demuxer may take a failure of the network for the end of the file, or for damage.
+        match self.remote.as_ref().and_then(|file| file.failure()) {
+            Some(failure) => Err(failure),
+            None => packet,
+        }
+    }
+
+    fn read(&mut self) -> Result<Option<VideoPacket>, String> {
         /// Reads in a row that may fail before the file counts as ended.
         const ATTEMPTS: usize = 1000;
         let mut failures = 0;
@@ -249,6 +274,18 @@ impl Demuxer {
     pub(super) fn codec(&self) -> codec::Id {
         self.stream().parameters().id()
     }
+}
+
+/// FFmpeg writes to standard error otherwise.
+fn be_quiet() {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| log::set_level(log::Level::Quiet));
+}
+
+/// The number of the video stream.
+fn video_in(input: &Input) -> Result<usize, String> {
+    let stream = input.streams().best(media::Type::Video).map(|stream| stream.index());
+    stream.ok_or_else(|| "FFmpeg finds no video in it".to_owned())
 }
 
 /// The nine numbers of a display matrix, in the machine's byte order.

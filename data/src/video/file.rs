@@ -1,16 +1,15 @@
 //! A recorded video: every sound frame in order, at the time that the container gives it.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use ffmpeg_next::codec;
 use ndarray::Array3;
 
 use super::decode::{Care, Decoded, Decoder, is_blank};
-use super::ffmpeg::{Demuxer, VideoPacket, Watch};
+use super::ffmpeg::{Demuxer, VideoPacket};
 use super::index::{Index, Key, PacketFacts};
 use super::labels::Labels;
+use super::origin::Origin;
 use crate::folder::{bad_file, printable};
 use crate::recorded::{plausible, timeline};
 use crate::{CameraGeometry, DataError, Frame, SkipReport, Source, SourceInfo};
@@ -26,7 +25,7 @@ const TRIAL: usize = 12;
 /// damage nor a jump moves a picture to another time.
 pub(super) struct VideoFile {
     info: SourceInfo,
-    path: PathBuf,
+    origin: Origin,
     index: Index,
     reader: Reader,
     /// The frame that is given next.
@@ -43,15 +42,16 @@ impl VideoFile {
     ///
     /// # Errors
     /// [`DataError::BadFile`] for a file without a video or without a single frame that decodes.
-    pub(super) fn open(name: &str, path: &Path, labels: Labels) -> Result<Self, DataError> {
-        let bad = |problem: String| bad_file(path, problem, EXPECTED);
-        let mut demuxer = open_demuxer(path).map_err(bad)?;
+    pub(super) fn open(name: &str, origin: Origin, labels: Labels) -> Result<Self, DataError> {
+        let path = origin.path().to_owned();
+        let bad = |problem: String| bad_file(&path, problem, EXPECTED);
+        let mut demuxer = origin.demuxer().map_err(bad)?;
         let packets = read_packets(&mut demuxer).map_err(bad)?;
         let mut notes = Vec::new();
-        let mut trial = Trial::run(path, Care { threads: false, strict: true }).map_err(bad)?;
+        let mut trial = Trial::run(&origin, Care { threads: false, strict: true }).map_err(bad)?;
         if 2 * trial.frames < trial.packets && trial.damages > 0 {
             // Of two ways to decode, that which decodes more. A stream that breaks the standard all along is still a video.
-            let lenient = Trial::run(path, Care { threads: false, strict: false }).map_err(bad)?;
+            let lenient = Trial::run(&origin, Care { threads: false, strict: false }).map_err(bad)?;
             if lenient.frames > trial.frames {
                 notes.push(
                     "its stream breaks the standard all along: damage within a frame may go unnoticed".to_owned(),
@@ -61,11 +61,11 @@ impl VideoFile {
         }
         let index = trial.index(packets, &demuxer);
         let care = Care { threads: true, strict: trial.strict };
-        let reader = Reader::open(path, care).map_err(bad)?;
+        let reader = Reader::open(&origin, care).map_err(bad)?;
         let info = SourceInfo { name: name.to_owned(), notes, ..empty_info() };
         let mut file = Self {
             info,
-            path: path.to_owned(),
+            origin,
             index,
             reader,
             position: 0,
@@ -102,8 +102,7 @@ impl VideoFile {
         } else if labels.raw_times_s.len() != count {
             notes.push(format!("{count} frames in the video, {} in the logs", labels.raw_times_s.len()));
         }
-        let length = std::fs::metadata(&self.path).map_or(u64::MAX, |file| file.len());
-        let lost = self.index.cut_off(demuxer.announced().unwrap_or(0), length);
+        let lost = self.index.cut_off(demuxer.announced().unwrap_or(0), self.origin.length());
         if lost > 0 {
             let cut = format!("the file is cut short: {lost} of the frames that it announces are not there");
             notes.push(cut.clone());
@@ -168,9 +167,9 @@ impl VideoFile {
                     let care = self.reader.decoder.care();
                     if care.threads {
                         // Again from the last key frame before here, and this time step by step.
-                        self.reader = Reader::open(&self.path, Care { threads: false, ..care })?;
+                        self.reader = Reader::open(&self.origin, Care { threads: false, ..care })?;
                         let key = self.index.key_before(self.position);
-                        self.reader.jump(key, &self.index, &self.path)?;
+                        self.reader.jump(key, &self.index, &self.origin)?;
                     }
                 }
                 None => break,
@@ -201,9 +200,9 @@ impl VideoFile {
 
     /// Moves so that decoding gives frame `index`.
     fn go_to(&mut self, index: usize) -> Result<(), DataError> {
-        let bad = |problem| bad_file(&self.path, problem, EXPECTED);
+        let bad = |problem| bad_file(self.origin.path(), problem, EXPECTED);
         let key = self.index.key_before(index);
-        self.reader.jump(key, &self.index, &self.path).map_err(bad)
+        self.reader.jump(key, &self.index, &self.origin).map_err(bad)
     }
 
     fn note_other_size(&mut self, index: usize, picture: &Array3<u8>) {
@@ -222,7 +221,7 @@ impl Source for VideoFile {
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, DataError> {
-        let picture = self.next_picture().map_err(|problem| bad_file(&self.path, problem, EXPECTED))?;
+        let picture = self.next_picture().map_err(|problem| bad_file(self.origin.path(), problem, EXPECTED))?;
         let Some((index, image)) = picture else { return Ok(None) };
         self.note_other_size(index, &image);
         let time_s = self.info.times_s.get(index).copied().unwrap_or(0.0);
@@ -285,16 +284,6 @@ fn empty_info() -> SourceInfo {
     }
 }
 
-fn open_demuxer(path: &Path) -> Result<Demuxer, String> {
-    let metadata = std::fs::metadata(path).map_err(|e| e.to_string())?;
-    if !metadata.is_file() {
-        return Err("not a regular file".to_owned());
-    }
-    // FFmpeg would take a name such as `a:b.mp4` for a URL.
-    let url = path.to_str().map(|path| format!("file:{path}")).ok_or("its name is not UTF-8")?;
-    Demuxer::open(&url, None, &Watch::new(Arc::default()))
-}
-
 /// What the container says of all packets.
 fn read_packets(demuxer: &mut Demuxer) -> Result<Vec<PacketFacts>, String> {
     let hidden = |codec, packet: &VideoPacket| {
@@ -330,8 +319,8 @@ struct Trial {
 }
 
 impl Trial {
-    fn run(path: &Path, care: Care) -> Result<Self, String> {
-        let mut reader = Reader::open(path, care)?;
+    fn run(origin: &Origin, care: Care) -> Result<Self, String> {
+        let mut reader = Reader::open(origin, care)?;
         let mut trial = Self { strict: care.strict, packets: 0, frames: 0, damages: 0 };
         while !reader.decoder.ended() {
             let packet = if trial.packets < TRIAL { reader.demuxer.next()? } else { None };
@@ -373,8 +362,8 @@ struct Reader {
 
 impl Reader {
     /// At the beginning of a file.
-    fn open(path: &Path, care: Care) -> Result<Self, String> {
-        let demuxer = open_demuxer(path)?;
+    fn open(origin: &Origin, care: Care) -> Result<Self, String> {
+        let demuxer = origin.demuxer()?;
         let decoder = Decoder::new(&demuxer, care)?;
         Ok(Self { demuxer, decoder, packet: 0, given: 0, lost: false })
     }
@@ -418,7 +407,7 @@ impl Reader {
     }
 
     /// Goes to a key frame, or to the beginning where there is none or the container does not lead to it.
-    fn jump(&mut self, key: Option<Key>, index: &Index, path: &Path) -> Result<(), String> {
+    fn jump(&mut self, key: Option<Key>, index: &Index, origin: &Origin) -> Result<(), String> {
         if let Some(key) = key.filter(|key| !Index::is_start(*key))
             && self.demuxer.seek(key.pts)
         {
@@ -436,7 +425,7 @@ impl Reader {
                 return Ok(());
             }
         }
-        *self = Self::open(path, self.decoder.care())?;
+        *self = Self::open(origin, self.decoder.care())?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::folder::{name_of, read_text};
 use crate::recorded::Tally;
 use crate::signal::Signal;
 use crate::table::{self, Table};
-use crate::{DataError, SteeringUnit};
+use crate::{DataError, SteeringUnit, remote};
 
 /// What is known of a video's frames beside their pictures.
 #[derive(Debug, Clone)]
@@ -57,6 +57,22 @@ pub(super) fn beside(video: &Path) -> Result<Labels, DataError> {
         labels.by_time = Some(parse(&read_text(&path)?, &path, &mut labels.notes)?);
     } else {
         labels.notes.push(format!("no {} beside it: replay without true angles", name_of(&path)));
+    }
+    Ok(labels)
+}
+
+/// The same for a video on a server; `url` is that of the CSV file.
+///
+/// # Errors
+/// As [`beside`], and those of [`remote::text`].
+pub(super) fn beside_url(url: &str) -> Result<Labels, DataError> {
+    let mut labels = Labels::none("video file");
+    match remote::text(url)? {
+        Ok(text) => labels.by_time = Some(parse(&text, Path::new(url), &mut labels.notes)?),
+        Err(reason) => {
+            let name = remote::file_name(url).unwrap_or(url);
+            labels.notes.push(format!("no {name} beside it ({reason}): replay without true angles"));
+        }
     }
     Ok(labels)
 }

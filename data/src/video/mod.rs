@@ -4,7 +4,7 @@
 //! - `ffmpeg`, `decode`: FFmpeg's demuxers and decoders with plain pictures
 //! - [`h264`]: whether a picture is missing that others are predicted from
 //! - [`index`]: which frame each packet of a file holds, and when it is shown
-//! - `file`: a recorded video, frame by frame
+//! - `file`: a recorded video, frame by frame; `origin`: where its bytes are
 //! - [`live`]: a camera or stream: the newest frame, with drops counted and reconnection
 //! - `stream`, `camera`: what a live source reads, from FFmpeg and from OpenCV
 //! - `write`: OpenCV's writer with plain pictures
@@ -27,12 +27,16 @@ mod labels;
 #[cfg(any(feature = "opencv", test))]
 mod live;
 #[cfg(feature = "opencv")]
+mod origin;
+#[cfg(feature = "opencv")]
 mod stream;
 #[cfg(feature = "opencv")]
 mod write;
 
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::remote::RemoteFile;
 use crate::{DataError, Source};
 
 pub(crate) use labels::Labels;
@@ -67,7 +71,7 @@ pub(crate) fn open_with_csv(name: &str, path: &Path) -> Opened {
 /// [`DataError::BadFile`] for a file that is no video, [`DataError::Unsupported`] in a build without OpenCV.
 #[cfg(feature = "opencv")]
 pub(crate) fn open_file(name: &str, path: &Path, labels: Labels) -> Opened {
-    Ok(Box::new(file::VideoFile::open(name, path, labels)?))
+    Ok(Box::new(file::VideoFile::open(name, origin::Origin::File(path.to_owned()), labels)?))
 }
 
 /// As above; this build has no OpenCV.
@@ -76,6 +80,24 @@ pub(crate) fn open_file(name: &str, path: &Path, labels: Labels) -> Opened {
 /// [`DataError::Unsupported`], always.
 #[cfg(not(feature = "opencv"))]
 pub(crate) fn open_file(name: &str, _path: &Path, _labels: Labels) -> Opened {
+    Err(needs_opencv(name))
+}
+
+/// Opens a video on a server, with the angles of the CSV file at `labels_url` if there is one.
+///
+/// # Errors
+/// As [`open_with_csv`].
+pub(crate) fn open_remote(name: &str, file: &Arc<RemoteFile>, labels_url: &str) -> Opened {
+    labels::beside_url(labels_url).and_then(|labels| open_remote_file(name, file, labels))
+}
+
+#[cfg(feature = "opencv")]
+fn open_remote_file(name: &str, file: &Arc<RemoteFile>, labels: Labels) -> Opened {
+    Ok(Box::new(file::VideoFile::open(name, origin::Origin::Remote(Arc::clone(file)), labels)?))
+}
+
+#[cfg(not(feature = "opencv"))]
+fn open_remote_file(name: &str, _file: &Arc<RemoteFile>, _labels: Labels) -> Opened {
     Err(needs_opencv(name))
 }
 

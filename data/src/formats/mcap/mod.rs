@@ -2,6 +2,10 @@
 //!
 //! A whole file ends with a summary: topics, counts, and where the chunks are. Without one, as in a file that was cut off, the
 //! records are read from the beginning for as long as they make sense.
+//!
+//! - [`records`]: records in bytes, and what chunks hold
+
+mod records;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -12,9 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use mcap::records::{Record, op};
 use mcap::{MAGIC, parse_record};
 
+use self::records::{each_record_of, split_record, unpack};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use self::records::{fuzz, seeds};
 use super::Opened;
 use crate::folder::bad_file;
 use crate::recorded::Tally;
+use crate::remote::RemoteFile;
 use crate::selection::Selection;
 use crate::topics::schema::Schema;
 use crate::topics::{self, At, Container, Seen, Topic, Visit};
@@ -41,10 +49,34 @@ pub(super) fn open(name: &str, path: &Path, selection: &Selection) -> Opened {
     topics::open(name, path, "MCAP", Box::new(file), selection)
 }
 
+/// Opens an MCAP file on a server.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_remote(name: &str, file: &Arc<RemoteFile>, selection: &Selection) -> Opened {
+    let path = Path::new(file.url());
+    let bytes =
+        Bytes { reader: Mutex::new(Box::new(file.reader())), length: file.length(), remote: Some(Arc::clone(file)) };
+    let file = McapFile::of(bytes).map_err(|problem| bad_file(path, problem, EXPECTED))?;
+    topics::open(name, path, "MCAP", Box::new(file), selection)
+}
+
+/// Bytes that can be read at any place.
+trait ReadSeek: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// The bytes of a file.
+struct Bytes {
+    reader: Mutex<Box<dyn ReadSeek>>,
+    length: u64,
+    /// The file, where it is on a server.
+    remote: Option<Arc<RemoteFile>>,
+}
+
 /// An MCAP file.
 pub(super) struct McapFile {
-    file: Mutex<File>,
-    length: u64,
+    bytes: Bytes,
     topics: Vec<Topic>,
     /// The topic of each channel.
     channels: BTreeMap<u16, usize>,
@@ -131,16 +163,21 @@ impl McapFile {
     pub(super) fn open(path: &Path) -> Result<Self, String> {
         let file = File::open(path).map_err(|e| e.to_string())?;
         let length = file.metadata().map_err(|e| e.to_string())?.len();
+        Self::of(Bytes { reader: Mutex::new(Box::new(file)), length, remote: None })
+    }
+
+    fn of(bytes: Bytes) -> Result<Self, String> {
         let mut opened = Self {
-            file: Mutex::new(file),
-            length,
+            bytes,
             topics: Vec::new(),
             channels: BTreeMap::new(),
             records: Vec::new(),
             note: None,
             cache: Mutex::default(),
         };
-        if opened.bytes(0, MAGIC.len() as u64).ok().as_deref() != Some(MAGIC) {
+        let magic = opened.bytes(0, MAGIC.len() as u64).ok();
+        opened.check_network()?;
+        if magic.as_deref() != Some(MAGIC) {
             return Err("the signature of an MCAP file is missing".to_owned());
         }
         let mut described = opened.summary().unwrap_or_default();
@@ -154,14 +191,20 @@ impl McapFile {
             opened.each_record(|_| true, &mut |record, _| described.add(record), &mut Vec::new());
         }
         (opened.topics, opened.channels) = described.topics();
+        opened.check_network()?;
         Ok(opened)
+    }
+
+    /// An error where what seemed damaged or cut short was only not to be had.
+    fn check_network(&self) -> Result<(), String> {
+        self.failure().map_or(Ok(()), Err)
     }
 
     /// The summary at the end of the file; `None` if it has none or it is damaged.
     fn summary(&self) -> Option<Described> {
         const FOOTER: u64 = HEAD + 8 + 8 + 4;
-        let footer_at = self.length.checked_sub(FOOTER + MAGIC.len() as u64)?;
-        let end = self.bytes(footer_at, self.length - footer_at).ok()?;
+        let footer_at = self.bytes.length.checked_sub(FOOTER + MAGIC.len() as u64)?;
+        let end = self.bytes(footer_at, self.bytes.length - footer_at).ok()?;
         let (footer, magic) = end.split_at(FOOTER as usize);
         let Ok(Record::Footer(found)) = parse_record(footer[0], &footer[HEAD as usize..]) else { return None };
         if magic != MAGIC || found.summary_start == 0 || found.summary_start > footer_at {
@@ -188,7 +231,7 @@ impl McapFile {
                 _ => {
                     self.note = Some(format!(
                         "the file has no summary and is cut short or damaged: what follows byte {position} of {} is lost",
-                        self.length
+                        self.bytes.length
                     ));
                     return;
                 }
@@ -198,15 +241,18 @@ impl McapFile {
 
     /// Bytes of the file.
     fn bytes(&self, position: u64, count: u64) -> Result<Vec<u8>, String> {
-        if position.checked_add(count).is_none_or(|end| end > self.length) {
+        if position.checked_add(count).is_none_or(|end| end > self.bytes.length) {
             return Err("the file is cut short".to_owned());
         }
         if count > MAX_BYTES {
             return Err(format!("a record of {count} bytes; at most {MAX_BYTES} are read"));
         }
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reader = self.bytes.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = vec![0; count as usize];
-        file.seek(SeekFrom::Start(position)).and_then(|_| file.read_exact(&mut bytes)).map_err(|e| e.to_string())?;
+        reader
+            .seek(SeekFrom::Start(position))
+            .and_then(|_| reader.read_exact(&mut bytes))
+            .map_err(|e| e.to_string())?;
         Ok(bytes)
     }
 
@@ -215,7 +261,7 @@ impl McapFile {
         let head = self.bytes(position, HEAD)?;
         let length = head[1..].first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
         match length.checked_add(position + HEAD) {
-            Some(end) if end <= self.length => Ok((head[0], length)),
+            Some(end) if end <= self.bytes.length => Ok((head[0], length)),
             _ => Err("the file is cut short".to_owned()),
         }
     }
@@ -297,6 +343,7 @@ impl Container for McapFile {
             }
         };
         self.each_record(in_chunk, &mut message, notes);
+        self.check_network()?;
         let counts = self.topics.iter().zip(wanted).filter(|(_, wanted)| **wanted).filter_map(|(topic, _)| topic.count);
         let counted = counts.fold(0, u64::saturating_add);
         if counted > seen {
@@ -316,76 +363,8 @@ impl Container for McapFile {
             _ => Err("the message cannot be read again".to_owned()),
         }
     }
-}
 
-/// Unpacks a chunk.
-fn unpack(compression: &str, data: &[u8], size: u64) -> Result<Vec<u8>, String> {
-    if size > MAX_BYTES {
-        return Err(format!("a chunk of {size} bytes; at most {MAX_BYTES} are read"));
+    fn failure(&self) -> Option<String> {
+        self.bytes.remote.as_ref().and_then(|file| file.failure())
     }
-    let mut unpacked = Vec::new();
-    let read = match compression {
-        "" => {
-            unpacked.extend_from_slice(data);
-            Ok(0)
-        }
-        "zstd" => {
-            zstd::stream::read::Decoder::new(data).and_then(|zstd| zstd.take(size + 1).read_to_end(&mut unpacked))
-        }
-        "lz4" => lz4::Decoder::new(data).and_then(|lz4| lz4.take(size + 1).read_to_end(&mut unpacked)),
-        other => return Err(format!("its compression {other:?} is not known")),
-    };
-    read.map_err(|e| e.to_string())?;
-    if unpacked.len() as u64 != size {
-        return Err(format!("{} bytes instead of {size}", unpacked.len()));
-    }
-    Ok(unpacked)
-}
-
-/// The code and the content of the first record in `bytes`, and what follows it.
-fn split_record(bytes: &[u8]) -> Result<(u8, &[u8], &[u8]), String> {
-    let head = bytes.split_first_chunk::<{ HEAD as usize }>().and_then(|(head, rest)| {
-        let length = u64::from_le_bytes(*head[1..].first_chunk()?);
-        let (content, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-        Some((head[0], content, rest))
-    });
-    head.ok_or_else(|| "a record is cut short".to_owned())
-}
-
-/// Hands over the records in `bytes`, each with its place.
-fn each_record_of(bytes: &[u8], visit: &mut dyn FnMut(Record<'_>, u64)) -> Result<(), String> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let offset = (bytes.len() - rest.len()) as u64;
-        let (code, content, behind) = split_record(rest)?;
-        visit(parse_record(code, content).map_err(|e| e.to_string())?, offset);
-        rest = behind;
-    }
-    Ok(())
-}
-
-/// Reads the records of a chunk, for fuzzing.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(super) fn fuzz(bytes: &[u8]) {
-    let mut described = Described::default();
-    let _ = each_record_of(bytes, &mut |record, _| described.add(record));
-    let _ = described.topics();
-    for compression in ["zstd", "lz4"] {
-        let _ = unpack(compression, bytes, 1 << 16);
-    }
-}
-
-/// Records that [`fuzz`] accepts.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(super) fn seeds() -> Vec<Vec<u8>> {
-    let record = |code: u8, content: &[u8]| {
-        let length = (content.len() as u64).to_le_bytes();
-        [&[code][..], &length, content].concat()
-    };
-    let schema = record(op::SCHEMA, b"\x01\0\x06\0\0\0test/A\x07\0\0\0ros2msg\x07\0\0\0uint8 a");
-    let channel = record(op::CHANNEL, b"\x02\0\x01\0\x02\0\0\0/a\x03\0\0\0cdr\0\0\0\0");
-    let message = record(op::MESSAGE, b"\x02\0\x05\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\x01\0\0\x07");
-    let records = [schema, channel, message].concat();
-    let zstd = zstd::stream::encode_all(&records[..], 1).unwrap_or_default();
-    vec![records, zstd]
 }
