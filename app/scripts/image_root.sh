@@ -11,3 +11,9 @@ ldd "$program" | sed -n 's/.*\(\/[^ ]*\) (.*/\1/p' | while read -r library; do
 	mkdir -p "$root$(dirname "$library")"
 	cp -L "$library" "$root$library"
 done
+# The certificates of public servers, for drives behind https.
+certificates=/etc/ssl/certs/ca-certificates.crt
+if [ -f "$certificates" ]; then
+	mkdir -p "$root$(dirname "$certificates")"
+	cp -L "$certificates" "$root$certificates"
+fi
