@@ -111,6 +111,7 @@ impl CameraArgs {
             steering_unit: self.steering_unit.or(other.steering_unit),
             steering_positive: self.steering_positive.or(other.steering_positive),
             episode: self.episode.or(other.episode),
+            follow_links: self.follow_links || other.follow_links,
         }
     }
 
