@@ -2,7 +2,7 @@
 CARGO ?= cargo
 FEATURES ?= opencv
 
-.PHONY: demo test bench bench-peers fuzz soak lint doc setup backbone figures table check-exports check-recordings check-fleet
+.PHONY: demo test bench bench-peers fuzz soak lint doc setup backbone figures table check-exports check-recordings check-fleet check-image
 
 setup:
 	sh app/scripts/setup.sh
@@ -46,6 +46,10 @@ check-recordings: setup
 # FLEET.md's examples on a Slurm of this machine and on Ray.
 check-fleet:
 	CARGO="$(CARGO)" sh app/scripts/check_fleet.sh
+
+# The image of app/Dockerfile: its size, its libraries, and eval and replay inside it.
+check-image:
+	CARGO="$(CARGO)" sh app/scripts/check_image.sh
 
 # Every parser against so many damaged inputs, over 10 million in all, and whole recordings, in 4 GiB of address space.
 # With a nightly compiler, data/fuzz runs the same parsers under cargo-fuzz.

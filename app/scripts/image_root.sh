@@ -7,7 +7,7 @@ mkdir -p "$root/tmp" "$root/bin"
 chmod 1777 "$root/tmp"
 cp "$program" "$root/bin/deltasteer"
 # Lines are "name => /path (address)" or "/path (address)"; the kernel's own page has no path.
-ldd "$program" | sed -n 's/.*\(\/[^ ]*\) (.*/\1/p' | while read -r library; do
+ldd "$program" | awk '{ for (word = 1; word <= NF; word++) if ($word ~ /^\//) print $word }' | while read -r library; do
 	mkdir -p "$root$(dirname "$library")"
 	cp -L "$library" "$root$library"
 done
