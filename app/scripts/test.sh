@@ -9,8 +9,13 @@ status=0
 reset=()
 if env --default-signal=INT,HUP true 2>/dev/null; then reset=(env --default-signal=INT,HUP); fi
 # --show-output lets passed tests speak, for the log alone; of a failed test everything is shown.
-"${reset[@]}" "${CARGO:-cargo}" test --release --workspace "$@" -- --show-output 2>&1 | tee "$log" |
-	awk '/^successes:$/ { hidden = 1 } /^failures:$/ || /^test result:/ { hidden = 0 } !hidden' || status=$?
+run() {
+	"${reset[@]}" "${CARGO:-cargo}" test --release --workspace "$@" -- --show-output 2>&1 | tee -a "$log" |
+		awk '/^successes:$/ { hidden = 1 } /^failures:$/ || /^test result:/ { hidden = 0 } !hidden' || status=$?
+}
+# Examples and benches hold no tests; lints check that they compile.
+run --lib --bins --tests "$@"
+run --doc "$@"
 skipped=$(grep -c '^SKIPPED' "$log" || true)
 echo "skipped      $skipped tests"
 grep '^SKIPPED' "$log" | sort | uniq -c || true

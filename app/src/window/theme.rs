@@ -6,10 +6,9 @@ use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle,
 /// The named colours of one theme.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Palette {
-    /// Behind everything.
+    /// Behind everything. Cards are edges on it: a ground of their own would be painted over all of it, which costs where Mesa paints
+    /// on the processor.
     pub ground: Color32,
-    /// Behind a card's content.
-    pub card: Color32,
     /// A card's edge and the charts' grid.
     pub edge: Color32,
     /// Behind a chart.
@@ -35,8 +34,7 @@ pub struct Palette {
 }
 
 const DARK: Palette = Palette {
-    ground: Color32::from_rgb(13, 17, 22),
-    card: Color32::from_rgb(22, 28, 36),
+    ground: Color32::from_rgb(22, 28, 36),
     edge: Color32::from_rgb(41, 50, 61),
     well: Color32::from_rgb(15, 20, 26),
     text: Color32::from_rgb(226, 232, 238),
@@ -51,8 +49,7 @@ const DARK: Palette = Palette {
 };
 
 const LIGHT: Palette = Palette {
-    ground: Color32::from_rgb(236, 239, 243),
-    card: Color32::from_rgb(255, 255, 255),
+    ground: Color32::from_rgb(255, 255, 255),
     edge: Color32::from_rgb(212, 218, 226),
     well: Color32::from_rgb(246, 248, 250),
     text: Color32::from_rgb(24, 32, 42),
@@ -125,7 +122,7 @@ fn visuals(theme: Theme) -> Visuals {
         Theme::Light => Visuals::light(),
     };
     visuals.panel_fill = colours.ground;
-    visuals.window_fill = colours.card;
+    visuals.window_fill = colours.ground;
     visuals.window_stroke = Stroke::new(1.0, colours.edge);
     visuals.extreme_bg_color = colours.well;
     visuals.faint_bg_color = colours.well;
@@ -160,7 +157,6 @@ fn visuals(theme: Theme) -> Visuals {
 pub fn card(ui: &egui::Ui) -> egui::Frame {
     let colours = Palette::current(ui);
     egui::Frame::new()
-        .fill(colours.card)
         .stroke(Stroke::new(1.0, colours.edge))
         .corner_radius(CornerRadius::same(8))
         .inner_margin(Margin::symmetric(10, 8))
@@ -217,7 +213,7 @@ mod tests {
         for theme in [Theme::Dark, Theme::Light] {
             let (colours, visuals) = (Palette::of(theme), visuals(theme));
             let Palette { text, weak, truth, delta, dense, second, rise, fall, warning, .. } = *colours;
-            for ground in [colours.ground, colours.card, colours.well] {
+            for ground in [colours.ground, colours.well] {
                 for ink in [text, weak, truth, delta, dense, second, rise, fall, warning] {
                     let ratio = contrast(ink, ground);
                     assert!(ratio >= LEAST, "{theme:?}: {ink:?} on {ground:?}: {ratio:.2}");

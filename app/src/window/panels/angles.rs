@@ -244,7 +244,7 @@ fn plot(ui: &mut Ui, panel: &mut Panel, name: &str, height: f32, most: f64, curv
     let words = if name == "angles" { "left".to_owned() } else { format!("error, within {most:.0}° each way") };
     let galley = ui.painter().layout_no_wrap(words, theme::small(ui), colours.weak);
     let plate = egui::Rect::from_min_size(corner, galley.size());
-    ui.painter().rect_filled(plate.expand(2.0), 3.0, colours.card.gamma_multiply(0.8));
+    ui.painter().rect_filled(plate.expand(2.0), 3.0, colours.ground.gamma_multiply(0.8));
     ui.painter().galley(corner, galley, colours.weak);
     shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Canvas, true, format!("{name} chart")));
     time_axis::handle(&shown.response, &shown.transform, panel);

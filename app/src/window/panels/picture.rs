@@ -66,8 +66,8 @@ fn horizon_menu(ui: &mut Ui, panel: &mut Panel) {
 
 fn paint(ui: &Ui, area: Rect, panel: &Panel) {
     let colours = Palette::current(ui);
-    ui.painter().rect_filled(area, 4.0, colours.well);
     let Some((frame, texture)) = panel.view.shown.as_ref().zip(panel.textures.picture.as_ref()) else {
+        ui.painter().rect_filled(area, 4.0, colours.well);
         let words = panel.view.opening.as_deref().unwrap_or("Open a drive: drop a folder here, or press Ctrl+O");
         ui.painter().text(area.center(), Align2::CENTER_CENTER, words, FontId::proportional(15.0), colours.weak);
         return;
@@ -281,7 +281,7 @@ impl Canvas<'_> {
             let corner = self.image.left_bottom() + vec2(6.0 + place as f32 * (width + 6.0), -6.0);
             let plate =
                 Rect::from_min_max(corner - vec2(0.0, wheel::height(self.ui, radius) + 6.0), corner + vec2(width, 0.0));
-            self.painter().rect_filled(plate, 6.0, colours.card.gamma_multiply(0.82));
+            self.painter().rect_filled(plate, 6.0, colours.ground.gamma_multiply(0.82));
             let centre = pos2(plate.center().x, plate.top() + 6.0 + 1.1 * radius);
             wheel::draw(self.ui, centre, radius, reading);
         }

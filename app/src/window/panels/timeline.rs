@@ -215,7 +215,7 @@ impl Timeline {
         let corner = pos2(at.x + shift, self.rect.top() + 3.0);
         let galley = ui.painter().layout_no_wrap(words, theme::small(ui), colours.text);
         let plate = anchor.anchor_size(corner, galley.size());
-        ui.painter().rect_filled(plate.expand(3.0), 3.0, colours.card);
+        ui.painter().rect_filled(plate.expand(3.0), 3.0, colours.ground);
         ui.painter().galley(plate.min, galley, colours.text);
     }
 }

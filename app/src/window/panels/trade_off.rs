@@ -108,7 +108,7 @@ pub fn show(ui: &mut Ui, panel: &mut Panel, height: f32) {
                 plot.line(down.style(LineStyle::dashed_dense()));
                 plot.points(Points::new("now", PlotPoints::from(vec![[x, y]])).radius(7.0).color(colours.text));
                 // Hollow: not yet over all frames of the curve.
-                let ink = if panel.view.main.partial { colours.card } else { colours.delta };
+                let ink = if panel.view.main.partial { colours.ground } else { colours.delta };
                 plot.points(Points::new("now", PlotPoints::from(vec![[x, y]])).radius(5.0).color(ink));
             }
         });

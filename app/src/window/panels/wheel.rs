@@ -53,7 +53,7 @@ pub fn draw(ui: &Ui, centre: Pos2, radius: f32, reading: Reading) {
     let top = direction(0.0);
     paint.line_segment(
         [centre + 0.90 * radius * top, centre + 1.10 * radius * top],
-        Stroke::new(0.16 * radius, colours.card),
+        Stroke::new(0.16 * radius, colours.ground),
     );
     let size = (0.30 * radius).min(largest(ui)).max(11.0);
     let angle = steering_rad.map_or_else(|| "–".to_owned(), text::steering);
