@@ -39,7 +39,8 @@ fn eval_prints_one_object_with_exactly_the_promised_fields() {
     assert_eq!(
         keys(&report),
         "by_angle cnn dense device eva files frames from_s full_scale_rad labelled_frames mae_rad model network notes \
-         refused_frames rms_step_deg rmse_rad rnn schedule skipped_frames source thresholds to_s weights zero_rmse_rad"
+         refused_frames rms_step_deg rmse_rad rnn schedule skipped_frames source thresholds to_s version weights \
+         zero_rmse_rad"
     );
     assert_eq!(keys(&report["by_angle"][0]), "band_deg frames rmse_rad");
     assert_eq!(keys(&report["dense"]), "rmse_rad");

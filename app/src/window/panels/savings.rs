@@ -77,31 +77,45 @@ fn headline(ui: &mut Ui, panel: &Panel, lane: &LaneView, colour: Color32, name: 
         0 => String::new(),
         macs => format!("last 5 s {}", text::times(recent.macs_dense as f64, macs as f64)),
     };
-    let frames = lane.over("frames");
-    ui.horizontal(|ui| {
-        let size = if name.is_some() { 34.0 } else { 46.0 };
+    let (compared, size) = (name.is_some(), if name.is_some() { 34.0 } else { 46.0 });
+    let large = |ui: &mut Ui| {
         let response = ui.label(RichText::new(&figure).font(theme::headline_font(size)).color(colour));
         response.on_hover_text(hint);
+    };
+    let words = |ui: &mut Ui| {
+        ui.spacing_mut().item_spacing.y = 1.0;
+        captions(ui, name, &lane.over("frames"), [&this, &recent]);
+    };
+    // Beside a figure of many digits there may be no room for a word.
+    if compared && ui.available_width() < 220.0 {
         ui.vertical(|ui| {
-            ui.spacing_mut().item_spacing.y = 1.0;
-            ui.add_space(if name.is_some() { 3.0 } else { 8.0 });
-            match name {
-                Some(name) => {
-                    ui.label(RichText::new(format!("{name} setting")).strong());
-                    let words = ui.label(RichText::new("fewer RNN operations").small());
-                    glossary::explain(words, &["RNN", "MAC"]);
-                    let lines = [format!("{frames} · {recent}"), frames];
-                    ui.label(RichText::new(theme::fitting(ui, &lines)).small().weak());
-                }
-                None => {
-                    let words = ui.label(RichText::new("fewer RNN operations").strong().size(17.0));
-                    glossary::explain(words, &["RNN", "MAC"]);
-                    let lines = [format!("{frames} · {this}{recent}"), format!("{frames} · {recent}"), frames];
-                    ui.label(RichText::new(theme::fitting(ui, &lines)).small().weak());
-                }
-            }
+            large(ui);
+            words(ui);
         });
-    });
+    } else {
+        ui.horizontal(|ui| {
+            large(ui);
+            ui.vertical(|ui| {
+                ui.add_space(if compared { 3.0 } else { 8.0 });
+                words(ui);
+            });
+        });
+    }
+}
+
+/// What a headline's figure is, and over which frames; `work` is that of this frame and of the last ones.
+fn captions(ui: &mut Ui, name: Option<&str>, frames: &str, [this, recent]: [&str; 2]) {
+    let words = match name {
+        Some(name) => {
+            ui.label(RichText::new(format!("{name} setting")).strong());
+            RichText::new("fewer RNN operations").small()
+        }
+        None => RichText::new("fewer RNN operations").strong().size(17.0),
+    };
+    glossary::explain(ui.label(words), &["RNN", "MAC"]);
+    let this = if name.is_some() { "" } else { this };
+    let lines = [format!("{frames} · {this}{recent}"), format!("{frames} · {recent}"), frames.to_owned()];
+    ui.label(RichText::new(theme::fitting(ui, &lines)).small().weak());
 }
 
 /// MACs of every frame on a log axis, with the dense RNN's line.
