@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
-use deltasteer_data::{Inputs, remote_state};
+use deltasteer_data::{Inputs, remote_state, url_file_name};
 use sha2::{Digest, Sha256};
 
 /// Names of files that hold pictures; every other small file may hold labels.
@@ -52,7 +52,7 @@ impl Fingerprint {
         for url in urls {
             place.update(url.as_bytes());
             place.update([0]);
-            let name = url.split(['?', '#']).next().and_then(|path| path.rsplit('/').next()).unwrap_or(&url);
+            let name = url_file_name(&url).unwrap_or(&url);
             names.push(name.to_owned());
             add_remote([&mut content, &mut sizes], &url, name)?;
         }

@@ -64,6 +64,11 @@ impl RunOptions {
         Ok(())
     }
 
+    /// First and last second; `None`: the drive's own.
+    pub fn range_s(&self) -> [Option<f64>; 2] {
+        [self.from_s, self.to_s]
+    }
+
     /// The thresholds asked for, or else the model's own.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub use framing::Framing;
 pub use image::rgb_bytes;
 pub use inputs::Inputs;
 pub use open::open;
-pub use remote::{RemoteState, remote_state};
+pub use remote::{RemoteState, file_name as url_file_name, remote_state};
 pub use selection::Selection;
 pub use source::{Frame, Gap, LiveHealth, SkipReport, Source, SourceInfo, SteeringUnit};
 #[cfg(feature = "opencv")]

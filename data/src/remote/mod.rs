@@ -50,8 +50,8 @@ fn path_end(url: &str) -> usize {
     url.find(['?', '#']).unwrap_or(url.len())
 }
 
-/// The last part of an address's path.
-pub(crate) fn file_name(url: &str) -> Option<&str> {
+/// The last part of an http(s) address's path; `None` for another address, or where it has none.
+pub fn file_name(url: &str) -> Option<&str> {
     let rest = ["http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme))?;
     let (_, path) = rest[..path_end(rest)].split_once('/')?;
     path.rsplit('/').next().filter(|name| !name.is_empty())

@@ -52,8 +52,7 @@ pub fn run(args: &EvalArgs, asked: &[Asked]) -> anyhow::Result<ExitCode> {
     let prints: Vec<Option<Fingerprint>> = asked.iter().map(|drive| Fingerprint::of(&drive.spec).ok()).collect();
     let mut places = HashSet::new();
     for (drive, print) in asked.iter().zip(&prints) {
-        let range = [drive.run.from_s, drive.run.to_s];
-        let place = print.as_ref().map_or_else(|| drive.spec.clone(), |print| stem(print, range));
+        let place = print.as_ref().map_or_else(|| drive.spec.clone(), |print| stem(print, drive.run.range_s()));
         if !places.insert(place) {
             bail!("{}: named twice; expected each drive once", drive.source);
         }
@@ -98,7 +97,7 @@ fn model_of_all(args: &EvalArgs, drives: &[Asked]) -> anyhow::Result<PathBuf> {
 
 impl Named<'_> {
     fn stem(&self) -> Option<String> {
-        self.fingerprint.as_ref().map(|fingerprint| stem(fingerprint, self.run.range()))
+        self.fingerprint.as_ref().map(|fingerprint| stem(fingerprint, self.run.range_s()))
     }
 }
 

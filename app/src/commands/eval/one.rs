@@ -58,7 +58,7 @@ fn report(args: &EvalArgs, asked: &Asked, folder: Option<&FramesFolder>) -> anyh
     let (info, model, thresholds) = (session.info.clone(), session.model.clone(), session.thresholds);
     let files = Fingerprint::of(&asked.spec)?;
     let run = Run::of(&asked.run, &model)?;
-    let open = |folder: &FramesFolder| folder.create(&stem(&files, run.range()), &info, &model);
+    let open = |folder: &FramesFolder| folder.create(&stem(&files, run.range_s()), &info, &model);
     let mut exports = folder.map(open).transpose()?;
     let mut features: Vec<f32> = Vec::new();
     let drive = drive::run(session, |frame| {

@@ -160,7 +160,7 @@ impl Run {
     }
 
     /// First and last second; `None`: the drive's own.
-    pub fn range(&self) -> [Option<f64>; 2] {
+    pub fn range_s(&self) -> [Option<f64>; 2] {
         [self.from_s, self.to_s]
     }
 

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::drives::Asked;
 use super::report::{Report, Run};
 use crate::fingerprint::Fingerprint;
-use crate::session::RunOptions;
 use crate::{output, warn};
 
 /// Characters of a drive's name that its file's name repeats.
@@ -47,7 +46,7 @@ impl Results {
     /// # Errors
     /// A file that is no report, or one of the same drive that was run in another way.
     pub fn find(&self, source: &str, drive: &Fingerprint, run: &Run) -> anyhow::Result<Option<Report>> {
-        let path = self.0.join(stem(drive, run.range()) + ".json");
+        let path = self.path(drive, run.range_s());
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -87,16 +86,16 @@ impl Results {
     /// # Errors
     /// A file that cannot be written.
     pub fn keep(&self, drive: &Fingerprint, report: &Report) -> anyhow::Result<()> {
-        output::write_whole(
-            &self.0.join(stem(drive, report.run.range()) + ".json"),
-            &serde_json::to_vec_pretty(report)?,
-        )
+        output::write_whole(&self.path(drive, report.run.range_s()), &serde_json::to_vec_pretty(report)?)
     }
 
     /// Whether a drive is finished, in whatever way it was run.
     pub fn has(&self, drive: &Asked) -> bool {
-        let path = |print: Fingerprint| self.0.join(stem(&print, range(&drive.run)) + ".json");
-        Fingerprint::of(&drive.spec).is_ok_and(|print| path(print).exists())
+        Fingerprint::of(&drive.spec).is_ok_and(|print| self.path(&print, drive.run.range_s()).exists())
+    }
+
+    fn path(&self, drive: &Fingerprint, range_s: [Option<f64>; 2]) -> PathBuf {
+        self.0.join(stem(drive, range_s) + ".json")
     }
 
     /// Notes that a drive has failed or, without a reason, that it has not.
@@ -149,7 +148,7 @@ impl Results {
 
     /// A drive that is missing has no files by which it could be known; its path remains.
     fn failed(&self, drive: &Asked) -> PathBuf {
-        let name = stem(&Fingerprint::of_text(&drive.spec, &drive.source), range(&drive.run));
+        let name = stem(&Fingerprint::of_text(&drive.spec, &drive.source), drive.run.range_s());
         self.0.join("failed").join(name + ".json")
     }
 }
@@ -158,10 +157,6 @@ fn read(path: &Path) -> anyhow::Result<Failure> {
     let name = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(name)?;
     serde_json::from_str(&text).with_context(|| format!("{}: expected a failure that eval wrote", path.display()))
-}
-
-fn range(run: &RunOptions) -> [Option<f64>; 2] {
-    [run.from_s, run.to_s]
 }
 
 /// The name of a drive's files. Two drives may share their last name, and a manifest may name two stretches of one drive.

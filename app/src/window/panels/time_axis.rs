@@ -28,7 +28,7 @@ pub fn plot<'a>(name: &str, panel: &Panel<'a>, height: f32) -> Plot<'a> {
     let (view, dense) = (panel.view, panel.settings.dense);
     Plot::new(name)
         .height(height)
-        // The card's own ground; painting a second one costs each of these pixels again.
+        // The window's ground shows; painting another one costs each of these pixels again.
         .show_background(false)
         .y_axis_min_width(34.0)
         .label_formatter(move |position| {
