@@ -7,7 +7,7 @@
 //! - [`front_end`]: motion, schedule and CNN frame by frame on one thread
 //! - [`interrupt`]: Ctrl-C and its relatives; [`stdout`]: printing that cannot panic
 //! - [`fingerprint`]: what a result or a cached picture was made from
-//! - [`view`]: the camera that a model was trained on; [`metrics`]: error figures
+//! - [`view`]: the camera that a model was trained on; [`horizon`]: where a drive's horizon lies; [`metrics`]: error figures
 //! - [`terminal`]: a live view in a text terminal
 //! - [`training`]: what the training commands share
 //! - [`figures`]: recorded results and the pictures drawn from them
@@ -23,6 +23,7 @@ pub mod export;
 pub mod figures;
 pub mod fingerprint;
 pub mod front_end;
+pub mod horizon;
 pub mod interrupt;
 pub mod metrics;
 pub mod model;

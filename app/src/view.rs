@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Shapes and angles of view that differ by less than this share are the same.
 const SAME_SHARE: f32 = 0.1;
 /// The same for the height of the horizon, as a share of the picture's.
-const SAME_HORIZON: f32 = 0.05;
+const SAME_HORIZON: f32 = 0.06;
 
 /// How the pictures of a model's training drives show the road.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -73,13 +73,13 @@ mod tests {
     #[test]
     fn another_shape_and_another_view_are_told() {
         let usual = TrainingView::default();
-        assert!((usual.fov_deg - 60.9).abs() < 0.1 && usual.horizon == 0.4);
+        assert!((usual.fov_deg - 60.9).abs() < 0.1 && usual.horizon == 0.45);
         assert_eq!(usual.difference(&info("road:1,seconds=1,size=160x120")), None);
         let wide = info("road:1,seconds=1,size=320x160");
         let note = usual.difference(&wide).unwrap();
         assert!(note.contains("2.00:1") && note.contains("--fov"), "{note}");
         assert_eq!(TrainingView::of(&wide).difference(&wide), None, "it is the model's own");
-        let cut = info("fov=61,horizon=64,source=road:1,seconds=1,size=320x160");
+        let cut = info("fov=61,horizon=72,source=road:1,seconds=1,size=320x160");
         assert_eq!(usual.difference(&cut), None, "a stated camera is cut to the usual view");
         let other = TrainingView { fov_deg: 100.0, ..usual };
         assert!(other.difference(&cut).unwrap().contains("100 degrees"));

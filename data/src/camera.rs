@@ -2,6 +2,10 @@
 
 use std::f32::consts::FRAC_PI_2;
 
+/// Row of the horizon as a share of the height: that of the recorded drives of Udacity's Challenge 2, which the shipped models
+/// learned on, as their own motion shows it (0.45 to 0.46; `deltasteer info --find-horizon`).
+const USUAL_HORIZON: f32 = 0.45;
+
 /// Where a drawn path begins, metres ahead of the camera.
 const NEAR_M: f32 = 4.0;
 /// Where it ends: two seconds and more at 80 km/h.
@@ -32,12 +36,12 @@ pub struct CameraGeometry {
 
 impl CameraGeometry {
     /// A guess for a recording that says nothing: a wide lens (about 60 degrees across) behind the windscreen of a
-    /// saloon car, the horizon at 0.4 of the height.
+    /// saloon car, the horizon at [`USUAL_HORIZON`] of the height.
     pub fn assumed(width: usize, height: usize) -> Self {
         Self {
             focal_px: 0.85 * width as f32,
             centre_column: 0.5 * width as f32,
-            horizon_row: 0.4 * height as f32,
+            horizon_row: USUAL_HORIZON * height as f32,
             height_m: 1.3,
             ahead_of_rear_axle_m: 1.6,
             wheelbase_m: 2.8,

@@ -92,6 +92,9 @@ pub struct EvalArgs {
 pub struct InfoArgs {
     /// A source, or a model folder
     pub what: String,
+    /// Of a recorded drive: find the row of the horizon in how the pictures move, a few seconds of work
+    #[arg(long)]
+    pub find_horizon: bool,
     /// The source's camera.
     #[command(flatten)]
     pub camera: CameraArgs,

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use deltasteer_data::{SourceInfo, SteeringUnit};
+use deltasteer_data::{Source, SourceInfo, SteeringUnit};
 
 use crate::cli::InfoArgs;
 use crate::commands::summary::print_notes;
 use crate::model::Model;
-use crate::say;
 use crate::shipped;
 use crate::text::one_line;
+use crate::{horizon, say};
 
 /// Runs `info`.
 ///
@@ -20,8 +20,16 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
     if folder.join("config.json").is_file() || shipped::built_in(folder).is_some() {
         print_model(&Model::load(folder)?)
     } else {
-        print_source(deltasteer_data::open(&args.camera.spec(&args.what))?.info())
+        let mut source = deltasteer_data::open(&args.camera.spec(&args.what))?;
+        print_source(source.info())?;
+        if args.find_horizon { print_horizon(source.as_mut()) } else { Ok(()) }
     }
+}
+
+fn print_horizon(source: &mut dyn Source) -> anyhow::Result<()> {
+    let (found, info) = (horizon::find(source)?, source.info());
+    say!("horizon  {}", horizon::words(found, info))?;
+    Ok(found.map_or(Ok(()), |found| say!("  {}", horizon::advice(found, info)))?)
 }
 
 fn print_source(info: &SourceInfo) -> anyhow::Result<()> {

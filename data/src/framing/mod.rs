@@ -1,6 +1,6 @@
 //! Another car's camera, cropped to the view that models learn on.
 //!
-//! Models learn on pictures of one shape: 4:3, some 60 degrees across, the horizon at 0.4 of the height
+//! Models learn on pictures of one shape: 4:3, some 60 degrees across, the horizon at 0.45 of the height
 //! ([`CameraGeometry::assumed`](crate::CameraGeometry::assumed)). A [`Framing`] says how another camera looks; the part of its
 //! frames that corresponds becomes the frame. It cannot correct a camera that stands higher, looks aside or bends straight lines.
 //!

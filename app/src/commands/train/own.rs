@@ -29,7 +29,7 @@ use crate::training::part::{self, Part};
 use crate::training::recipe::{self, RnnRecipe};
 use crate::training::together::{Prepared, joint_config};
 use crate::view::TrainingView;
-use crate::{output, say, shipped, text};
+use crate::{horizon, output, say, shipped, text};
 
 /// Runs `train`.
 ///
@@ -46,6 +46,7 @@ pub fn run(args: &OwnModelArgs) -> anyhow::Result<()> {
     let split = find_drives(args)?;
     let (mut parts, recipe, trunk) = open(args, purpose, budget, &split)?;
     let label_words = check_labels(&mut parts, args.trust_labels)?;
+    tell_views(&mut parts)?;
     let checkpoints = Checkpoints::open(out)?;
     let mut history = History::open(&checkpoints.file("history.csv"))?;
     let mut parts = filled(parts)?;
@@ -139,7 +140,6 @@ fn check_labels(parts: &mut Parts, trust: bool) -> anyhow::Result<Vec<String>> {
         }
     }
     words.iter().try_for_each(|line| say!("labels       {}", text::one_line(line)))?;
-    squeezed(parts)?;
     let found: Vec<String> = faults.iter().map(|fault| text::one_line(&fault.to_string())).collect();
     if !found.is_empty() && !trust {
         bail!("{}; or pass --trust-labels if the labels are right", found.join("\n"));
@@ -151,13 +151,19 @@ fn check_labels(parts: &mut Parts, trust: bool) -> anyhow::Result<Vec<String>> {
     Ok(words)
 }
 
-/// Says which drives have another shape than the network's input, each drive once.
-fn squeezed(parts: &Parts) -> anyhow::Result<()> {
+/// Says how each drive's camera sees the road, each drive once: where the horizon lies, and what is unlike the network's input.
+fn tell_views(parts: &mut Parts) -> anyhow::Result<()> {
     let mut told = BTreeSet::new();
-    for part in parts.training.iter().chain(&parts.validation) {
-        let drive = part::split(&part.name).0;
-        if let Some(note) = TrainingView::default().difference(&part.info).filter(|_| told.insert(drive)) {
-            say!("note         {}: {note}", text::one_line(drive))?;
+    for part in parts.training.iter_mut().chain(&mut parts.validation) {
+        let drive = part::split(&part.name).0.to_owned();
+        if !told.insert(drive.clone()) || part.info.camera.known {
+            continue;
+        }
+        let (found, drive) = (horizon::find(part.source.as_mut())?, text::one_line(&drive));
+        say!("horizon      {drive}: {}", horizon::words(found, &part.info))?;
+        if let Some(note) = TrainingView::default().difference(&part.info) {
+            say!("note         {drive}: {note}")?;
+            found.map_or(Ok(()), |found| say!("             {}", horizon::advice(found, &part.info)))?;
         }
     }
     Ok(())
@@ -191,7 +197,8 @@ fn train(
     Ok(models)
 }
 
-/// The same training once more, up to the phase that is kept, on the frames that validated as well: they are too good to be lost.
+/// The same training once more, up to the phase that is kept, on the whole drives: the frames that validated, and those between, are
+/// too good to be lost.
 /// Its error cannot be measured any more; that of the training before stands for it.
 fn on_all(
     args: &OwnModelArgs,
@@ -201,11 +208,10 @@ fn on_all(
     trunk: &Trunk,
     checkpoints: &Checkpoints,
 ) -> anyhow::Result<ModelParts> {
-    let drives = [&split.training[..], &split.validation[..]].concat();
     let before = recipe.phases.len();
     let mut recipe = RnnRecipe { phases: recipe.phases[..=kept.phase].to_vec(), ..recipe.clone() };
     recipe.phases.iter_mut().for_each(|phase| phase.rnn.validation.keep_last = true);
-    let mut parts = filled(parts_of(args, &recipe, trunk, &drives, &[])?)?;
+    let mut parts = filled(parts_of(args, &recipe, trunk, &split.last, &[])?)?;
     let prepared = Prepared::of(&mut parts, &recipe, trunk.config.clone())?;
     let mut train =
         |number: usize, settings: &TrainSettings, initial: Option<&Parameters>, inputs: &mut JointInputs<'_>| {
@@ -217,7 +223,7 @@ fn on_all(
         Ok(())
     })?;
     let mut model = model.context("no phase was trained")?;
-    finish_config(&mut model, kept, &recipe, [&drives, &[]], &parts)?;
+    finish_config(&mut model, kept, &recipe, [&split.last, &[]], &parts)?;
     Ok(model)
 }
 

@@ -23,6 +23,9 @@ pub struct Split {
     pub training: Vec<String>,
     /// To choose and to measure by.
     pub validation: Vec<String>,
+    /// What the last training is on, once everything is chosen: the drives as named, or the same as `training` where validation
+    /// drives were named.
+    pub last: Vec<String>,
     /// Frames to learn from.
     pub frames: usize,
 }
@@ -39,9 +42,10 @@ impl Split {
             let parts = open(drives)?;
             check_overlap(&parts, &open(validation)?)?;
             let frames = parts.iter().map(Part::frames).sum();
-            return Ok(Self { training: drives.to_vec(), validation: validation.to_vec(), frames });
+            let last = drives.to_vec();
+            return Ok(Self { training: drives.to_vec(), validation: validation.to_vec(), last, frames });
         }
-        let mut split = Self::default();
+        let mut split = Self { last: drives.to_vec(), ..Self::default() };
         for drive in drives {
             let (training, validation, frames) = halves(drive)?;
             split.training.push(training);

@@ -5,12 +5,16 @@ use super::super::noise::wave;
 use super::super::track::Track;
 use crate::CameraGeometry;
 
+/// Row of the horizon as a share of the height.
+const HORIZON: f32 = 0.4;
+
 /// The built-in road's camera for frames of a given size.
 pub fn camera_geometry(width: usize, height: usize) -> CameraGeometry {
     CameraGeometry {
         ahead_of_rear_axle_m: CAMERA_AHEAD_M as f32,
         wheelbase_m: WHEELBASE_M as f32,
         steering_ratio: STEERING_RATIO as f32,
+        horizon_row: HORIZON * height as f32,
         known: true,
         ..CameraGeometry::assumed(width, height)
     }
