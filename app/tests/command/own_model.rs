@@ -6,22 +6,11 @@ use crate::common::*;
 
 /// A training of seconds; settings by hand make it small.
 fn train(drives: &[&str], out: &Path, cache: &Path, more: &[&str]) -> Vec<String> {
-    let small = [
-        "drives.versions=2",
-        "drives.components=24",
-        "features=12",
-        "phases.0.rnn.hidden_size=12",
-        "phases.1.rnn.hidden_size=12",
-        "phases.0.rnn.steps=24",
-        "phases.1.rnn.steps=24",
-        "phases.0.rnn.batch=4",
-        "phases.1.rnn.batch=4",
-        "phases.0.rnn.window=32",
-        "phases.1.rnn.window=32",
-        "phases.0.rnn.validation.interval=8",
-        "phases.1.rnn.validation.interval=8",
-    ];
-    let set = small.iter().flat_map(|set| ["--set", set]);
+    let small = ["drives.versions=2", "drives.components=24", "features=12"];
+    let each = ["hidden_size=12", "steps=16", "batch=4", "window=32", "validation.interval=8"];
+    let each = (0..4).flat_map(|phase| each.map(|set| format!("phases.{phase}.rnn.{set}")));
+    let all: Vec<String> = small.map(str::to_owned).into_iter().chain(each).collect();
+    let set = all.iter().flat_map(|set| ["--set", set]);
     let words = ["train"].into_iter().chain(drives.iter().copied()).chain(set).chain(more.iter().copied());
     let files = ["--out".to_owned(), text(out), "--cache".to_owned(), text(cache)];
     words.map(str::to_owned).chain(files).collect()

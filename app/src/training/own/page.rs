@@ -159,16 +159,11 @@ impl Report<'_> {
 
     fn trade_off(&self) -> Result<String> {
         let front = front(&self.points.iter().copied().filter(|point| point.savings.is_finite()).collect::<Vec<_>>());
-        let phases = self.points.iter().map(|point| point.phase).max().map_or(0, |last| last + 1);
-        let names = ["trained dense", "trained as a delta network"];
-        let curves: Vec<Curve> = (0..phases)
-            .map(|phase| {
-                let mut points: Vec<_> = self.points.iter().filter(|point| point.phase == phase).collect();
-                points.sort_by(|a, b| a.savings.total_cmp(&b.savings));
-                let points = points.iter().map(|point| (point.savings, point.rmse_rad)).collect();
-                (names[phase.min(1)], 2 - phase.min(1), points)
-            })
-            .collect();
+        let of = |name, color, dense: bool| {
+            let points = self.points.iter().filter(|point| (point.phase == 0) == dense);
+            (name, color, points.map(|point| (point.savings, point.rmse_rad)).collect())
+        };
+        let curves: [Curve; 2] = [of("trained dense", 2, true), of("trained as a delta network", 1, false)];
         let kept = (self.kept.savings, self.kept.rmse_rad);
         let mut part = "<h2>Error against savings</h2>\n".to_owned();
         write!(part, "<div class=\"chart\">{}</div>", scatter(&curves, kept)?)?;

@@ -50,10 +50,13 @@ impl Purpose {
     /// Too few frames.
     pub fn recipe(self, budget: f64, seed: u64, frames: usize) -> anyhow::Result<RnnRecipe> {
         let mut recipe: RnnRecipe = serde_json::from_str(RECIPE).context("recipe motion.json")?;
-        for phase in &mut recipe.phases {
+        let last = recipe.phases.len().saturating_sub(1);
+        for (number, phase) in recipe.phases.iter_mut().enumerate() {
             (phase.rnn.seed, phase.layer.seed) = (seed, seed);
-            // Unlike research, whose figures must not be chosen, a user wants the best state.
-            (phase.rnn.validation.keep_last, phase.rnn.validation.interval) = (false, phase.rnn.steps / 8);
+            // Unlike research, whose figures must not be chosen, a user wants the best state. Phases between the dense one and the last
+            // are on the way to other thresholds, and their ends are where the next one begins.
+            phase.rnn.validation.keep_last = 0 < number && number < last;
+            phase.rnn.validation.interval = phase.rnn.steps / 8;
             let (theta_factor, cost_factor) = match self {
                 Self::Accuracy => (0.5, 0.3),
                 Self::Balance => (1.0, 1.0),
@@ -96,8 +99,8 @@ mod tests {
     fn a_short_drive_has_fewer_components() {
         let recipe = |frames| Purpose::Balance.recipe(100.0, 3, frames);
         let long = recipe(10_000).unwrap();
-        assert_eq!((long.drives.components, long.phases[1].rnn.seed), (384, 3));
-        assert_eq!(long.phases[1].rnn.validation.savings_target, 100.0);
+        assert_eq!((long.drives.components, long.phases[3].rnn.seed), (384, 3));
+        assert_eq!(long.phases[3].rnn.validation.savings_target, 100.0);
         assert_eq!(recipe(320).unwrap().drives.components, 180);
         assert!(recipe(50).unwrap_err().to_string().contains("50 frames"));
         long.phases.iter().for_each(|phase| phase.rnn.check().unwrap());
