@@ -16,6 +16,7 @@ use crate::training::joint::JointInputs;
 use crate::training::recipe::{self, RnnRecipe};
 use crate::training::targets::Targets;
 use crate::training::together::{Prepared, joint_config, set_rnn};
+use crate::view::TrainingView;
 
 const NO_PHASE: &str = "the recipe has no phase; expected at least one";
 
@@ -73,6 +74,7 @@ fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Res
     }
     let (trained, phase) = last.zip(recipe.phases.last()).context(NO_PHASE)?;
     set_rnn(&mut model, &trained, &phase.rnn)?;
+    model.config.view = stated_view(&parts).or(model.config.view);
     save(args, recipe, &mut model, &trained)?;
     checkpoints.finish(args.common.keep_checkpoints)
 }
@@ -85,6 +87,7 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
     let cache = Cache::open(&args.common.cache, &trunk, &config, Device::Cpu, recipe.drives.seed)?;
     let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
     let mut parts = filled(parts.with_motion(recipe.motion.as_ref())?.with_schedule(recipe.cnn)?)?;
+    let view = stated_view(&parts);
     let prepared = Prepared::of(&mut parts, recipe, config)?;
     let mut phase =
         |number: usize, settings: &TrainSettings, initial: Option<&Parameters>, inputs: &mut JointInputs<'_>| {
@@ -99,8 +102,14 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
         Ok(())
     })?;
     let (mut model, trained) = last.context(NO_PHASE)?;
+    model.config.view = view;
     save(args, recipe, &mut model, &trained)?;
     checkpoints.finish(args.common.keep_checkpoints)
+}
+
+/// The view of the first training drive, where its camera is stated.
+fn stated_view(parts: &Parts) -> Option<TrainingView> {
+    parts.training.first().map(|part| TrainingView::of(&part.info)).filter(|view| view.known)
 }
 
 /// Writes the model folder and notes how it was made.
