@@ -1,6 +1,7 @@
 //! What the speech examples share: features, the two trainings, and the measurement of error against savings.
 
 pub mod audio;
+pub mod augment;
 pub mod picture;
 pub mod table;
 
@@ -39,13 +40,13 @@ pub struct Split<'a> {
     pub errors: &'a Errors<'a>,
 }
 
-/// How networks are trained: one dense, then on from it as delta networks.
+/// How networks are trained: one dense, then others on from it.
 pub struct Recipe {
     /// Settings of the dense training.
     pub dense: TrainSettings,
-    /// Names and settings of the delta trainings, each of which starts from the dense weights.
-    pub delta: Vec<(&'static str, TrainSettings)>,
-    /// Multiples of a delta training's thresholds that its network is measured at; the dense network at those of the first.
+    /// Names and stages of the further trainings. The first stage starts from the dense weights, each later one from the stage before.
+    pub then: Vec<(&'static str, Vec<TrainSettings>)>,
+    /// Multiples of the thresholds at the end of the first further training that all networks are measured at.
     pub scales: Vec<f32>,
 }
 
@@ -99,14 +100,19 @@ pub fn run(split: &mut Split<'_>, recipe: &Recipe, seed: u64, out: &Path) -> any
     normalise(split)?;
     let dense =
         train(split, &TrainSettings { seed, ..recipe.dense.clone() }, None, &out.join(format!("{stem}-dense.ckpt")))?;
-    let mut networks = vec![("dense", dense.clone(), recipe.delta[0].1.layer_thresholds())];
-    for (name, settings) in &recipe.delta {
-        let checkpoint = out.join(format!("{stem}-{}.ckpt", name.replace(' ', "")));
-        let delta = train(split, &TrainSettings { seed, ..settings.clone() }, Some(&dense), &checkpoint)?;
-        networks.push((name, delta, settings.layer_thresholds()));
+    let thresholds =
+        recipe.then.first().and_then(|(_, stages)| stages.last()).context("no delta training")?.layer_thresholds();
+    let mut networks = vec![("dense", dense.clone())];
+    for (name, stages) in &recipe.then {
+        let mut network = dense.clone();
+        for (number, stage) in stages.iter().enumerate() {
+            let checkpoint = out.join(format!("{stem}-{}-{number}.ckpt", name.replace(' ', "")));
+            network = train(split, &TrainSettings { seed, ..stage.clone() }, Some(&network), &checkpoint)?;
+        }
+        networks.push((name, network));
     }
     let mut rows = Vec::new();
-    for (technique, parameters, thresholds) in &networks {
+    for (technique, parameters) in &networks {
         let (gru, head) = parameters.to_weights();
         let config = deltasteer_temporal::RnnConfig::of(&gru, Some(&head));
         let weights = RnnWeights::new(gru, Some(head), &config)?;
@@ -127,7 +133,7 @@ fn train(
     checkpoint: &Path,
 ) -> anyhow::Result<Parameters> {
     let inputs = split.training[0].ncols();
-    let training = split.training.iter().map(|x| vec![x.clone()]).collect();
+    let training = (0..).zip(&split.training).map(|(seed, x)| augment::versions(x, seed)).collect();
     let mut features = FixedFeatures::new(inputs, training, Vec::new())?;
     let sequences = features.sequences();
     let data = TrainingData { training: &sequences, validation: 0, inputs: &mut features, loss: split.loss };

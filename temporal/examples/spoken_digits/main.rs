@@ -22,7 +22,7 @@ use deltasteer_temporal::{HeadConfig, Pooling, Thresholds};
 use recordings::Recording;
 
 /// Epochs of the dense and of the delta training.
-const EPOCHS: [u64; 2] = [10, 8];
+const EPOCHS: [u64; 2] = [10, 24];
 const BATCH: usize = 32;
 
 fn main() -> anyhow::Result<()> {
@@ -98,16 +98,22 @@ fn recipe(classes: usize, recordings: usize) -> Recipe {
     };
     let delta = TrainSettings {
         steps: steps(EPOCHS[1]),
-        thresholds: vec![Thresholds { theta_x: 0.6, theta_h: 0.22 }],
+        thresholds: vec![Thresholds { theta_x: 0.5, theta_h: 0.2 }],
         delta: Some(DeltaSettings {
             l1_x: 0.0,
             l1_h: 1e-3,
-            target_savings: Some(14.0),
+            target_savings: Some(10.0),
             ramp_end: 0.4,
             ..DeltaSettings::default()
         }),
         optimiser: OptimiserSettings { learning_rate: 1e-3, ..dense.optimiser.clone() },
         ..dense.clone()
     };
-    Recipe { dense, delta: vec![("delta 14x", delta)], scales: vec![0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0] }
+    // The dense twin gets as many steps as the delta network has in all.
+    let longer = TrainSettings { thresholds: Vec::new(), delta: None, ..delta.clone() };
+    Recipe {
+        dense,
+        then: vec![("delta 10x", delta.rising_stages()), ("dense longer", vec![longer])],
+        scales: vec![0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0],
+    }
 }
