@@ -4,9 +4,9 @@
 #   models/results/thresholds.csv   each model at its own thresholds times 0 to 2; the README's picture is drawn from it
 #   models/results/full-size.csv    the models of the paper's size, 512 units, on a grid of thresholds
 #   models/results/challenge.csv    the challenge's protocol: nothing of HMB_3 is learned from; challenge-512.csv at 512 units
-# Finished models and rows are kept, so that an interrupted run goes on. About an hour and a half on one core.
+# Finished models and rows are kept, so that an interrupted run goes on; a changed recipe is trained again. Some hours on one core.
 #   DELTASTEER_DATA  folder with udacity-ch2-hmb1, -hmb3 and -hmb4
-#   SEEDS, RECIPES, SIZES, PAPER, CHALLENGE, RUNS, CACHE, BIN   to do less, or elsewhere
+#   SEEDS, RECIPES, SIZES, PAPER, FULL, CHALLENGE, RUNS, CACHE, TRUNK, RESULTS, BIN   to do less, or elsewhere
 set -eu
 data=${DELTASTEER_DATA:?expected the folder with the recorded drives}
 here=$(dirname "$0")
@@ -26,7 +26,10 @@ challenge=${CHALLENGE:-dense delta-l1 dense-32-32}
 train() {
     out=$1 recipe=$2 seed=$3 from=$4
     shift 4
-    [ -f "$out/config.json" ] && return
+    if [ -f "$out/config.json" ]; then
+        cmp -s "$here/$recipe.json" "$out/recipe.json" && return
+        rm -rf "$out" # of another recipe
+    fi
     mkdir -p "$out/.training"
     if [ -f "$from/.training/phase0.safetensors" ] && [ ! -f "$out/.training/phase0.safetensors" ]; then
         cp "$from/.training/phase0.safetensors" "$out/.training/"
@@ -34,6 +37,7 @@ train() {
     echo "training $out"
     "$bin" train rnn --trunk "$trunk" --recipe "$here/$recipe.json" --seed "$seed" --out "$out" --cache "$cache" \
         --keep-checkpoints "$@" 2>"$out.log" || { tail -3 "$out.log" >&2; exit 1; }
+    cp "$here/$recipe.json" "$out/recipe.json"
 }
 # Another size, or a cost in the dense phase, begins by itself. begins PREFIX RECIPE SEED
 begins() {

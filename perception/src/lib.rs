@@ -1,7 +1,7 @@
 //! Frames to features: a frozen CNN and one trained feature layer, as candle modules.
 //!
 //! Reading order: [`config`] (what the network sees), `preprocess`, `backbone` (the networks, in candle's own operations and as
-//! fused operations on `kernels`), `feature_layer`, [`extractor`] (all of it behind one door), [`device`], [`motion`] (how the picture moves), [`horizon`] (where it moves away from), [`schedule`] (on which frames the CNN runs), [`convert`] (where
+//! fused operations on `kernels`), `feature_layer`, [`extractor`] (all of it behind one door), [`device`], [`motion`] (how the picture moves), [`horizon`] (the row of the horizon, found from that), [`schedule`] (on which frames the CNN runs), [`convert`] (where
 //! the backbones' weights come from), [`augment`] and [`train`] (how the feature layer is learned).
 //!
 //! ndarray arrays cross this crate's border; angles are radians of the steering wheel, positive to the left.

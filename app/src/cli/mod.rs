@@ -93,7 +93,7 @@ pub struct InfoArgs {
     /// A source, or a model folder
     pub what: String,
     /// Of a recorded drive: find the row of the horizon in how the pictures move, a few seconds of work
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["fov", "horizon", "crop"])]
     pub find_horizon: bool,
     /// The source's camera.
     #[command(flatten)]

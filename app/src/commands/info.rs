@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::ensure;
 use deltasteer_data::{Source, SourceInfo, SteeringUnit};
 
 use crate::cli::InfoArgs;
@@ -18,6 +19,7 @@ use crate::{horizon, say};
 pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
     let folder = Path::new(&args.what);
     if folder.join("config.json").is_file() || shipped::built_in(folder).is_some() {
+        ensure!(!args.find_horizon, "{}: is a model; --find-horizon expects a recorded drive", args.what);
         print_model(&Model::load(folder)?)
     } else {
         let mut source = deltasteer_data::open(&args.camera.spec(&args.what))?;
@@ -29,7 +31,9 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
 fn print_horizon(source: &mut dyn Source) -> anyhow::Result<()> {
     let (found, info) = (horizon::find(source)?, source.info());
     say!("horizon  {}", horizon::words(found, info))?;
-    Ok(found.map_or(Ok(()), |found| say!("  {}", horizon::advice(found, info)))?)
+    // A camera that is known needs no advice.
+    let advised = found.filter(|_| !info.camera.known);
+    Ok(advised.map_or(Ok(()), |found| say!("  {}", horizon::advice(found, info)))?)
 }
 
 fn print_source(info: &SourceInfo) -> anyhow::Result<()> {

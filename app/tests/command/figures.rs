@@ -117,6 +117,25 @@ fn a_part_of_a_drive_starts_cold_and_counts_its_first_frame() {
 }
 
 #[test]
+fn the_horizon_is_looked_for_in_whole_pictures_of_drives() {
+    let out = stdout_of(&["info", "road:3,seconds=20,size=320x240", "--find-horizon"]);
+    assert!(out.contains("horizon  row ") && !out.contains("--fov DEG"), "this camera is known: {out}");
+    let message = error_of(&["info", "built-in:ch2", "--find-horizon"]);
+    assert!(message.contains("built-in:ch2: is a model"), "{message}");
+    // A row of the part that is cut out would be taken for a row of the picture.
+    let message = error_of(&["info", "road:3", "--find-horizon", "--fov", "60"]);
+    assert!(message.contains("--fov"), "{message}");
+    // Pictures of two sizes are no pair.
+    let folder = tempfile::tempdir().unwrap();
+    write_drive(folder.path(), &ANGLES);
+    let mut pictures: Vec<_> =
+        std::fs::read_dir(folder.path().join("center")).unwrap().map(|e| e.unwrap().path()).collect();
+    pictures.sort();
+    image::RgbImage::new(80, 60).save(&pictures[5]).unwrap();
+    assert!(stdout_of(&["info", &text(folder.path()), "--find-horizon"]).contains("horizon  not found"));
+}
+
+#[test]
 fn info_tells_what_a_source_and_a_model_are() {
     let folder = tempfile::tempdir().unwrap();
     let (drive, model) = (folder.path().join("drive"), model_in(folder.path()));

@@ -17,7 +17,7 @@ const SIDE: usize = 48;
 const STRIDE: usize = 24;
 /// A block whose grey levels deviate less has nothing to follow.
 const LEAST_DEVIATION: f32 = 8.0;
-/// A peak that holds a smaller share of the correlation is noise.
+/// A peak that holds a smaller share of the correlation is noise. Noise may hold more; the fit does not follow single blocks.
 const LEAST_PEAK: f32 = 0.15;
 /// Shorter shifts have no direction, longer ones leave the block.
 const SHIFTS: std::ops::Range<f32> = 0.7..14.0;
@@ -103,7 +103,7 @@ impl BlockFlow {
         ([signed(column as f32 + right / mass_or_one), signed(row as f32 + down / mass_or_one)], mass)
     }
 
-    /// Transform of a block without its mean, faded out towards its edges; rows and columns are swapped.
+    /// Transform of a block without its mean, faded out towards its edges.
     fn spectrum(&self, block: ArrayView2<'_, f32>) -> Vec<Complex32> {
         let mean = block.mean().unwrap_or(0.0);
         let faded = |((row, column), &value): ((usize, usize), &f32)| {
@@ -115,7 +115,7 @@ impl BlockFlow {
     }
 }
 
-/// Both directions of `[SIDE, SIDE]`, in place. The result is transposed, which a second call undoes.
+/// Both directions of `[SIDE, SIDE]`, in place; rows stay rows.
 fn transform(fft: &Arc<dyn Fft<f32>>, values: &mut [Complex32]) {
     for _ in 0..2 {
         fft.process(values);

@@ -7,7 +7,7 @@
 //! - `flow`: how blocks of the picture move from one frame to the next (phase correlation)
 //! - `fit`: the place that the blocks move away from
 //!
-//! The angle of view can't be found this way: a turn of the camera and a wider angle of view look alike unless the turning rate is known.
+//! The angle of view can't be found this way: a faster turn of the camera and a narrower angle of view look alike.
 
 mod fit;
 mod flow;
@@ -57,7 +57,7 @@ impl Default for HorizonEstimator {
 }
 
 impl HorizonEstimator {
-    /// Adds two frames `[height, width, 3]`, the second taken 0.03 to 0.1 s after the first. A pair in a bend, or with too little
+    /// Adds two frames `[height, width, 3]`, the second taken 0.03 to 0.12 s after the first. A pair in a bend, or with too little
     /// to follow, adds nothing; so does one of another size than the first.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// Versions that a training recording is seen in: as recorded, and altered ones.
 const VERSIONS: usize = 4;
-/// Largest change of the frequencies (vocal tract length perturbation, Jaitly and Hinton 2013).
+/// Largest change of the bands' places on the mel scale, after vocal tract length perturbation (Jaitly and Hinton 2013).
 const WARP: f32 = 0.12;
 /// Largest change of the spectrum's slope, in deviations from its first band to its last.
 const TILT: f32 = 0.4;

@@ -1,4 +1,4 @@
-//! What the speech examples share: features, the two trainings, and the measurement of error against savings.
+//! What the speech examples share: features, the trainings, and the measurement of error against savings.
 
 pub mod audio;
 pub mod augment;

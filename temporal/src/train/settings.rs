@@ -245,7 +245,7 @@ impl TrainSettings {
     }
 
     /// This training in three stages, each of which goes on from the weights of the one before: a quarter, a quarter and half of the
-    /// steps, at 0.35, 0.7 and 1 times the thresholds and the target savings. The learning rate falls in the last stage alone. A delta
+    /// steps, at 0.35, 0.7 and 1 times the thresholds and the target savings. Each stage warms up anew; the learning rate falls in the last alone. A delta
     /// network that gets there in stages errs less than one that is trained at the last thresholds at once.
     pub fn rising_stages(&self) -> Vec<Self> {
         let stage = |(steps, share): (u64, f32)| {
@@ -261,8 +261,8 @@ impl TrainSettings {
             }
             stage
         };
-        let quarter = self.steps / 4;
-        [(quarter, 0.35), (quarter, 0.7), (self.steps - 2 * quarter, 1.0)].map(stage).to_vec()
+        let quarter = (self.steps / 4).max(1);
+        [(quarter, 0.35), (quarter, 0.7), (self.steps.saturating_sub(2 * quarter).max(1), 1.0)].map(stage).to_vec()
     }
 
     /// What a model's config says of its training.

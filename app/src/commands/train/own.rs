@@ -156,11 +156,15 @@ fn tell_views(parts: &mut Parts) -> anyhow::Result<()> {
     let mut told = BTreeSet::new();
     for part in parts.training.iter_mut().chain(&mut parts.validation) {
         let drive = part::split(&part.name).0.to_owned();
-        if !told.insert(drive.clone()) || part.info.camera.known {
+        if !told.insert(drive.clone()) {
             continue;
         }
-        let (found, drive) = (horizon::find(part.source.as_mut())?, text::one_line(&drive));
-        say!("horizon      {drive}: {}", horizon::words(found, &part.info))?;
+        let known = part.info.camera.known;
+        let found = if known { None } else { horizon::find(part.source.as_mut())? };
+        let drive = text::one_line(&drive);
+        if !known {
+            say!("horizon      {drive}: {}", horizon::words(found, &part.info))?;
+        }
         if let Some(note) = TrainingView::default().difference(&part.info) {
             say!("note         {drive}: {note}")?;
             found.map_or(Ok(()), |found| say!("             {}", horizon::advice(found, &part.info)))?;
