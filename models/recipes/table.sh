@@ -22,14 +22,18 @@ paper=${PAPER:-paper-dense paper-delta-l1}
 full=${FULL:-motion-dense motion frames-dense frames}
 challenge=${CHALLENGE:-dense delta-l1 dense-32-32}
 
+# current FOLDER RECIPE: whether it is finished; one of another recipe goes.
+current() {
+    [ -f "$1/config.json" ] || return 1
+    cmp -s "$here/$2.json" "$1/recipe.json" && return
+    rm -rf "$1"
+    return 1
+}
 # train FOLDER RECIPE SEED FROM DRIVES...: all recipes of a size begin with the dense phase of FROM; it is learned once.
 train() {
     out=$1 recipe=$2 seed=$3 from=$4
     shift 4
-    if [ -f "$out/config.json" ]; then
-        cmp -s "$here/$recipe.json" "$out/recipe.json" && return
-        rm -rf "$out" # of another recipe
-    fi
+    current "$out" "$recipe" && return
     mkdir -p "$out/.training"
     if [ -f "$from/.training/phase0.safetensors" ] && [ ! -f "$out/.training/phase0.safetensors" ]; then
         cp "$from/.training/phase0.safetensors" "$out/.training/"
@@ -58,13 +62,15 @@ paper() {
     recipe=$1 seed=$2 cnn=$runs/paper-cnn-$2 out=$runs/$1-$2
     set -- --train "$data/udacity-ch2-hmb1" --train "$data/udacity-ch2-hmb4" \
         --train "$data/udacity-ch2-hmb3:0-168" --val "$data/udacity-ch2-hmb3:170-199"
-    if [ ! -f "$cnn/config.json" ]; then
+    if ! current "$cnn" paper-cnn; then
         echo "training $cnn"
         "$bin" train cnn --recipe "$here/paper-cnn.json" --seed "$seed" --out "$cnn" "$@"
+        cp "$here/paper-cnn.json" "$cnn/recipe.json"
     fi
-    if [ ! -f "$out/config.json" ]; then
+    if ! current "$out" "$recipe"; then
         echo "training $out"
         "$bin" train rnn --features "$cnn" --recipe "$here/$recipe.json" --seed "$seed" --out "$out" --cache "$cache" "$@"
+        cp "$here/$recipe.json" "$out/recipe.json"
     fi
 }
 # Models that are finished among FOLDER-SEED...

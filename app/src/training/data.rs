@@ -15,6 +15,7 @@ use super::motion::{self, DriveMotion};
 use super::part::Part;
 use super::pooling::{Done, Pooled};
 use super::targets::DriveAngles;
+use crate::view::TrainingView;
 
 /// Every n-th frame is enough to find the principal components: neighbours are alike.
 const BASIS_STRIDE: usize = 7;
@@ -88,6 +89,11 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// How the first training drive shows the road.
+    pub fn view(&self) -> Option<TrainingView> {
+        self.training.first().map(|part| TrainingView::of(&part.info))
+    }
+
     /// Opens the drives.
     ///
     /// # Errors

@@ -45,7 +45,6 @@ fn drives_become_a_model_with_a_report() {
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("road:3,seconds=24,size=160x120:0.00-17.96"), "the report says what was measured");
     assert!((config["view"]["aspect"].as_f64().unwrap() - 4.0 / 3.0).abs() < 1e-3);
-    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("<td>kept</td>"), "the page has curves and the choice");
     assert!(std::fs::read_to_string(out.join("CARD.md")).unwrap().contains("road:5"));
     assert!(!out.join(".training").exists());

@@ -40,13 +40,13 @@ pub struct Split<'a> {
     pub errors: &'a Errors<'a>,
 }
 
-/// How networks are trained: one dense, then others on from it.
+/// How networks are trained: one dense, then from it a delta network in stages of rising thresholds, and its dense twin.
 pub struct Recipe {
     /// Settings of the dense training.
     pub dense: TrainSettings,
-    /// Names and stages of the further trainings. The first stage starts from the dense weights, each later one from the stage before.
-    pub then: Vec<(&'static str, Vec<TrainSettings>)>,
-    /// Multiples of the thresholds at the end of the first further training that all networks are measured at.
+    /// Name and settings of the delta training.
+    pub delta: (&'static str, TrainSettings),
+    /// Multiples of the delta training's thresholds that all networks are measured at.
     pub scales: Vec<f32>,
 }
 
@@ -98,19 +98,23 @@ pub fn run(split: &mut Split<'_>, recipe: &Recipe, seed: u64, out: &Path) -> any
         return table::read(&file);
     }
     normalise(split)?;
-    let dense =
-        train(split, &TrainSettings { seed, ..recipe.dense.clone() }, None, &out.join(format!("{stem}-dense.ckpt")))?;
-    let thresholds =
-        recipe.then.first().and_then(|(_, stages)| stages.last()).context("no delta training")?.layer_thresholds();
-    let mut networks = vec![("dense", dense.clone())];
-    for (name, stages) in &recipe.then {
-        let mut network = dense.clone();
-        for (number, stage) in stages.iter().enumerate() {
-            let checkpoint = out.join(format!("{stem}-{}-{number}.ckpt", name.replace(' ', "")));
-            network = train(split, &TrainSettings { seed, ..stage.clone() }, Some(&network), &checkpoint)?;
-        }
-        networks.push((name, network));
+    let versions = (0..).zip(&split.training).map(|(seed, x)| augment::versions(x, seed)).collect();
+    let mut features = FixedFeatures::new(split.training[0].ncols(), versions, Vec::new())?;
+    let mut train = |settings: &TrainSettings, initial: Option<&Parameters>, name: &str| {
+        let checkpoint = out.join(format!("{stem}-{}.ckpt", name.replace(' ', "")));
+        train(&mut features, split.loss, &TrainSettings { seed, ..settings.clone() }, initial, &checkpoint)
+    };
+    let dense = train(&recipe.dense, None, "dense")?;
+    let (name, settings) = &recipe.delta;
+    let mut delta = dense.clone();
+    for (number, stage) in settings.rising_stages().iter().enumerate() {
+        delta = train(stage, Some(&delta), &format!("{name}-{number}"))?;
     }
+    // The dense twin gets as many steps as the delta network has in all.
+    let longer = TrainSettings { thresholds: Vec::new(), delta: None, ..settings.clone() };
+    let longer = train(&longer, Some(&dense), "dense longer-0")?;
+    let networks = [("dense", dense), (*name, delta), ("dense longer", longer)];
+    let thresholds = settings.layer_thresholds();
     let mut rows = Vec::new();
     for (technique, parameters) in &networks {
         let (gru, head) = parameters.to_weights();
@@ -127,16 +131,14 @@ pub fn run(split: &mut Split<'_>, recipe: &Recipe, seed: u64, out: &Path) -> any
 }
 
 fn train(
-    split: &Split<'_>,
+    features: &mut FixedFeatures,
+    loss: &dyn Loss,
     settings: &TrainSettings,
     initial: Option<&Parameters>,
     checkpoint: &Path,
 ) -> anyhow::Result<Parameters> {
-    let inputs = split.training[0].ncols();
-    let training = (0..).zip(&split.training).map(|(seed, x)| augment::versions(x, seed)).collect();
-    let mut features = FixedFeatures::new(inputs, training, Vec::new())?;
     let sequences = features.sequences();
-    let data = TrainingData { training: &sequences, validation: 0, inputs: &mut features, loss: split.loss };
+    let data = TrainingData { training: &sequences, validation: 0, inputs: features, loss };
     let control = Control { checkpoint: Some(checkpoint), interrupt: Some(INTERRUPT.as_ref()), single_thread: true };
     let stem = checkpoint.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut mean_loss = 0.0;

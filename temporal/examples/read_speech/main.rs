@@ -111,10 +111,7 @@ fn recipe(sentences: usize) -> Recipe {
         optimiser: OptimiserSettings { learning_rate: 1e-3, ..dense.optimiser.clone() },
         ..dense.clone()
     };
-    // The dense twin gets as many steps as the delta network has in all.
-    let longer = TrainSettings { thresholds: Vec::new(), delta: None, ..delta.clone() };
-    let then = vec![("delta 8x", delta.rising_stages()), ("dense longer", vec![longer])];
-    Recipe { dense, then, scales: vec![0.5, 0.75, 1.0, 1.25, 1.5, 2.0] }
+    Recipe { dense, delta: ("delta 8x", delta), scales: vec![0.5, 0.75, 1.0, 1.25, 1.5, 2.0] }
 }
 
 /// Lines of a Kaldi list: a key and the rest.

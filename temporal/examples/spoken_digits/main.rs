@@ -109,11 +109,5 @@ fn recipe(classes: usize, recordings: usize) -> Recipe {
         optimiser: OptimiserSettings { learning_rate: 1e-3, ..dense.optimiser.clone() },
         ..dense.clone()
     };
-    // The dense twin gets as many steps as the delta network has in all.
-    let longer = TrainSettings { thresholds: Vec::new(), delta: None, ..delta.clone() };
-    Recipe {
-        dense,
-        then: vec![("delta 10x", delta.rising_stages()), ("dense longer", vec![longer])],
-        scales: vec![0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0],
-    }
+    Recipe { dense, delta: ("delta 10x", delta), scales: vec![0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0] }
 }

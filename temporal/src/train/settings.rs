@@ -245,8 +245,8 @@ impl TrainSettings {
     }
 
     /// This training in three stages, each of which goes on from the weights of the one before: a quarter, a quarter and half of the
-    /// steps, at 0.35, 0.7 and 1 times the thresholds and the target savings. Each stage warms up anew; the learning rate falls in the last alone. A delta
-    /// network that gets there in stages errs less than one that is trained at the last thresholds at once.
+    /// steps, at 0.35, 0.7 and 1 times the thresholds and the target savings. Each stage warms up anew; the learning rate falls in the
+    /// last alone. A delta network that gets there in stages errs less than one that is trained at the last thresholds at once.
     pub fn rising_stages(&self) -> Vec<Self> {
         let stage = |(steps, share): (u64, f32)| {
             let mut stage = Self { steps, ..self.clone() };

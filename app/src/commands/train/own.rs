@@ -242,7 +242,7 @@ fn finish_config(
     if let Some(temporal) = &mut model.config.temporal {
         temporal.thresholds = vec![kept.thresholds];
     }
-    model.config.view = parts.training.first().map(|part| TrainingView::of(&part.info));
+    model.config.view = parts.view();
     let entry = json!({
         "command": command_line(),
         "train": training,

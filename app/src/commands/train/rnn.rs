@@ -16,7 +16,6 @@ use crate::training::joint::JointInputs;
 use crate::training::recipe::{self, RnnRecipe};
 use crate::training::targets::Targets;
 use crate::training::together::{Prepared, joint_config, set_rnn};
-use crate::view::TrainingView;
 
 const NO_PHASE: &str = "the recipe has no phase; expected at least one";
 
@@ -74,7 +73,7 @@ fn frozen(args: &TrainRnnArgs, recipe: &RnnRecipe, folder: &Path) -> anyhow::Res
     }
     let (trained, phase) = last.zip(recipe.phases.last()).context(NO_PHASE)?;
     set_rnn(&mut model, &trained, &phase.rnn)?;
-    model.config.view = stated_view(&parts).or(model.config.view);
+    model.config.view = parts.view().filter(|view| view.known).or(model.config.view);
     save(args, recipe, &mut model, &trained)?;
     checkpoints.finish(args.common.keep_checkpoints)
 }
@@ -87,7 +86,7 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
     let cache = Cache::open(&args.common.cache, &trunk, &config, Device::Cpu, recipe.drives.seed)?;
     let parts = Parts::open(&args.common.train, &args.common.val, cache, &recipe.drives)?;
     let mut parts = filled(parts.with_motion(recipe.motion.as_ref())?.with_schedule(recipe.cnn)?)?;
-    let view = stated_view(&parts);
+    let view = parts.view().filter(|view| view.known);
     let prepared = Prepared::of(&mut parts, recipe, config)?;
     let mut phase =
         |number: usize, settings: &TrainSettings, initial: Option<&Parameters>, inputs: &mut JointInputs<'_>| {
@@ -105,11 +104,6 @@ fn together(args: &TrainRnnArgs, recipe: &RnnRecipe, from: &Path) -> anyhow::Res
     model.config.view = view;
     save(args, recipe, &mut model, &trained)?;
     checkpoints.finish(args.common.keep_checkpoints)
-}
-
-/// The view of the first training drive, where its camera is stated.
-fn stated_view(parts: &Parts) -> Option<TrainingView> {
-    parts.training.first().map(|part| TrainingView::of(&part.info)).filter(|view| view.known)
 }
 
 /// Writes the model folder and notes how it was made.
