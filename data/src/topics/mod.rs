@@ -9,6 +9,7 @@
 
 mod choice;
 mod collect;
+mod cursor;
 mod known;
 mod picture;
 mod ros;

@@ -3,6 +3,7 @@
 //! ROS 2 stores messages as CDR (the OMG's Common Data Representation, version 1): four bytes that state the byte order, then the
 //! fields in order, each aligned to its own size. ROS 1 stores them without those bytes and without alignment.
 
+use super::cursor::Cursor;
 use super::schema::{Field, Step};
 
 /// The most types of one definition, and the deepest nesting.
@@ -50,14 +51,14 @@ enum Kind {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Many {
+pub(super) enum Many {
     One,
     Fixed(usize),
     Sequence,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Number {
+pub(super) enum Number {
     Bool,
     I8,
     U8,
@@ -89,7 +90,7 @@ impl Number {
         })
     }
 
-    fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
         match self {
             Self::Bool | Self::I8 | Self::U8 => 1,
             Self::I16 | Self::U16 => 2,
@@ -318,84 +319,4 @@ fn place_of(kind: &str, within: &str, types: &[String], wire: Wire) -> Option<us
         _ => kind,
     };
     types.iter().position(|name| *name == kind)
-}
-
-/// Reads values one after another.
-struct Cursor<'m> {
-    bytes: &'m [u8],
-    at: usize,
-    big_endian: bool,
-    wire: Wire,
-}
-
-impl<'m> Cursor<'m> {
-    fn new(message: &'m [u8], wire: Wire) -> Result<Self, String> {
-        let (big_endian, bytes) = match (wire, message) {
-            (Wire::Ros1, all) => (false, all),
-            (Wire::Cdr, [0, order @ (0 | 1), _, _, rest @ ..]) => (*order == 0, rest),
-            (Wire::Cdr, [first, second, _, _, ..]) => {
-                return Err(format!("its encapsulation {first:02x} {second:02x} is not plain CDR"));
-            }
-            (Wire::Cdr, _) => return Err("the message is cut short".to_owned()),
-        };
-        Ok(Self { bytes, at: 0, big_endian, wire })
-    }
-
-    fn align(&mut self, size: usize) {
-        if self.wire == Wire::Cdr {
-            self.at = self.at.next_multiple_of(size);
-        }
-    }
-
-    fn bytes(&mut self, count: usize) -> Result<&'m [u8], String> {
-        let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len());
-        let end = end.ok_or("the message is cut short")?;
-        let found = &self.bytes[self.at.min(end)..end];
-        self.at = end;
-        Ok(found)
-    }
-
-    fn number(&mut self, number: Number) -> Result<f64, String> {
-        self.align(number.size());
-        let stored = self.bytes(number.size())?;
-        let mut low = [0; 8];
-        low[..stored.len()].copy_from_slice(stored);
-        if self.big_endian {
-            low[..stored.len()].reverse();
-        }
-        let bits = u64::from_le_bytes(low);
-        Ok(match number {
-            Number::Bool => f64::from(u8::from(bits != 0)),
-            Number::I8 => f64::from(bits as i8),
-            Number::I16 => f64::from(bits as i16),
-            Number::I32 => f64::from(bits as i32),
-            Number::I64 => bits as i64 as f64,
-            Number::U8 | Number::U16 | Number::U32 | Number::U64 => bits as f64,
-            Number::F32 => f64::from(f32::from_bits(bits as u32)),
-            Number::F64 => f64::from_bits(bits),
-        })
-    }
-
-    /// How many elements follow.
-    fn count(&mut self, many: Many) -> Result<usize, String> {
-        match many {
-            Many::One => Ok(1),
-            Many::Fixed(count) => Ok(count),
-            Many::Sequence => {
-                let count = self.number(Number::U32)? as usize;
-                // Each takes a byte or more.
-                if count > self.bytes.len() - self.at {
-                    return Err("a list is longer than the message".to_owned());
-                }
-                Ok(count)
-            }
-        }
-    }
-
-    /// A text; CDR ends it with a zero that counts.
-    fn text(&mut self) -> Result<&'m [u8], String> {
-        let length = self.number(Number::U32)? as usize;
-        let text = self.bytes(length)?;
-        Ok(text.strip_suffix(&[0]).filter(|_| self.wire == Wire::Cdr).unwrap_or(text))
-    }
 }

@@ -4,7 +4,7 @@
 //! - `ffmpeg`, `decode`: FFmpeg's demuxers and decoders with plain pictures
 //! - [`h264`]: whether a picture is missing that others are predicted from
 //! - [`index`]: which frame each packet of a file holds, and when it is shown
-//! - `file`: a recorded video, frame by frame; `origin`: where its bytes are
+//! - `file`: a recorded video, frame by frame; `reader`: what reads it; `origin`: where its bytes are
 //! - [`live`]: a camera or stream: the newest frame, with drops counted and reconnection
 //! - `stream`, `camera`: what a live source reads, from FFmpeg and from OpenCV
 //! - `write`: OpenCV's writer with plain pictures
@@ -28,6 +28,8 @@ mod labels;
 mod live;
 #[cfg(feature = "opencv")]
 mod origin;
+#[cfg(feature = "opencv")]
+mod reader;
 #[cfg(feature = "opencv")]
 mod stream;
 #[cfg(feature = "opencv")]

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `settings` (every technique is one field), `delta_encoder` (why a delta GRU trains like an ordinary one),
 //! `layer` (a cell forward and backward, with `sparse` where little is transmitted), `network` (layers, pooling, head), `loss` and
-//! `ctc`, `step` (a batch), `trainer` (the loop). The rest is small: `data` (sequences and their features), `sampler` (windows),
+//! `ctc`, `step` (a batch), `trainer` (the loop; `run`: how it is watched). The rest is small: `data` (sequences and their features), `sampler` (windows),
 //! `optimiser`, `sparsity`, `validation`, `state` (checkpoints).
 //!
 //! ```
@@ -36,6 +36,7 @@ mod optimiser;
 mod oracle;
 mod parameters;
 mod random;
+mod run;
 mod sampler;
 mod settings;
 mod sparse;
@@ -51,9 +52,10 @@ pub use error::TrainError;
 pub use loss::{CrossEntropy, Loss, Regression, argmax};
 pub use parameters::{NetworkSize, Parameters};
 pub use random::{add_noise, stream_of};
+pub use run::{Control, Progress, Trained};
 pub use settings::{
     ActivationNoise, DeltaSettings, LearnedThresholds, OptimiserSettings, SparsitySettings, TrainSettings,
     ValidationSettings,
 };
-pub use trainer::{Control, Progress, Trained, train_rnn};
+pub use trainer::train_rnn;
 pub use validation::Validation;

@@ -5,7 +5,7 @@
 //! - [`terrain`], [`raster`]: which ground each pixel shows
 //! - [`ground`], [`texture`], [`shade`]: what that ground looks like
 //! - [`sky`]: everything behind it
-//! - [`stage`]: everything that stands on it: [`scenery`] and [`foliage`] (plants), [`cars`], [`furniture`] (signs,
+//! - [`stage`]: everything that stands on it: [`scenery`] and [`foliage`] (plants), [`cars`] with [`car_shape`], [`furniture`] (signs,
 //!   rails, houses), drawn with [`brush`] and [`polygon`]
 //! - [`bonnet`]: the edge of our own car
 //! - [`canvas`]: the picture in the making
@@ -13,6 +13,7 @@
 mod bonnet;
 mod brush;
 mod canvas;
+mod car_shape;
 mod cars;
 mod foliage;
 mod furniture;
