@@ -7,6 +7,9 @@ use clap::Parser;
 use deltasteer::stdout::StdoutError;
 use deltasteer::warn;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit status of a program whose reader has gone, as shells report it.
 const NO_READER: u8 = 128 + 13;
 

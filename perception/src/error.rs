@@ -94,7 +94,7 @@ pub enum PerceptionError {
         found: String,
     },
     /// A device whose name is not known.
-    #[error("device is \"{name}\", expected cpu, cuda:N or metal")]
+    #[error("device is \"{name}\", expected cpu, cpu:bf16, cuda:N or metal")]
     UnknownDevice {
         /// As given.
         name: String,
@@ -102,7 +102,7 @@ pub enum PerceptionError {
     /// A device that cannot be used here.
     #[error("device {name} cannot be used: {reason}")]
     Device {
-        /// `cpu`, `cuda:N` or `metal`.
+        /// `cpu`, `cpu:bf16`, `cuda:N` or `metal`.
         name: String,
         /// candle's reason, such as a build without its cargo feature.
         reason: String,

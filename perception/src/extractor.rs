@@ -43,7 +43,7 @@ impl CellExtractor {
     /// [`PerceptionError::Config`], [`PerceptionError::Device`], or the first tensor that is missing, has another shape or holds
     /// a value that is not finite.
     pub fn load(tensors: &[u8], config: &PerceptionConfig, device: Device) -> Result<Self, PerceptionError> {
-        Self::load_for(tensors, config, device, InstructionSet::best())
+        Self::load_for(tensors, config, device, device.instruction_set()?)
     }
 
     /// As [`CellExtractor::load`], for a given instruction set of this CPU.
@@ -160,7 +160,7 @@ impl FeatureExtractor {
     /// # Errors
     /// As [`CellExtractor::load`].
     pub fn load(tensors: &[u8], config: &PerceptionConfig, device: Device) -> Result<Self, PerceptionError> {
-        Self::load_for(tensors, config, device, InstructionSet::best())
+        Self::load_for(tensors, config, device, device.instruction_set()?)
     }
 
     /// As [`FeatureExtractor::load`], for a given instruction set of this CPU.

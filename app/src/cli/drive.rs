@@ -39,7 +39,8 @@ pub struct RunArgs {
     /// Threshold of the hidden state, instead of the model's own
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub theta_h: Option<f32>,
-    /// Where the CNN runs: cpu, cuda:N or metal (the last two in builds with that cargo feature)
+    /// Where the CNN runs: cpu, cpu:bf16 (16-bit products, needs AVX512-BF16: faster, other in the third digit), cuda:N or metal
+    /// (the last two in builds with that cargo feature)
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: Device,
     /// The frames that the CNN runs on, instead of the model's own setting: every:N, or adaptive:CHANGE:N (when a motion value has

@@ -64,7 +64,7 @@ impl FusedEfficientNet {
             let (depthwise, depthwise_bias) = inputs_first(depthwise)?;
             let packed = |conv: &SameConv| -> Result<PackedMatrix> {
                 let (weights, bias) = inputs_first(conv)?;
-                Ok(PackedMatrix::new(&weights, &bias, set.lanes()))
+                Ok(PackedMatrix::new(&weights, &bias, set))
             };
             let expanded = MapSize { channels: spec.expanded, ..size };
             size =

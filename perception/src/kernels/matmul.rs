@@ -4,7 +4,11 @@
 //! 1x1 layer, three runs of nine (three pixels of three colours) for the stem. A tile of pixels times up to three vectors of
 //! output channels stays in registers while all inputs pass by; bias, activation and residual are applied before the store.
 
+use super::InstructionSet;
 use super::simd::Simd;
+
+/// Vectors of output channels in a tile.
+pub(super) const TILE_VECTORS: usize = 3;
 
 /// Weights `[inputs][outputs]` repacked to `[tile][inputs][tile width]`, and the bias.
 #[derive(Debug, Clone)]
@@ -13,15 +17,24 @@ pub(crate) struct PackedMatrix {
     pub outputs: usize,
     lanes: usize,
     packed: Vec<f32>,
-    bias: Vec<f32>,
+    /// Instead of `packed` for [`InstructionSet::Avx512Bf16`].
+    pub(super) bf16_pairs: Vec<u32>,
+    pub(super) bias: Vec<f32>,
 }
 
 impl PackedMatrix {
-    /// Packs `weights[inputs][outputs]` for vectors of `lanes`; `outputs` is a multiple of 8.
-    pub fn new(weights: &[f32], bias: &[f32], lanes: usize) -> Self {
-        let outputs = bias.len();
+    /// Packs `weights[inputs][outputs]` for `set`; `outputs` is a multiple of 8.
+    pub fn new(weights: &[f32], bias: &[f32], set: InstructionSet) -> Self {
+        let (outputs, lanes) = (bias.len(), set.lanes());
         let inputs = weights.len() / outputs;
         assert!(outputs.is_multiple_of(8) && weights.len() == inputs * outputs, "matrix of {inputs} x {outputs}");
+        let bias = bias.to_vec();
+        #[cfg(target_arch = "x86_64")]
+        // The stem has an odd number of inputs and stays in f32.
+        if set == InstructionSet::Avx512Bf16 && inputs.is_multiple_of(2) {
+            let bf16_pairs = super::bf16::pack(weights, outputs);
+            return Self { inputs, outputs, lanes, packed: Vec::new(), bf16_pairs, bias };
+        }
         let mut packed = Vec::with_capacity(weights.len());
         let mut first = 0;
         while first < outputs {
@@ -31,13 +44,13 @@ impl PackedMatrix {
             }
             first += width;
         }
-        Self { inputs, outputs, lanes, packed, bias: bias.to_vec() }
+        Self { inputs, outputs, lanes, packed, bf16_pairs: Vec::new(), bias }
     }
 }
 
 /// Output channels of the next tile: up to three vectors, of which the last may be half a vector.
 fn tile_width(left: usize, lanes: usize) -> usize {
-    let three = 3 * lanes;
+    let three = TILE_VECTORS * lanes;
     match left {
         _ if left >= three => three,
         // A half vector closes a tile; what is left is smaller than three vectors and a multiple of 8.
@@ -46,7 +59,7 @@ fn tile_width(left: usize, lanes: usize) -> usize {
 }
 
 /// Where the inputs of each pixel lie.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gather {
     /// Runs a pixel.
     pub segments: usize,

@@ -4,6 +4,8 @@
 //! multiple of eight. Nothing is transposed between layers.
 #![allow(unsafe_code)] // vector intrinsics and unchecked offsets; every entry point asserts its bounds first
 
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod depthwise;
 mod matmul;
 mod resize;
@@ -23,17 +25,28 @@ pub enum InstructionSet {
     Avx2,
     /// 512-bit vectors.
     Avx512,
+    /// The same, with 1x1 layers that multiply bf16 and sum f32: other results, so that it is never chosen unasked.
+    Avx512Bf16,
     /// 128-bit vectors of 64-bit ARM.
     Neon,
 }
 
 impl InstructionSet {
-    /// The widest set of this CPU.
+    /// The widest set of this CPU that computes in f32.
     pub fn best() -> Self {
         Self::available().last().copied().unwrap_or(Self::Portable)
     }
 
-    /// All sets of this CPU, the widest last.
+    /// The set of this CPU that multiplies bf16; `None` where it has none.
+    pub fn bf16() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        let set = bf16::Avx512Bf16::detect().map(|_| Self::Avx512Bf16);
+        #[cfg(not(target_arch = "x86_64"))]
+        let set = None;
+        set
+    }
+
+    /// All sets of this CPU that compute in f32, the widest last.
     pub fn available() -> Vec<Self> {
         #[allow(unused_mut)] // other architectures have only the portable one
         let mut sets = vec![Self::Portable];
@@ -49,7 +62,7 @@ impl InstructionSet {
 
     /// Values in one vector, for which weights are packed.
     pub(crate) fn lanes(self) -> usize {
-        if self == Self::Avx512 { 16 } else { 8 }
+        if matches!(self, Self::Avx512 | Self::Avx512Bf16) { 16 } else { 8 }
     }
 }
 
@@ -63,7 +76,7 @@ macro_rules! dispatch {
             fn avx512(token: simd::x86::Avx512, $($name: $type),*) -> $result { $kernel(token, $($name),*) }
             #[target_feature(enable = "avx2,fma")]
             fn avx2(token: simd::x86::Avx2, $($name: $type),*) -> $result { $kernel(token, $($name),*) }
-            if $set == InstructionSet::Avx512 && let Some(token) = simd::x86::Avx512::detect() {
+            if $set.lanes() == 16 && let Some(token) = simd::x86::Avx512::detect() {
                 // SAFETY: the token proves that the CPU has AVX-512F, AVX2 and FMA.
                 return unsafe { avx512(token, $($name),*) };
             }
@@ -96,6 +109,12 @@ pub(crate) fn matmul(
     finish: Finish,
     residual: Option<&[f32]>,
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if !matrix.bf16_pairs.is_empty()
+        && let Some(token) = bf16::Avx512Bf16::detect()
+    {
+        return bf16::run(token, matrix, input, gather, pixels, output, finish, residual);
+    }
     dispatch!(set, matmul::run, (matrix: &PackedMatrix, input: &[f32], gather: Gather, pixels: usize,
         output: &mut [f32], finish: Finish, residual: Option<&[f32]>))
 }

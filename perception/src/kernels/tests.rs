@@ -14,6 +14,15 @@ fn noise(count: usize, seed: u32) -> Vec<f32> {
         .collect()
 }
 
+/// The same values in bf16, whose products are exact in f32: every set must give the same sums.
+fn rounded(values: Vec<f32>) -> Vec<f32> {
+    values.into_iter().map(|value| half::bf16::from_f32(value).to_f32()).collect()
+}
+
+fn all_sets() -> Vec<InstructionSet> {
+    InstructionSet::available().into_iter().chain(InstructionSet::bf16()).collect()
+}
+
 fn finish(value: f32, finish: Finish) -> f32 {
     if finish == Finish::Relu6 { value.clamp(0.0, 6.0) } else { value }
 }
@@ -33,7 +42,7 @@ proptest! {
         (relu6, with_residual, seed) in any::<(bool, bool, u32)>(),
     ) {
         let outputs = eighths * 8;
-        let (input, weights) = (noise(pixels * inputs, seed), noise(inputs * outputs, seed ^ 1));
+        let (input, weights) = (rounded(noise(pixels * inputs, seed)), rounded(noise(inputs * outputs, seed ^ 1)));
         let (bias, residual) = (noise(outputs, seed ^ 2), noise(pixels * outputs, seed ^ 3));
         let kind = if relu6 { Finish::Relu6 } else { Finish::Linear };
         let mut expected = vec![0.0; pixels * outputs];
@@ -42,8 +51,8 @@ proptest! {
             let sum: f32 = (0..inputs).map(|k| input[p * inputs + k] * weights[k * outputs + n]).sum();
             *value = finish(sum + bias[n] + if with_residual { residual[at] } else { 0.0 }, kind);
         }
-        for set in InstructionSet::available() {
-            let matrix = PackedMatrix::new(&weights, &bias, set.lanes());
+        for set in all_sets() {
+            let matrix = PackedMatrix::new(&weights, &bias, set);
             let mut output = vec![f32::NAN; pixels * outputs];
             let residual = with_residual.then_some(residual.as_slice());
             let mut padded = input.clone();
@@ -64,9 +73,9 @@ proptest! {
             *value = finish((0..27).map(tap).sum::<f32>() + bias[n], Finish::Relu6);
         }
         let gather = Gather { segments: 3, run: 9, segment_stride: stride, pixel_stride: 6 };
-        for set in InstructionSet::available() {
+        for set in all_sets() {
             let mut output = vec![f32::NAN; pixels * 32];
-            let matrix = PackedMatrix::new(&weights, &bias, set.lanes());
+            let matrix = PackedMatrix::new(&weights, &bias, set);
             matmul(set, &matrix, &input, gather, pixels, &mut output, Finish::Relu6, None);
             assert_close(set, &output, &expected);
         }
@@ -90,7 +99,7 @@ proptest! {
             };
             *value = ((0..kernel * kernel).map(tap).sum::<f32>() + bias[c]).clamp(0.0, 6.0);
         }
-        for set in InstructionSet::available() {
+        for set in all_sets() {
             let mut output = vec![f32::NAN; width * channels];
             depthwise_row(set, (kernel, stride), &rows, &weights, &bias, width, &mut output);
             assert_close(set, &output, &expected);
@@ -105,7 +114,7 @@ proptest! {
         let weights = noise(count, seed ^ 9);
         let expected: Vec<f32> =
             (0..width).map(|i| (0..count).map(|t| weights[t] * f32::from(bytes[t][i])).sum()).collect();
-        for set in InstructionSet::available() {
+        for set in all_sets() {
             let mut sum = vec![f32::NAN; width];
             blend_rows(set, &rows, &weights, &mut sum);
             assert_close(set, &sum, &expected);
@@ -116,7 +125,7 @@ proptest! {
 #[test]
 #[should_panic(expected = "too short")]
 fn a_short_row_is_refused() {
-    let matrix = PackedMatrix::new(&[0.0; 64], &[0.0; 8], 8);
+    let matrix = PackedMatrix::new(&[0.0; 64], &[0.0; 8], InstructionSet::Portable);
     let mut output = [0.0; 8];
     matmul(InstructionSet::Portable, &matrix, &[0.0; 15], Gather::pointwise(8), 2, &mut output, Finish::Linear, None);
 }

@@ -49,7 +49,7 @@ pub fn run(args: &BenchCnnArgs) -> anyhow::Result<()> {
         let part = PerceptionConfig { trunk_blocks: count, cells_across: 1, cells_down: 1, ..config.clone() };
         blocks.push(CellExtractor::load(tensors, &part, Device::Cpu)?);
     }
-    let sets = InstructionSet::available();
+    let sets: Vec<_> = InstructionSet::available().into_iter().chain(InstructionSet::bf16()).collect();
     let load = |&set: &InstructionSet| CellExtractor::load_for(tensors, config, Device::Cpu, set);
     let mut whole = sets.iter().map(load).collect::<Result<Vec<_>, _>>()?;
     let (block_times, set_times) = (time(&mut blocks)?, time(&mut whole)?);
