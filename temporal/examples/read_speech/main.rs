@@ -29,7 +29,7 @@ const PHONES: [&str; 39] = [
 ];
 const BATCH: usize = 16;
 /// Epochs of the dense and of the delta training.
-const EPOCHS: [u64; 2] = [20, 8];
+const EPOCHS: [u64; 2] = [22, 5];
 
 struct Sentence {
     features: ArcArray2<f32>,
@@ -96,8 +96,8 @@ fn recipe(sentences: usize) -> Recipe {
         input_dropout: 0.1,
         layer_dropout: 0.2,
         optimiser: OptimiserSettings {
-            learning_rate: 3e-3,
-            warmup_steps: 200,
+            learning_rate: 2e-3,
+            warmup_steps: 500,
             weight_decay: 0.01,
             ..OptimiserSettings::default()
         },
@@ -112,7 +112,7 @@ fn recipe(sentences: usize) -> Recipe {
         optimiser: OptimiserSettings { learning_rate: 1e-3, ..dense.optimiser.clone() },
         ..dense.clone()
     };
-    Recipe { dense, delta: ("delta", delta), scales: vec![0.5, 0.75, 1.0, 1.125, 1.25, 1.5, 2.0] }
+    Recipe { dense, delta: ("delta", delta), scales: vec![0.5, 0.625, 0.75, 1.0, 1.25, 1.5] }
 }
 
 /// Lines of a Kaldi list: a key and the rest.
