@@ -55,6 +55,9 @@ pub(super) fn run(
     finish: Finish,
     residual: Option<&[f32]>,
 ) {
+    if pixels == 0 {
+        return;
+    }
     let (inputs, outputs, pairs) = (matrix.inputs, matrix.outputs, matrix.bf16_pairs.as_slice());
     assert!(gather == Gather::pointwise(inputs), "{gather:?}, expected a 1x1 convolution of {inputs} inputs");
     assert!(input.len() >= pixels * inputs && output.len() >= pixels * outputs, "a row is too short");
