@@ -22,6 +22,7 @@ pub use config::{MotionConfig, MotionWindow};
 
 use crate::error::PerceptionError;
 use config::PROFILE_COLUMNS;
+use profile::Band;
 use shift::Shift;
 
 /// Focal length in picture widths where nothing is known: some 60 degrees from edge to edge.
@@ -54,7 +55,7 @@ pub struct MotionSensor {
     /// Profile columns per radian: the focal length.
     focal_columns: f64,
     /// The bands of rows that occur, and each window's place among them.
-    bands: Vec<[u32; 2]>,
+    bands: Vec<Band>,
     band_of: Vec<usize>,
     /// Newest last.
     past: VecDeque<Past>,
@@ -96,13 +97,14 @@ impl MotionSensor {
                 expected,
             });
         }
-        let mut bands: Vec<[u32; 2]> = Vec::new();
+        let mut bands: Vec<Band> = Vec::new();
         let mut band_of = Vec::new();
-        for window in &config.windows {
-            let known = bands.iter().position(|band| *band == window.rows_of_480);
+        for band in config.windows.iter().map(Band::of) {
+            let known = bands.iter().position(|known| known.rows_of_480 == band.rows_of_480);
             band_of.push(known.unwrap_or(bands.len()));
-            if known.is_none() {
-                bands.push(window.rows_of_480);
+            match known {
+                Some(known) => bands[known].join(&band),
+                None => bands.push(band),
             }
         }
         let count = config.value_count();
@@ -156,7 +158,7 @@ impl MotionSensor {
         now.profiles.resize(self.bands.len() * PROFILE_COLUMNS, 0.0);
         let mut macs = 0;
         for (band, profile) in self.bands.iter().zip(now.profiles.chunks_exact_mut(PROFILE_COLUMNS)) {
-            macs += profile::profile(frame, *band, &mut self.column_sums, profile);
+            macs += profile::profile(frame, band, &mut self.column_sums, profile);
         }
         // A repeated frame was not taken now: the next one is compared with it at its own time.
         let repeats =

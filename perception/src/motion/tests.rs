@@ -164,6 +164,12 @@ fn work_is_counted_from_the_sizes() {
     let work: Vec<u64> = frames.iter().map(|(frame, time)| sensor.step(frame.view(), *time).unwrap().macs).collect();
     // Three bands of 50, 30 and 60 of the 240 rows, 960 values each; then nine windows of 100 columns.
     assert_eq!(work[0], (50 + 30 + 60) * 960 + 3 * (960 + 4 * 320));
+    // A window in the middle needs 45 columns on both sides, and one more on the right: 191 of the 320.
+    let middle = MotionWindow { rows_of_480: [80, 180], columns_of_320: [110, 210] };
+    let alone = MotionConfig { windows: vec![middle], scale: vec![1.0], ..MotionConfig::default() };
+    let (frame, time_s) = &frames[0];
+    let alone = MotionSensor::new(&alone, None).unwrap().step(frame.view(), *time_s).unwrap().macs;
+    assert_eq!(alone, 51 * 3 * 192 + 4 * 191);
     assert_eq!(work[1] - work[0], 9 * (61 * 3 * 100 + 3 * 100));
 }
 
