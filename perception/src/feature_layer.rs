@@ -97,7 +97,8 @@ impl FusedLayer {
         let padding = std.len().next_multiple_of(8) - std.len();
         let inputs_first: Vec<f32> = weight.t()?.pad_with_zeros(1, 0, padding)?.flatten_all()?.to_vec1()?;
         let bias: Vec<f32> = bias.pad_with_zeros(0, 0, padding)?.to_vec1()?;
-        Ok(Self { set, matrix: PackedMatrix::new(&inputs_first, &bias, set), std })
+        let inputs = weight.dim(1)?;
+        Ok(Self { set, matrix: PackedMatrix::new(&inputs_first, &bias, inputs, set), std })
     }
 }
 

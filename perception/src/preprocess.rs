@@ -59,8 +59,8 @@ impl Preprocessor {
         let (height, width, _) = frame.dim();
         let (rgb, outputs) = (frame.as_slice().unwrap_or_default(), self.config.input_width * 3);
         let mut picture = vec![0.0; self.rows.starts.len() * outputs];
-        // Taps past the last column have weight zero but are read: the row is padded for them.
-        self.blended.resize((width + self.columns.count) * 3, 0.0);
+        // Taps past the last column have weight zero but are read, and one value more: the row is padded for them.
+        self.blended.resize((width + self.columns.count) * 3 + 1, 0.0);
         let mut lines: Vec<&[u8]> = Vec::with_capacity(self.rows.count);
         for (row, output) in picture.chunks_exact_mut(outputs).enumerate() {
             let (start, weights) = self.rows.of(row);

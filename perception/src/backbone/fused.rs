@@ -12,6 +12,9 @@ use crate::kernels::{self, Finish, Gather, InstructionSet, PackedMatrix};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape};
 use std::sync::{Mutex, PoisonError};
 
+/// Values that the stem reads side by side: three pixels of three colours.
+const STEM_RUN: usize = 9;
+
 /// Packed weights, and memory that is used again for every frame.
 #[derive(Debug)]
 pub(crate) struct FusedEfficientNet {
@@ -62,28 +65,32 @@ impl FusedEfficientNet {
         for (index, spec) in specs.iter().enumerate() {
             let (expand, depthwise, project) = net.block(index);
             let (depthwise, depthwise_bias) = inputs_first(depthwise)?;
-            let packed = |conv: &SameConv| -> Result<PackedMatrix> {
+            let packed = |conv: &SameConv, run: usize| -> Result<PackedMatrix> {
                 let (weights, bias) = inputs_first(conv)?;
-                Ok(PackedMatrix::new(&weights, &bias, set))
+                Ok(PackedMatrix::new(&weights, &bias, run, set))
+            };
+            let source = match expand {
+                Some(expand) => packed(expand, spec.input)?,
+                None => packed(net.stem(), STEM_RUN)?,
             };
             let expanded = MapSize { channels: spec.expanded, ..size };
             size =
                 MapSize { height: size.height / spec.stride, width: size.width / spec.stride, channels: spec.output };
             stages.push(Stage {
                 spec: *spec,
-                source: packed(expand.unwrap_or(net.stem()))?,
+                source,
                 is_stem: expand.is_none(),
                 expanded,
                 output: size,
                 depthwise,
                 depthwise_bias,
-                project: packed(project)?,
+                project: packed(project, spec.expanded)?,
             });
         }
         let largest = |size: fn(&Stage) -> usize| stages.iter().map(size).max().unwrap_or(0);
         let map = vec![0.0; largest(|stage| stage.output.len())];
         let buffers = Mutex::new(Buffers {
-            picture: vec![0.0; (picture.height + 1) * (picture.width + 1) * 3],
+            picture: vec![0.0; (picture.height + 1) * picture_stride(picture)],
             maps: [map.clone(), map],
             ring: vec![0.0; largest(|stage| stage.ring_row() * stage.spec.kernel)],
             zeros: vec![0.0; largest(Stage::ring_row)],
@@ -96,7 +103,7 @@ impl FusedEfficientNet {
     fn run(&self, picture: &[f32], strides: [usize; 3], cells: &mut [f32]) {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         let buffers = &mut *buffers;
-        let picture_stride = (self.picture.width + 1) * 3;
+        let picture_stride = picture_stride(self.picture);
         take_picture(self.picture, picture, strides, &mut buffers.picture, picture_stride);
         let [mut from, mut to] = buffers.maps.each_mut();
         let mut output = MapSize { height: 0, width: 0, channels: 0 };
@@ -112,6 +119,11 @@ impl FusedEfficientNet {
         }
         self.cells.average(&from[..output.len()], output, cells);
     }
+}
+
+/// Values in a row of the picture with its padding, an even number for the kernels that read pairs.
+fn picture_stride(picture: MapSize) -> usize {
+    ((picture.width + 1) * 3).next_multiple_of(2)
 }
 
 /// Copies a picture of any strides into rows of `stride` values, colours side by side.
@@ -170,7 +182,11 @@ impl Stage {
         let (pad, ring_row, width) = (pad_before(kernel, stride), self.ring_row(), self.output.width);
         let (ring, zeros) = (&mut ring[..ring_row * kernel], &zeros[..ring_row]);
         let filtered = &mut filtered[..width * channels];
-        ring.fill(0.0);
+        // The columns between the paddings are written before they are read.
+        for row in ring.chunks_exact_mut(ring_row) {
+            row[..pad * channels].fill(0.0);
+            row[(pad + self.expanded.width) * channels..].fill(0.0);
+        }
         let mut next = 0;
         for (y, output) in output.chunks_exact_mut(width * self.output.channels).enumerate() {
             while next < self.expanded.height.min(y * stride + kernel - pad) {
@@ -196,7 +212,7 @@ impl Stage {
 
     fn expand_row(&self, set: InstructionSet, (input, stride): (&[f32], usize), row: usize, output: &mut [f32]) {
         let (first, gather) = match self.is_stem {
-            true => (2 * row * stride, Gather { segments: 3, run: 9, segment_stride: stride, pixel_stride: 6 }),
+            true => (2 * row * stride, Gather { segments: 3, run: STEM_RUN, segment_stride: stride, pixel_stride: 6 }),
             false => (row * stride, Gather::pointwise(self.spec.input)),
         };
         kernels::matmul(set, &self.source, &input[first..], gather, self.expanded.width, output, Finish::Relu6, None);

@@ -29,22 +29,26 @@ impl Avx512Bf16 {
     }
 }
 
-/// Weights `[inputs][outputs]` in pairs of inputs, the outputs padded with zeros to whole vectors. `inputs` is even.
-pub(super) fn pack(weights: &[f32], outputs: usize) -> Vec<u32> {
-    let inputs = weights.len() / outputs;
-    assert!(inputs.is_multiple_of(2), "{inputs} inputs, expected an even number");
-    let bits = |k: usize, n: usize| if n < outputs { bf16::from_f32(weights[k * outputs + n]).to_bits() } else { 0 };
-    let mut packed = Vec::with_capacity(inputs / 2 * outputs.next_multiple_of(LANES));
+/// Weights `[inputs][outputs]` in pairs of inputs, the outputs padded with zeros to whole vectors. A run of an odd number of inputs is
+/// closed with a weight of zero.
+pub(super) fn pack(weights: &[f32], outputs: usize, run: usize) -> Vec<u32> {
+    let runs = weights.len() / outputs / run;
+    let padded = run.next_multiple_of(2);
+    let bits = |k: usize, n: usize| match (k / padded * run + k % padded, k % padded < run && n < outputs) {
+        (input, true) => bf16::from_f32(weights[input * outputs + n]).to_bits(),
+        (_, false) => 0,
+    };
+    let mut packed = Vec::with_capacity(runs * padded / 2 * outputs.next_multiple_of(LANES));
     for first in (0..outputs).step_by(TILE_VECTORS * LANES) {
         let width = (outputs - first).min(TILE_VECTORS * LANES).next_multiple_of(LANES);
-        for k in (0..inputs).step_by(2) {
+        for k in (0..runs * padded).step_by(2) {
             packed.extend((first..first + width).map(|n| u32::from(bits(k, n)) | u32::from(bits(k + 1, n)) << 16));
         }
     }
     packed
 }
 
-/// [`super::matmul`] for a 1x1 convolution.
+/// [`super::matmul`], from inputs whose pixels and runs begin at even places.
 pub(super) fn run(
     token: Avx512Bf16,
     matrix: &PackedMatrix,
@@ -58,13 +62,22 @@ pub(super) fn run(
     if pixels == 0 {
         return;
     }
-    let (inputs, outputs, pairs) = (matrix.inputs, matrix.outputs, matrix.bf16_pairs.as_slice());
-    assert!(gather == Gather::pointwise(inputs), "{gather:?}, expected a 1x1 convolution of {inputs} inputs");
-    assert!(input.len() >= pixels * inputs && output.len() >= pixels * outputs, "a row is too short");
+    let (outputs, pairs) = (matrix.outputs, matrix.bf16_pairs.as_slice());
+    assert!(gather.pixel_stride.is_multiple_of(2) && gather.segment_stride.is_multiple_of(2), "{gather:?} is not even");
+    assert!(gather.segments * gather.run == matrix.inputs, "packed for another layout");
+    let words = Gather {
+        segments: gather.segments,
+        run: gather.run.div_ceil(2),
+        segment_stride: gather.segment_stride / 2,
+        pixel_stride: gather.pixel_stride / 2,
+    };
+    let reach = 2 * ((pixels - 1) * words.pixel_stride + (words.segments - 1) * words.segment_stride + words.run);
+    assert!(input.len() >= reach && output.len() >= pixels * outputs, "a row is too short");
     assert!(residual.is_none_or(|values| values.len() >= pixels * outputs), "the residual is too short");
-    assert!(pairs.len() == inputs / 2 * outputs.next_multiple_of(LANES), "packed for another layout");
+    let inputs = words.segments * words.run;
+    assert!(pairs.len() == inputs * outputs.next_multiple_of(LANES), "packed for another layout");
     ROUNDED.with_borrow_mut(|rounded| {
-        round(token, &input[..pixels * inputs], rounded);
+        round(token, &input[..reach], rounded);
         let mut weights = pairs;
         for first in (0..outputs).step_by(TILE_VECTORS * LANES) {
             let width = (outputs - first).min(TILE_VECTORS * LANES);
@@ -74,7 +87,7 @@ pub(super) fn run(
                 input: rounded.as_ptr(),
                 output: output[first..].as_mut_ptr(),
                 residual: residual.map_or(std::ptr::null(), |values| values[first..].as_ptr()),
-                input_pairs: inputs / 2,
+                words,
                 outputs,
                 last: if width.is_multiple_of(LANES) { 0xffff } else { (1 << (width % LANES)) - 1 },
                 relu6: finish == Finish::Relu6,
@@ -88,7 +101,7 @@ pub(super) fn run(
                     _ => tile.pixels::<1>(pixels),
                 }
             }
-            weights = &weights[inputs / 2 * width.next_multiple_of(LANES)..];
+            weights = &weights[inputs * width.next_multiple_of(LANES)..];
         }
     });
 }
@@ -125,7 +138,8 @@ struct Tile {
     input: *const u32,
     output: *mut f32,
     residual: *const f32,
-    input_pairs: usize,
+    /// Where each pixel's pairs of inputs lie.
+    words: Gather,
     outputs: usize,
     /// Lanes of the last vector that are outputs.
     last: __mmask16,
@@ -168,18 +182,22 @@ impl Tile {
                 let bias = _mm512_maskz_loadu_ps(mask(v), self.bias.add(v * LANES));
                 (0..COUNT).for_each(|p| sums[p][v] = bias);
             }
-            let input = self.input.add(first * self.input_pairs);
-            for k in 0..self.input_pairs {
-                let weights = self.weights.add(k * VECTORS * LANES);
-                let mut w = [_mm512_setzero_si512(); VECTORS];
-                for v in 0..VECTORS {
-                    w[v] = _mm512_loadu_si512(weights.add(v * LANES).cast());
-                }
-                for p in 0..COUNT {
-                    let x = _mm512_set1_epi32(*input.add(p * self.input_pairs + k).cast::<i32>());
+            let Gather { segments, run, segment_stride, pixel_stride } = self.words;
+            let mut weights = self.weights;
+            for segment in 0..segments {
+                let input = self.input.add(first * pixel_stride + segment * segment_stride);
+                for k in 0..run {
+                    let mut w = [_mm512_setzero_si512(); VECTORS];
                     for v in 0..VECTORS {
-                        sums[p][v] = _mm512_dpbf16_ps(sums[p][v], as_bf16(x), as_bf16(w[v]));
+                        w[v] = _mm512_loadu_si512(weights.add(v * LANES).cast());
                     }
+                    for p in 0..COUNT {
+                        let x = _mm512_set1_epi32(*input.add(p * pixel_stride + k).cast::<i32>());
+                        for v in 0..VECTORS {
+                            sums[p][v] = _mm512_dpbf16_ps(sums[p][v], as_bf16(x), as_bf16(w[v]));
+                        }
+                    }
+                    weights = weights.add(VECTORS * LANES);
                 }
             }
             for p in 0..COUNT {

@@ -23,16 +23,16 @@ pub(crate) struct PackedMatrix {
 }
 
 impl PackedMatrix {
-    /// Packs `weights[inputs][outputs]` for `set`; `outputs` is a multiple of 8.
-    pub fn new(weights: &[f32], bias: &[f32], set: InstructionSet) -> Self {
+    /// Packs `weights[inputs][outputs]` for `set`; `outputs` is a multiple of 8, and `run` inputs lie side by side ([`Gather::run`]).
+    pub fn new(weights: &[f32], bias: &[f32], run: usize, set: InstructionSet) -> Self {
         let (outputs, lanes) = (bias.len(), set.lanes());
         let inputs = weights.len() / outputs;
         assert!(outputs.is_multiple_of(8) && weights.len() == inputs * outputs, "matrix of {inputs} x {outputs}");
         let bias = bias.to_vec();
         #[cfg(target_arch = "x86_64")]
-        // The stem has an odd number of inputs and stays in f32.
-        if set == InstructionSet::Avx512Bf16 && inputs.is_multiple_of(2) {
-            let bf16_pairs = super::bf16::pack(weights, outputs);
+        // A pixel of an odd number of values begins in the middle of a pair: such a matrix stays in f32.
+        if set == InstructionSet::Avx512Bf16 && (run < inputs || run.is_multiple_of(2)) {
+            let bf16_pairs = super::bf16::pack(weights, outputs, run);
             return Self { inputs, outputs, lanes, packed: Vec::new(), bf16_pairs, bias };
         }
         let mut packed = Vec::with_capacity(weights.len());

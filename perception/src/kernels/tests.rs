@@ -52,7 +52,7 @@ proptest! {
             *value = finish(sum + bias[n] + if with_residual { residual[at] } else { 0.0 }, kind);
         }
         for set in all_sets() {
-            let matrix = PackedMatrix::new(&weights, &bias, set);
+            let matrix = PackedMatrix::new(&weights, &bias, inputs, set);
             let mut output = vec![f32::NAN; pixels * outputs];
             let residual = with_residual.then_some(residual.as_slice());
             let mut padded = input.clone();
@@ -64,8 +64,9 @@ proptest! {
 
     #[test]
     fn stem_gather_equals_plain_loops((pixels, seed) in (1usize..20, any::<u32>())) {
-        let stride = (2 * pixels + 1) * 3;
-        let (input, weights, bias) = (noise(3 * stride, seed), noise(27 * 32, seed ^ 1), noise(32, seed ^ 2));
+        let stride = ((2 * pixels + 1) * 3).next_multiple_of(2);
+        let (input, weights) = (rounded(noise(3 * stride, seed)), rounded(noise(27 * 32, seed ^ 1)));
+        let bias = noise(32, seed ^ 2);
         let mut expected = vec![0.0; pixels * 32];
         for (at, value) in expected.iter_mut().enumerate() {
             let (p, n) = (at / 32, at % 32);
@@ -75,7 +76,7 @@ proptest! {
         let gather = Gather { segments: 3, run: 9, segment_stride: stride, pixel_stride: 6 };
         for set in all_sets() {
             let mut output = vec![f32::NAN; pixels * 32];
-            let matrix = PackedMatrix::new(&weights, &bias, set);
+            let matrix = PackedMatrix::new(&weights, &bias, 9, set);
             matmul(set, &matrix, &input, gather, pixels, &mut output, Finish::Relu6, None);
             assert_close(set, &output, &expected);
         }
@@ -107,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn blending_equals_plain_loops((width, count, seed) in (1usize..70, 1usize..6, any::<u32>())) {
+    fn blending_equals_plain_loops((width, count, seed) in (1usize..200, 1usize..6, any::<u32>())) {
         let bytes: Vec<Vec<u8>> =
             (0..count).map(|i| noise(width, seed ^ i as u32).iter().map(|v| (v * 127.0 + 128.0) as u8).collect()).collect();
         let rows: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
@@ -120,12 +121,27 @@ proptest! {
             assert_close(set, &sum, &expected);
         }
     }
+
+    #[test]
+    fn blending_columns_equals_plain_loops((width, taps, seed) in (1usize..40, 1usize..6, any::<u32>())) {
+        let starts: Vec<u32> = (0..width as u32).map(|x| 2 * x + seed % 3).collect();
+        let row = noise((2 * width + 3 + taps) * 3 + 1, seed);
+        let (weights, mean) = (noise(width * taps, seed ^ 1), 0.3);
+        let tap = |x: usize, c: usize, t: usize| weights[x * taps + t] * row[(starts[x] as usize + t) * 3 + c];
+        let sum = |at: usize| (0..taps).map(|t| tap(at / 3, at % 3, t)).sum::<f32>() - mean;
+        let expected: Vec<f32> = (0..width * 3).map(sum).collect();
+        for set in all_sets() {
+            let mut output = vec![f32::NAN; width * 3];
+            blend_columns(set, &row, &starts, &weights, mean, &mut output);
+            assert_close(set, &output, &expected);
+        }
+    }
 }
 
 #[test]
 #[should_panic(expected = "too short")]
 fn a_short_row_is_refused() {
-    let matrix = PackedMatrix::new(&[0.0; 64], &[0.0; 8], InstructionSet::Portable);
+    let matrix = PackedMatrix::new(&[0.0; 64], &[0.0; 8], 8, InstructionSet::Portable);
     let mut output = [0.0; 8];
     matmul(InstructionSet::Portable, &matrix, &[0.0; 15], Gather::pointwise(8), 2, &mut output, Finish::Linear, None);
 }
