@@ -1,6 +1,6 @@
 # `make demo` and `make test` are the whole set-up on a fresh Debian or Ubuntu that has only Rust.
 CARGO ?= cargo
-FEATURES ?= opencv
+FEATURES ?= opencv,turbojpeg
 
 .PHONY: demo test bench bench-peers fuzz soak lint doc setup backbone figures table check-exports check-recordings check-fleet check-image
 

@@ -3,7 +3,7 @@
 # already there. Arguments are the packages, instead of all.
 set -eu
 need=""
-for package in ${*:-build-essential libopencv-dev clang libclang-dev pkg-config ffmpeg}; do
+for package in ${*:-build-essential libopencv-dev clang libclang-dev pkg-config ffmpeg cmake nasm}; do
 	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || need="$need $package"
 done
 [ -z "$need" ] && exit 0

@@ -109,6 +109,12 @@ impl Session {
         Ok(Self { info: source.info().clone(), source, model, thresholds, device: run.device, cnn, range })
     }
 
+    /// Says that nobody looks at the pictures but the network: rows that it does not read need not be decoded.
+    pub fn for_numbers(mut self) -> Self {
+        self.source.look_at_rows(self.model.config().perception.rows_of_480());
+        self
+    }
+
     /// Refuses a camera or stream where only a recording will do.
     ///
     /// # Errors

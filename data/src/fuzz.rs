@@ -46,7 +46,7 @@ pub fn targets() -> Vec<Target> {
             name: "picture",
             seeds: pictures(),
             run: |bytes| {
-                let _ = decode::image_bytes(bytes);
+                let _ = (decode::image_bytes(bytes, decode::ALL_ROWS), decode::image_bytes(bytes, [100, 300]));
             },
         },
     ];

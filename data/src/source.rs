@@ -127,6 +127,10 @@ pub trait Source: Send {
     /// The frames skipped so far.
     fn skipped(&self) -> &SkipReport;
 
+    /// Says that only these rows of every picture are looked at, in 480ths of its height. Others may be black from now on, where that
+    /// spares decoding them; a source that decodes whole pictures anyway goes on doing so.
+    fn look_at_rows(&mut self, _rows_of_480: [u32; 2]) {}
+
     /// State of a live feed; `None` for a recording.
     fn health(&self) -> Option<LiveHealth> {
         None

@@ -157,6 +157,12 @@ impl PerceptionConfig {
         let (top, bottom) = (edge(self.crop_rows_of_480[0]), edge(self.crop_rows_of_480[1]));
         [0, top, width, bottom - top]
     }
+
+    /// The rows that trunk and motion sensor read, first and one past the last, in 480ths of the picture's height.
+    pub fn rows_of_480(&self) -> [u32; 2] {
+        let windows = self.motion.iter().flat_map(|motion| motion.windows.iter().map(|window| window.rows_of_480));
+        windows.fold(self.crop_rows_of_480, |[top, bottom], rows| [top.min(rows[0]), bottom.max(rows[1])])
+    }
 }
 
 fn check(

@@ -17,6 +17,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let read: Vec<_> = Inputs::of(&spec).paths.into_iter().chain(run.model.clone()).collect();
     output::check(&outputs.paths(), &read)?;
     let session = Session::open(&spec, &run)?;
+    let session = if outputs.show_pictures() { session } else { session.for_numbers() };
     let (info, model) = (session.info.clone(), session.model.clone());
     let mut exports = Exports::open(&outputs, &info, &model)?;
     let drive = drive::run(session, |result| {

@@ -49,6 +49,11 @@ impl Outputs {
         let all = [&self.csv, &self.parquet, &self.mcap, &self.video, &self.report];
         all.into_iter().flatten().map(PathBuf::as_path).collect()
     }
+
+    /// Whether a file shows the pictures, and not numbers alone.
+    pub fn show_pictures(&self) -> bool {
+        self.mcap.is_some() || self.video.is_some() || self.report.is_some()
+    }
 }
 
 /// All files asked for, each with the name it will have. They are begun before the work starts, so that a folder that cannot be

@@ -206,13 +206,14 @@ struct BagPictures {
 }
 
 impl Pictures for BagPictures {
-    fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
+    fn picture(&self, index: usize, rows_of_480: [u32; 2]) -> Result<Array3<u8>, String> {
         let at = self.images[index];
         guarded(|| {
             let chunk = chunk_at(&self.bag, at.chunk_pos)?;
             match chunk.messages().nth(at.record) {
                 Some(Ok(MessageRecord::MessageData(message))) => {
-                    decode::image_bytes(compressed_image(message.data).ok_or("the message is cut short")?)
+                    let bytes = compressed_image(message.data).ok_or("the message is cut short")?;
+                    decode::image_bytes(bytes, rows_of_480)
                 }
                 _ => Err("the message cannot be read again".to_owned()),
             }

@@ -222,7 +222,7 @@ impl H5Pictures {
 }
 
 impl Pictures for H5Pictures {
-    fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
+    fn picture(&self, index: usize, _: [u32; 2]) -> Result<Array3<u8>, String> {
         let planes = self.dataset.read_u8_rows(index as u64, 1).map_err(|e| e.to_string())?;
         let planes = Array3::from_shape_vec((3, self.rows, self.columns), planes).map_err(|e| e.to_string())?;
         Ok(planes.permuted_axes([1, 2, 0]).as_standard_layout().into_owned())

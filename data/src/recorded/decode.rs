@@ -1,5 +1,6 @@
 //! JPEG and PNG bytes to RGB.
 
+use std::ops::Range;
 use std::path::Path;
 
 use image::metadata::Orientation;
@@ -21,33 +22,36 @@ pub(crate) const MAX_PIXELS: usize = MAX_SIDE * 4320;
 /// Largest image file that is read into memory.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// Reads and decodes one image file.
+/// All rows of a picture, as [`Source::look_at_rows`](crate::Source::look_at_rows) states them.
+pub(crate) const ALL_ROWS: [u32; 2] = [0, 480];
+
+/// Reads and decodes one image file; rows outside `rows_of_480` may be left black.
 ///
 /// # Errors
 /// A plain sentence fragment: unreadable, empty, not an image, truncated or too large.
-pub(crate) fn image_file(path: &Path) -> Result<Array3<u8>, String> {
+pub(crate) fn image_file(path: &Path, rows_of_480: [u32; 2]) -> Result<Array3<u8>, String> {
     let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
     if length > MAX_FILE_BYTES {
         return Err(format!("{length} bytes; an image of at most {MAX_FILE_BYTES} was expected"));
     }
-    image_bytes(&std::fs::read(path).map_err(|e| e.to_string())?)
+    image_bytes(&std::fs::read(path).map_err(|e| e.to_string())?, rows_of_480)
 }
 
-/// Decodes a JPEG or PNG, told apart by its first bytes.
+/// Decodes a JPEG or PNG, told apart by its first bytes; rows outside `rows_of_480` may be left black.
 ///
 /// # Errors
 /// As [`image_file`].
-pub(crate) fn image_bytes(bytes: &[u8]) -> Result<Array3<u8>, String> {
+pub(crate) fn image_bytes(bytes: &[u8], rows_of_480: [u32; 2]) -> Result<Array3<u8>, String> {
     if bytes.is_empty() {
         return Err("the file is empty".to_owned());
     }
-    let decode = || if bytes.starts_with(&[0xff, 0xd8]) { jpeg(bytes) } else { other(bytes) };
+    let decode = || if bytes.starts_with(&[0xff, 0xd8]) { jpeg(bytes, rows_of_480) } else { other(bytes) };
     // A defect in a codec costs this picture, not the drive.
     std::panic::catch_unwind(decode).unwrap_or_else(|_| Err("damaged image: the decoder gave up".to_owned()))
 }
 
 /// Decodes a JPEG strictly: a truncated one is an error, not a picture whose lower part is grey.
-fn jpeg(bytes: &[u8]) -> Result<Array3<u8>, String> {
+fn jpeg(bytes: &[u8], rows_of_480: [u32; 2]) -> Result<Array3<u8>, String> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(MAX_SIDE)
@@ -59,11 +63,33 @@ fn jpeg(bytes: &[u8]) -> Result<Array3<u8>, String> {
     if width * height > MAX_PIXELS {
         return Err(format!("{width}x{height}; a picture of at most {MAX_PIXELS} pixels was expected"));
     }
-    let pixels = decoder.decode().map_err(|e| format!("damaged JPEG: {e:?}"))?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+    let turned = orientation.is_some_and(|orientation| orientation != Orientation::NoTransforms);
+    // Whoever reads a part does not see that the end is missing. Bytes behind the end only cost the time of a whole picture.
+    let cut_short = !bytes.ends_with(&[0xff, 0xd9]);
+    let rows = if turned || cut_short { 0..height } else { pixel_rows(rows_of_480, height) };
+    let pixels = match turbo(bytes, [height, width], rows) {
+        Some(pixels) => pixels,
+        None => decoder.decode().map_err(|e| format!("damaged JPEG: {e:?}"))?,
+    };
     let image = Array3::from_shape_vec((height, width, 3), pixels)
         .map_err(|e| format!("damaged JPEG: {width}x{height} RGB: {e}"))?;
     Ok(upright(image, orientation))
+}
+
+/// The rows of a picture of `height` rows that hold the given 480ths.
+fn pixel_rows([top, bottom]: [u32; 2], height: usize) -> Range<usize> {
+    let end = (bottom as usize * height).div_ceil(480).clamp(1, height);
+    (top as usize * height / 480).min(end - 1)..end
+}
+
+#[cfg(feature = "turbojpeg")]
+use super::turbo::decode as turbo;
+
+/// Without libjpeg-turbo the pure Rust decoder does it all, and decodes every row.
+#[cfg(not(feature = "turbojpeg"))]
+fn turbo(_: &[u8], _: [usize; 2], _: Range<usize>) -> Option<Vec<u8>> {
+    None
 }
 
 /// Decodes what is not a JPEG: PNG, the only other kind that recordings hold.
@@ -94,6 +120,8 @@ fn upright(image: Array3<u8>, orientation: Option<Orientation>) -> Array3<u8> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use ndarray::s;
+
     use super::*;
 
     /// A picture as JPEG bytes, for the tests of this crate.
@@ -112,7 +140,7 @@ pub(crate) mod tests {
     #[test]
     fn a_jpeg_and_a_png_give_their_pixels() {
         let grey = Array3::from_elem((16, 32, 3), 90);
-        let back = image_bytes(&jpeg_of(&grey)).unwrap();
+        let back = image_bytes(&jpeg_of(&grey), ALL_ROWS).unwrap();
         assert_eq!(back.dim(), (16, 32, 3));
         assert!(back.iter().all(|&p| p.abs_diff(90) <= 2));
 
@@ -121,7 +149,7 @@ pub(crate) mod tests {
         let encoder = image::codecs::png::PngEncoder::new(&mut png);
         image::ImageEncoder::write_image(encoder, crate::rgb_bytes(&picture), 20, 10, image::ExtendedColorType::Rgb8)
             .unwrap();
-        assert_eq!(image_bytes(&png).unwrap(), picture);
+        assert_eq!(image_bytes(&png, ALL_ROWS).unwrap(), picture);
     }
 
     /// An APP1 segment that states an orientation, behind the start of the picture.
@@ -139,7 +167,7 @@ pub(crate) mod tests {
         for (orientation, shape, bright) in
             [(1, (16, 32, 3), (8, 24)), (3, (16, 32, 3), (8, 8)), (6, (32, 16, 3), (24, 8)), (8, (32, 16, 3), (8, 8))]
         {
-            let image = image_bytes(&with_exif(&jpeg_of(&stored), orientation)).unwrap();
+            let image = image_bytes(&with_exif(&jpeg_of(&stored), orientation), ALL_ROWS).unwrap();
             assert_eq!(image.dim(), shape, "orientation {orientation}");
             assert!(image[[bright.0, bright.1, 0]] > 200, "orientation {orientation}");
         }
@@ -151,23 +179,52 @@ pub(crate) mod tests {
         image::codecs::jpeg::JpegEncoder::new(&mut bytes)
             .encode(&[128; 64], 8, 8, image::ExtendedColorType::L8)
             .unwrap();
-        assert_eq!(image_bytes(&bytes).unwrap().dim(), (8, 8, 3));
+        assert_eq!(image_bytes(&bytes, ALL_ROWS).unwrap().dim(), (8, 8, 3));
     }
 
     #[test]
     fn a_truncated_jpeg_is_an_error_and_not_half_a_picture() {
         let whole = jpeg_of(&ramp(160, 120));
         for keep in [0, 1, 2, 20, whole.len() / 2, whole.len() - 200] {
-            assert!(image_bytes(&whole[..keep]).is_err(), "{keep} of {} bytes were taken for a picture", whole.len());
+            assert!(
+                image_bytes(&whole[..keep], ALL_ROWS).is_err(),
+                "{keep} of {} bytes were taken for a picture",
+                whole.len()
+            );
         }
     }
 
     #[test]
+    fn rows_that_are_looked_at_are_those_of_the_whole_picture() {
+        // Colours that change from row to row, so that chroma which is read from the wrong rows shows.
+        let picture =
+            Array3::from_shape_fn((150, 64, 3), |(row, column, k)| ((row * (5 + 7 * k) + 3 * column) % 256) as u8);
+        let bytes = jpeg_of(&picture);
+        let whole = image_bytes(&bytes, ALL_ROWS).unwrap();
+        assert!(whole.iter().zip(&picture).all(|(a, b)| a.abs_diff(*b) < 60));
+        for rows_of_480 in [[0, 100], [100, 101], [160, 430], [450, 480], [479, 480], [480, 480]] {
+            let rows = pixel_rows(rows_of_480, 150);
+            assert!(!rows.is_empty() && rows.end <= 150);
+            let part = image_bytes(&bytes, rows_of_480).unwrap();
+            assert_eq!(part.dim(), whole.dim());
+            assert_eq!(part.slice(s![rows.clone(), .., ..]), whole.slice(s![rows.clone(), .., ..]), "{rows:?}");
+            let black =
+                part.slice(s![..rows.start, .., ..]).iter().chain(part.slice(s![rows.end.., .., ..])).all(|p| *p == 0);
+            assert_eq!(black, cfg!(feature = "turbojpeg"), "{rows:?}");
+        }
+        // A file that is cut short below the rows is damaged.
+        assert!(image_bytes(&bytes[..bytes.len() - 200], [0, 100]).is_err());
+        // A picture that is stored on its side is decoded whole.
+        let upright = image_bytes(&with_exif(&bytes, 6), [0, 100]).unwrap();
+        assert_eq!(upright, image_bytes(&with_exif(&bytes, 6), ALL_ROWS).unwrap());
+    }
+
+    #[test]
     fn text_and_a_giant_size_are_refused() {
-        assert!(image_bytes(b"frame_id,steering_angle").unwrap_err().contains("neither"));
+        assert!(image_bytes(b"frame_id,steering_angle", ALL_ROWS).unwrap_err().contains("neither"));
         let mut giant = jpeg_of(&ramp(16, 16));
         let frame_header = giant.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
         giant[frame_header + 5..frame_header + 9].copy_from_slice(&[0xff, 0xff, 0xff, 0xff]);
-        assert!(image_bytes(&giant).is_err());
+        assert!(image_bytes(&giant, ALL_ROWS).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Recordings whose frames can be fetched by index: what every file format becomes.
 //!
 //! - [`decode`]: JPEG and PNG bytes to a picture
+//! - `turbo`: JPEG through libjpeg-turbo, where the build has it
 //! - [`pictures`]: pictures by index, and those that are files
 //! - [`recording`]: a list of frames with times and angles, which a format fills in
 //! - [`part`]: a stretch of a longer source
@@ -17,5 +18,7 @@ pub(crate) mod player;
 mod read_ahead;
 pub(crate) mod recording;
 pub(crate) mod timeline;
+#[cfg(feature = "turbojpeg")]
+mod turbo;
 
 pub(crate) use recording::{RecordedFrame, Recording, Tally};

@@ -98,6 +98,10 @@ impl Source for Part {
     fn skipped(&self) -> &SkipReport {
         &self.skipped
     }
+
+    fn look_at_rows(&mut self, rows_of_480: [u32; 2]) {
+        self.inner.look_at_rows(rows_of_480);
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use super::decode;
 
 /// Where pictures are fetched from by index, from several threads at once.
 pub(crate) trait Pictures: Send + Sync + 'static {
-    /// Decodes picture `index`; the error is a plain fragment that names the picture and what is wrong.
-    fn picture(&self, index: usize) -> Result<Array3<u8>, String>;
+    /// Decodes picture `index`, of which rows outside `rows_of_480` may be left black; the error is a plain fragment that names the picture and what is wrong.
+    fn picture(&self, index: usize, rows_of_480: [u32; 2]) -> Result<Array3<u8>, String>;
 
     /// Why no more pictures can be had, where a failed network and no damage is the reason.
     fn failure(&self) -> Option<String> {
@@ -26,9 +26,9 @@ pub(super) struct ImageFiles {
 }
 
 impl Pictures for ImageFiles {
-    fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
+    fn picture(&self, index: usize, rows_of_480: [u32; 2]) -> Result<Array3<u8>, String> {
         let path = &self.files[index];
-        decode::image_file(path)
+        decode::image_file(path, rows_of_480)
             .map_err(|reason| format!("{}: {reason}", path.strip_prefix(&self.folder).unwrap_or(path).display()))
     }
 }

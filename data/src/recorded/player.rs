@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ndarray::Array3;
 
+use super::decode::ALL_ROWS;
 use super::pictures::Pictures;
 use super::read_ahead::ReadAhead;
 use super::timeline;
@@ -24,6 +25,8 @@ pub(crate) struct Player {
     size_noted: bool,
     position: usize,
     read_ahead: Option<ReadAhead>,
+    /// Rows of every picture that are looked at.
+    rows_of_480: [u32; 2],
     /// True once a frame was read where the player stands: reading goes on from here, so decoding ahead pays.
     reading_on: bool,
 }
@@ -39,6 +42,7 @@ impl Player {
             size_noted: false,
             position: 0,
             read_ahead: None,
+            rows_of_480: ALL_ROWS,
             reading_on: false,
         }
     }
@@ -53,12 +57,13 @@ impl Player {
         self.position += 1;
         if self.reading_on && self.read_ahead.is_none() {
             let picture_bytes = self.info.width * self.info.height * 3;
-            self.read_ahead = Some(ReadAhead::start(&self.pictures, index, self.count(), picture_bytes));
+            self.read_ahead =
+                Some(ReadAhead::start(&self.pictures, index..self.count(), self.rows_of_480, picture_bytes));
         }
         self.reading_on = true;
         let ready = self.read_ahead.as_mut().and_then(ReadAhead::next);
         // Without a thread (the system refused one, or it died of a defect in a codec) this very thread decodes.
-        ready.unwrap_or_else(|| self.pictures.picture(index))
+        ready.unwrap_or_else(|| self.pictures.picture(index, self.rows_of_480))
     }
 
     fn note_other_size(&mut self, index: usize, picture: &Array3<u8>) {
@@ -121,6 +126,11 @@ impl Source for Player {
     fn skipped(&self) -> &SkipReport {
         &self.skipped
     }
+
+    fn look_at_rows(&mut self, rows_of_480: [u32; 2]) {
+        self.rows_of_480 = rows_of_480;
+        self.read_ahead = None;
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +145,7 @@ mod tests {
     }
 
     impl Pictures for Numbered {
-        fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
+        fn picture(&self, index: usize, _: [u32; 2]) -> Result<Array3<u8>, String> {
             if index.is_multiple_of(5) {
                 std::thread::sleep(std::time::Duration::from_micros(300));
             }

@@ -2,6 +2,7 @@
 //! `k` of `n` decodes frames `first + k`, `first + k + n`, ... into its own bounded channel, and the reader takes from the
 //! channels in turn.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -28,12 +29,19 @@ pub(super) struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// Starts decoding `pictures[first..count]`, each of about `picture_bytes`.
-    pub(super) fn start(pictures: &Arc<dyn Pictures>, first: usize, count: usize, picture_bytes: usize) -> Self {
+    /// Starts decoding the pictures of `range`, of which the given rows are looked at, each of about `picture_bytes`.
+    pub(super) fn start(
+        pictures: &Arc<dyn Pictures>,
+        range: Range<usize>,
+        rows_of_480: [u32; 2],
+        picture_bytes: usize,
+    ) -> Self {
         let room = (MAX_BYTES / picture_bytes.max(1)).max(1);
         let threads = thread::available_parallelism().map_or(2, |n| n.get()).min(MAX_THREADS).min(room);
         let ready = (room / threads).saturating_sub(1).min(READY_PER_THREAD);
-        let channels = (0..threads).map(|k| spawn(Arc::clone(pictures), first + k, count, threads, ready)).collect();
+        let channels = (0..threads)
+            .map(|k| spawn(Arc::clone(pictures), range.start + k..range.end, rows_of_480, threads, ready))
+            .collect();
         Self { channels, next: 0 }
     }
 
@@ -46,15 +54,22 @@ impl ReadAhead {
 }
 
 /// Starts one thread; if the system refuses, its channel is closed and the player decodes for itself.
-fn spawn(pictures: Arc<dyn Pictures>, first: usize, count: usize, step: usize, ready: usize) -> Receiver<Decoded> {
+fn spawn(
+    pictures: Arc<dyn Pictures>,
+    range: Range<usize>,
+    rows_of_480: [u32; 2],
+    step: usize,
+    ready: usize,
+) -> Receiver<Decoded> {
+    let number = range.start % step;
     let (sender, receiver): (SyncSender<Decoded>, _) = sync_channel(ready);
     let decode_all = move || {
-        for index in (first..count).step_by(step) {
-            if sender.send(pictures.picture(index)).is_err() {
+        for index in range.step_by(step) {
+            if sender.send(pictures.picture(index, rows_of_480)).is_err() {
                 return; // the reader has gone or has jumped elsewhere
             }
         }
     };
-    let _ = thread::Builder::new().name(format!("decode-{}", first % step)).spawn(decode_all);
+    let _ = thread::Builder::new().name(format!("decode-{}", number)).spawn(decode_all);
     receiver
 }

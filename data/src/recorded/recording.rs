@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::decode::ALL_ROWS;
 use super::pictures::{ImageFiles, Pictures};
 use super::player::Player;
 use super::{plausible, timeline};
@@ -140,7 +141,7 @@ impl Facts {
             expected: format!("at least one readable image of a recording ({})", self.format),
         };
         let mut first_error = None;
-        let size = (0..count).find_map(|i| match pictures.picture(i) {
+        let size = (0..count).find_map(|i| match pictures.picture(i, ALL_ROWS) {
             Ok(picture) => Some(picture.dim()),
             Err(reason) => {
                 first_error.get_or_insert(reason);

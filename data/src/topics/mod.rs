@@ -124,10 +124,10 @@ struct TopicPictures {
 }
 
 impl Pictures for TopicPictures {
-    fn picture(&self, index: usize) -> Result<Array3<u8>, String> {
+    fn picture(&self, index: usize, rows_of_480: [u32; 2]) -> Result<Array3<u8>, String> {
         let bytes = self.container.message(self.images[index])?;
         let schema = self.container.topics()[self.camera].schema.as_ref().map_err(Clone::clone)?;
-        picture::picture(&schema.read(&bytes)?)
+        picture::picture(&schema.read(&bytes)?, rows_of_480)
     }
 
     fn failure(&self) -> Option<String> {
@@ -230,6 +230,6 @@ pub(crate) fn targets() -> Vec<crate::fuzz::Target> {
 fn read_known(message_encoding: &str, kind: &str, encoding: &str, bytes: &[u8]) {
     let Ok(schema) = Schema::new(message_encoding, kind, encoding, &[]) else { return };
     if let Ok(message) = schema.read(bytes) {
-        let _ = (message.stamp_ns(), picture::picture(&message));
+        let _ = (message.stamp_ns(), picture::picture(&message, crate::recorded::decode::ALL_ROWS));
     }
 }

@@ -16,14 +16,14 @@ enum Layout {
     Yuv422([usize; 2], [usize; 2]),
 }
 
-/// The picture in a message.
+/// The picture in a message, of which rows outside `rows_of_480` may be left black.
 ///
 /// # Errors
 /// A fragment: no picture, or one that is not read.
-pub(super) fn picture(message: &Message<'_>) -> Result<Array3<u8>, String> {
+pub(super) fn picture(message: &Message<'_>, rows_of_480: [u32; 2]) -> Result<Array3<u8>, String> {
     let data = message.bytes("data").ok_or("the message is cut short or holds no picture")?;
     let Some(encoding) = message.text("encoding") else {
-        return decode::image_bytes(&data).map_err(|reason| match message.text("format") {
+        return decode::image_bytes(&data, rows_of_480).map_err(|reason| match message.text("format") {
             Some(format) => format!("{reason} (its format is {:?})", crate::table::shorten(&format, 60)),
             None => reason,
         });

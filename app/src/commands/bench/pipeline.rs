@@ -72,7 +72,7 @@ struct Live {
 /// A source or model that cannot be opened, a live source, or standard output that cannot be written.
 pub fn run(args: &BenchPipelineArgs) -> anyhow::Result<()> {
     let spec = args.drive.spec();
-    let open = || Session::open(&spec, &args.drive.run.options());
+    let open = || Session::open(&spec, &args.drive.run.options()).map(Session::for_numbers);
     let mut session = open()?;
     let frames = match (session.range, session.info.frame_count) {
         (Some(range), _) => range.end - range.first,
@@ -93,7 +93,7 @@ pub fn run(args: &BenchPipelineArgs) -> anyhow::Result<()> {
         frames,
         schedule: own,
         network,
-        decode_hz: decode_alone(&spec, first, frames)?,
+        decode_hz: decode_alone(open()?, first, frames)?,
         cnn_hz: cnn_alone(&mut session, first)?,
         chains,
         live: live(open()?)?,
@@ -219,8 +219,8 @@ fn live(session: Session) -> anyhow::Result<Live> {
     Ok(Live { rate_hz: LIVE_HZ, median_ms: quantile(0.5), p99_ms: quantile(0.99) })
 }
 
-fn decode_alone(spec: &str, first: usize, frames: usize) -> anyhow::Result<f64> {
-    let mut source = deltasteer_data::open(spec)?;
+fn decode_alone(session: Session, first: usize, frames: usize) -> anyhow::Result<f64> {
+    let mut source = session.source;
     let range = FrameRange { first, end: first + frames };
     let (start, mut count) = (Instant::now(), 0);
     read_frames(source.as_mut(), range, (interrupted(), "interrupted"), |frame| {

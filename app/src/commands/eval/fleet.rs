@@ -202,7 +202,7 @@ impl Fleet<'_> {
 
     /// The report, and whether the file of its frames was written.
     fn report(&self, drive: &Named<'_>) -> anyhow::Result<(Report, anyhow::Result<()>)> {
-        let session = Session::open_with(&drive.asked.spec, &drive.asked.run, self.model.clone())?;
+        let session = Session::open_with(&drive.asked.spec, &drive.asked.run, self.model.clone())?.for_numbers();
         session.refuse_live()?;
         let info = session.info.clone();
         let (mut exports, mut written) = (None, Ok(()));

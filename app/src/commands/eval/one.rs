@@ -53,7 +53,7 @@ pub fn run(args: &EvalArgs, drive: &Asked) -> anyhow::Result<ExitCode> {
 }
 
 fn report(args: &EvalArgs, asked: &Asked, folder: Option<&FramesFolder>) -> anyhow::Result<Report> {
-    let session = Session::open(&asked.spec, &asked.run)?;
+    let session = Session::open(&asked.spec, &asked.run)?.for_numbers();
     session.refuse_live()?;
     let (info, model, thresholds) = (session.info.clone(), session.model.clone(), session.thresholds);
     let files = Fingerprint::of(&asked.spec)?;
