@@ -14,7 +14,7 @@ python=${PEERS_PYTHON:-$(sh app/scripts/venv.sh "$folder/venv" torch onnx onnxru
 "$python" app/scripts/bench_peers_cnn.py
 drive=${DELTASTEER_DATA:+$DELTASTEER_DATA/udacity-ch2-hmb3}
 if [ -d "${drive:-}" ]; then
-	${CARGO:-cargo} build --release --features opencv
+	${CARGO:-cargo} build --release --features opencv,turbojpeg
 	"$python" app/scripts/bench_peers_chain.py "${CARGO_TARGET_DIR:-target}/release/deltasteer" "$drive" --from 100 --to 160
 else
 	echo "bench-peers: SKIPPED the chain from JPEG files to angles: DELTASTEER_DATA names no folder with udacity-ch2-hmb3"
