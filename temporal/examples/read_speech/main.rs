@@ -29,7 +29,7 @@ const PHONES: [&str; 39] = [
 ];
 const BATCH: usize = 16;
 /// Epochs of the dense and of the delta training.
-const EPOCHS: [u64; 2] = [22, 5];
+const EPOCHS: [u64; 2] = [22, 10];
 
 struct Sentence {
     features: ArcArray2<f32>,
@@ -106,13 +106,14 @@ fn recipe(sentences: usize) -> Recipe {
     };
     let delta = TrainSettings {
         steps: steps(EPOCHS[1]),
-        // Of 144 combinations on the speakers that develop, with a dense network: these save most for what they cost.
-        thresholds: vec![Thresholds { theta_x: 0.25, theta_h: 0.2 }, Thresholds { theta_x: 0.3, theta_h: 0.3 }],
-        delta: Some(DeltaSettings { l1_x: 2e-3, l1_h: 2e-3, target_savings: Some(12.0), ..DeltaSettings::default() }),
-        optimiser: OptimiserSettings { learning_rate: 1e-3, ..dense.optimiser.clone() },
+        // Of 144 combinations on the speakers that develop, with a delta network: these save most for what they cost.
+        thresholds: vec![Thresholds { theta_x: 0.25, theta_h: 0.28 }, Thresholds { theta_x: 0.4, theta_h: 0.45 }],
+        // A cost that rises until a target is met drives CTC to blanks in stages as short as these.
+        delta: Some(DeltaSettings { l1_x: 0.06, l1_h: 0.06, ..DeltaSettings::default() }),
+        optimiser: OptimiserSettings { learning_rate: 1e-3, warmup_steps: 50, ..dense.optimiser.clone() },
         ..dense.clone()
     };
-    Recipe { dense, delta: ("delta", delta), scales: vec![0.5, 0.625, 0.75, 1.0, 1.25, 1.5] }
+    Recipe { dense, delta: ("delta", delta), scales: vec![0.4, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25] }
 }
 
 /// Lines of a Kaldi list: a key and the rest.
